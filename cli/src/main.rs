@@ -1,0 +1,2 @@
+//! The `kpkg` command.
+fn main() {}

@@ -1,0 +1,2 @@
+//! Chores of this workspace: `cargo xtask demo|test|...`.
+fn main() {}
