@@ -1,2 +1,53 @@
-//! The `kpkg` command.
-fn main() {}
+//! `kpkg`: charts, overlays, releases and the cluster they run on, in one binary.
+//!
+//! This crate parses, calls the engine or the cluster, and prints; it decides nothing.
+//! Start at [`commands`]: one file per command, nested commands are folders.
+
+mod commands;
+mod failure;
+mod printer;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// A declarative package manager and templating engine, bundled with the cluster it deploys onto.
+#[derive(Debug, Parser)]
+#[command(name = "kpkg", version, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: commands::Command,
+
+    /// Print what happens inside (-v: steps, -vv: requests, -vvv: everything).
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+}
+
+fn main() -> ExitCode {
+    // Containers' shims are this same binary, re-executed: they must branch off while the process
+    // still has a single thread.
+    #[cfg(target_os = "linux")]
+    if let Some(code) = kpkg_runtime::shim::run_if_requested() {
+        return code;
+    }
+    let cli = Cli::parse();
+    start_logging(cli.verbose);
+    let printer = printer::Printer::new();
+    match commands::run(cli.command, &printer) {
+        Ok(code) => code,
+        Err(error) => failure::report(&error, &printer),
+    }
+}
+
+/// Sends `tracing` to standard error; `RUST_LOG` refines what `-v` chose.
+fn start_logging(verbose: u8) {
+    use tracing_subscriber::EnvFilter;
+    let default = match verbose {
+        0 => "error",
+        1 => "kpkg=info,warn",
+        2 => "kpkg=debug,info",
+        _ => "trace",
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}
