@@ -1,1 +1,17 @@
-//! kpkg-controllers
+//! The controllers of a Kubernetes cluster.
+mod config;
+mod error;
+pub mod runtime;
+pub use config::Config;
+pub use error::Error;
+
+/// Runs all controllers until `token` is cancelled.
+pub async fn run(
+    client: kube::Client,
+    config: Config,
+    token: tokio_util::sync::CancellationToken,
+) -> Result<(), Error> {
+    let _ = (client, config);
+    token.cancelled().await;
+    Ok(())
+}

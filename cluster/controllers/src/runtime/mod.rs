@@ -1,0 +1,3 @@
+//! The machine that all controllers share.
+mod key;
+pub use key::Key;
