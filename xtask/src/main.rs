@@ -1,2 +1,43 @@
-//! Chores of this workspace: `cargo xtask demo|test|...`.
-fn main() {}
+//! Chores of this workspace. `cargo xtask` lists them; `.ci/run` calls the same ones.
+
+#![expect(clippy::print_stderr, reason = "chores talk to whoever runs them")]
+
+mod checks;
+mod demo;
+mod packages;
+mod schema;
+mod shell;
+mod test;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+cargo xtask demo            install what is needed, build kpkg, run `kpkg install wordpress`
+cargo xtask test [FILTER]   install what the tests need and run them all (or those named)
+cargo xtask check           formatting, clippy, documentation, house rules
+cargo xtask bench           the benchmarks; prints ratios and rates
+cargo xtask schema [--check]  regenerate cluster/api's schema table (or check that it is fresh)";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let outcome = match args.as_slice() {
+        ["demo"] => demo::run(),
+        ["test", filter @ ..] => test::run(filter),
+        ["check"] => checks::run(),
+        ["bench"] => test::bench(),
+        ["schema"] => schema::run(false),
+        ["schema", "--check"] => schema::run(true),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

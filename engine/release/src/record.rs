@@ -1,0 +1,285 @@
+//! The release record, stored as Helm stores it so that either program continues the other's.
+//!
+//! A record is JSON, gzipped, in base64, in the key `release` of a Secret
+//! `sh.helm.release.v1.NAME.vREVISION` of type `helm.sh/release.v1` (Helm's `pkg/storage/driver`).
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use flate2::{Compression, read::GzDecoder, write::GzEncoder};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The Secrets' type.
+pub const SECRET_TYPE: &str = "helm.sh/release.v1";
+/// The key of the Secret's data.
+pub const DATA_KEY: &str = "release";
+/// A record may not unpack to more than this: records are hostile input like any other.
+const MAX_RECORD: u64 = 256 << 20;
+
+/// One revision of a release.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Release {
+    /// The release's name.
+    pub name: String,
+    /// What happened to it and when.
+    pub info: Info,
+    /// The chart it was made from, in Helm's form.
+    pub chart: Value,
+    /// The values that the user gave.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub config: Value,
+    /// The rendered objects, hooks apart.
+    #[serde(default)]
+    pub manifest: String,
+    /// The rendered hooks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hooks: Vec<Hook>,
+    /// The revision, counted from 1.
+    pub version: i64,
+    /// The namespace that the release lives in.
+    pub namespace: String,
+    /// `csa` or `ssa`: who merges changes, the client or the server.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub apply_method: String,
+}
+
+/// What happened to a release and when.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Info {
+    /// When its first revision was deployed.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "time")]
+    pub first_deployed: Option<Timestamp>,
+    /// When this revision was deployed.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "time")]
+    pub last_deployed: Option<Timestamp>,
+    /// When it was uninstalled.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "time")]
+    pub deleted: Option<Timestamp>,
+    /// What happened last, in words.
+    #[serde(default)]
+    pub description: String,
+    /// The status.
+    pub status: Status,
+    /// The rendered notes.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub notes: String,
+}
+
+/// Helm writes an absent time as an empty string in places.
+fn time<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?.unwrap_or_default();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(serde::de::Error::custom)
+}
+
+/// A release's status, in Helm's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// Not known.
+    Unknown,
+    /// All objects are applied and, if asked for, ready.
+    Deployed,
+    /// Removed, with its history kept.
+    Uninstalled,
+    /// A newer revision took its place.
+    Superseded,
+    /// The last operation failed.
+    Failed,
+    /// Being removed.
+    Uninstalling,
+    /// Being installed.
+    PendingInstall,
+    /// Being upgraded.
+    PendingUpgrade,
+    /// Being rolled back.
+    PendingRollback,
+}
+
+impl Status {
+    /// Helm's word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Deployed => "deployed",
+            Self::Uninstalled => "uninstalled",
+            Self::Superseded => "superseded",
+            Self::Failed => "failed",
+            Self::Uninstalling => "uninstalling",
+            Self::PendingInstall => "pending-install",
+            Self::PendingUpgrade => "pending-upgrade",
+            Self::PendingRollback => "pending-rollback",
+        }
+    }
+
+    /// Whether an operation was under way when this was written.
+    pub fn is_pending(self) -> bool {
+        matches!(self, Self::PendingInstall | Self::PendingUpgrade | Self::PendingRollback | Self::Uninstalling)
+    }
+}
+
+impl std::fmt::Display for Status {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// A hook as recorded.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Hook {
+    /// The object's name.
+    pub name: String,
+    /// The object's kind.
+    pub kind: String,
+    /// The template that wrote it.
+    #[serde(default)]
+    pub path: String,
+    /// The rendered object.
+    pub manifest: String,
+    /// When it runs, such as `pre-install`.
+    #[serde(default)]
+    pub events: Vec<String>,
+    /// How its last run went.
+    #[serde(default)]
+    pub last_run: HookRun,
+    /// Lower runs earlier.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub weight: i64,
+    /// When its object is deleted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub delete_policies: Vec<String>,
+    /// When its log is printed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub output_log_policies: Vec<String>,
+}
+
+fn is_zero(number: &i64) -> bool {
+    *number == 0
+}
+
+/// How a hook's last run went.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct HookRun {
+    /// When it began.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "time")]
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "time")]
+    pub completed_at: Option<Timestamp>,
+    /// `Unknown`, `Running`, `Succeeded` or `Failed`; empty before the first run.
+    #[serde(default)]
+    pub phase: String,
+}
+
+impl Release {
+    /// The name of the Secret that holds this revision.
+    pub fn secret_name(&self) -> String {
+        secret_name(&self.name, self.version)
+    }
+
+    /// The labels by which records are found.
+    pub fn labels(&self) -> BTreeMap<String, String> {
+        [
+            ("name", self.name.clone()),
+            ("owner", "helm".to_owned()),
+            ("status", self.info.status.to_string()),
+            ("version", self.version.to_string()),
+        ]
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), value))
+        .collect()
+    }
+
+    /// A text of the chart's metadata, such as `version`; empty if absent.
+    pub fn chart_metadata(&self, key: &str) -> &str {
+        self.chart["metadata"][key].as_str().unwrap_or_default()
+    }
+
+    /// The record's bytes as they stand in the Secret (before the Secret's own base64).
+    pub fn encode(&self) -> std::io::Result<Vec<u8>> {
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+        gzip.write_all(&serde_json::to_vec(self)?)?;
+        Ok(STANDARD.encode(gzip.finish()?).into_bytes())
+    }
+
+    /// Reads a record back. Records older than gzip are plain JSON in base64.
+    pub fn decode(bytes: &[u8]) -> Result<Self, String> {
+        let packed = STANDARD.decode(bytes).map_err(|error| error.to_string())?;
+        let json = if packed.starts_with(&[0x1f, 0x8b, 0x08]) { unpack(&packed)? } else { packed };
+        serde_json::from_slice(&json).map_err(|error| error.to_string())
+    }
+}
+
+/// The name of the Secret for a revision of a release.
+pub fn secret_name(release: &str, revision: i64) -> String {
+    format!("sh.helm.release.v1.{release}.v{revision}")
+}
+
+fn unpack(packed: &[u8]) -> Result<Vec<u8>, String> {
+    let mut json = Vec::new();
+    let mut reader = GzDecoder::new(packed).take(MAX_RECORD + 1);
+    reader.read_to_end(&mut json).map_err(|error| error.to_string())?;
+    if json.len() as u64 > MAX_RECORD {
+        return Err(format!("it unpacks to more than {} MiB", MAX_RECORD >> 20));
+    }
+    Ok(json)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn release() -> Release {
+        Release {
+            name: "web".into(),
+            info: Info {
+                first_deployed: Some("2026-01-02T03:04:05.678Z".parse().unwrap()),
+                last_deployed: None,
+                deleted: None,
+                description: "Install complete".into(),
+                status: Status::PendingInstall,
+                notes: String::new(),
+            },
+            chart: json!({"metadata": {"name": "nginx", "version": "1.2.3"}}),
+            config: json!({"a": 1}),
+            manifest: "kind: ConfigMap\n".into(),
+            hooks: vec![],
+            version: 7,
+            namespace: "default".into(),
+            apply_method: "csa".into(),
+        }
+    }
+
+    #[test]
+    fn a_record_survives_the_round_trip() {
+        let before = release();
+        let after = Release::decode(&before.encode().unwrap()).unwrap();
+        assert_eq!(serde_json::to_value(&before).unwrap(), serde_json::to_value(&after).unwrap());
+        assert_eq!(after.secret_name(), "sh.helm.release.v1.web.v7");
+        assert_eq!(after.labels()["status"], "pending-install");
+        assert_eq!(after.chart_metadata("version"), "1.2.3");
+    }
+
+    #[test]
+    fn empty_times_and_plain_json_are_read() {
+        let json = json!({"name": "a", "info": {"status": "deployed", "deleted": ""}, "chart": null,
+                          "version": 1, "namespace": "x"});
+        let release = Release::decode(STANDARD.encode(json.to_string()).as_bytes()).unwrap();
+        assert_eq!((release.info.status, release.info.deleted), (Status::Deployed, None));
+    }
+
+    #[test]
+    fn damaged_records_are_told() {
+        for bytes in [&b"***"[..], STANDARD.encode([0x1f, 0x8b, 8, 0, 0]).as_bytes(), STANDARD.encode("{").as_bytes()] {
+            assert!(Release::decode(bytes).is_err());
+        }
+    }
+}

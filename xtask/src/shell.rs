@@ -1,0 +1,47 @@
+//! Running programs from the workspace's root.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+/// The workspace's root.
+pub(crate) fn root() -> PathBuf {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+    manifest.parent().unwrap_or(manifest).to_path_buf()
+}
+
+/// Where cargo puts what it builds.
+pub(crate) fn target_dir() -> PathBuf {
+    match std::env::var_os("CARGO_TARGET_DIR") {
+        Some(dir) => root().join(dir),
+        None => root().join("target"),
+    }
+}
+
+/// A command that runs in the workspace's root.
+pub(crate) fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(root());
+    command
+}
+
+/// Runs `command` to its end; anything but success is an error.
+pub(crate) fn run(command: &mut Command) -> Result<()> {
+    let shown = format!("{} {}", command.get_program().display(), shown_args(command));
+    eprintln!("+ {shown}");
+    let status = command.status().with_context(|| format!("cannot run `{shown}`"))?;
+    if !status.success() {
+        bail!("`{shown}` failed ({status})");
+    }
+    Ok(())
+}
+
+fn shown_args(command: &Command) -> String {
+    command.get_args().map(|arg| arg.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
+}
+
+/// Runs cargo with `args`.
+pub(crate) fn cargo(args: &[&str]) -> Result<()> {
+    run(command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())).args(args))
+}
