@@ -63,7 +63,7 @@ impl Workspace<'_> {
                 (Some(text), _) => text.clone().into_bytes(),
                 (None, Some(path)) => read(path)
                     .map_err(|source| BuildError::ReadSource { path: path.clone(), source })?,
-                (None, None) => Vec::new(),
+                (None, None) => continue,
             };
             let mode = file.permissions().map_err(|problem| BuildError::Recipe { problem })?;
             write(&self.staged().join(index.to_string()), &bytes, mode).map_err(BuildError::workspace)?;
@@ -137,7 +137,10 @@ fn hook(recipe: &Recipe, staged: &Path, script: &Path) -> String {
     for (index, file) in recipe.files.iter().enumerate() {
         let path = shell_quote(&file.path);
         let mode = &file.mode;
-        if inside {
+        if let Some(target) = &file.link {
+            let (ln, at) = if inside { ("chroot . ln", "") } else { ("ln", ".") };
+            hook.push_str(&format!("{ln} -sfn {} {at}{path}\n", shell_quote(target)));
+        } else if inside {
             hook.push_str(&format!("chroot . install -D -m {mode} /.kpkg-build/{index} {path}\n"));
         } else {
             hook.push_str(&format!("install -D -m {mode} '{}/{index}' .{path}\n", staged.display()));

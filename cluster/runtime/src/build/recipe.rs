@@ -63,7 +63,7 @@ impl Variant {
     }
 }
 
-/// One file of the image, with its text here or in a file beside the recipe.
+/// One file of the image: its text here, its text in a file beside the recipe, or a link.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RecipeFile {
@@ -75,6 +75,9 @@ pub struct RecipeFile {
     /// A path relative to the recipe's folder.
     #[serde(default)]
     pub source: Option<String>,
+    /// Where the path leads, to make a symbolic link of it.
+    #[serde(default)]
+    pub link: Option<String>,
     /// The permission bits in octal.
     #[serde(default = "default_mode")]
     pub mode: String,
@@ -151,8 +154,9 @@ impl RecipeFile {
         if !inside {
             return Err(format!("files: path `{}` must be absolute, without `.` and `..`", self.path));
         }
-        if self.content.is_some() == self.source.is_some() {
-            return Err(format!("files: {}: give either `content` or `source`", self.path));
+        let given = [&self.content, &self.source, &self.link].into_iter().flatten().count();
+        if given != 1 {
+            return Err(format!("files: {}: give one of `content`, `source` and `link`", self.path));
         }
         self.permissions().map(|_| ())
     }
@@ -202,7 +206,7 @@ mod tests {
             Case { name: "an option as package", text: "packages: [--hook]", want: "not the name of a package" },
             Case { name: "a path out of the image", text: "files: [{path: /a/../../b, content: x}]", want: "must be absolute" },
             Case { name: "a relative path", text: "files: [{path: a, content: x}]", want: "must be absolute" },
-            Case { name: "two texts", text: "files: [{path: /a, content: x, source: y}]", want: "either" },
+            Case { name: "two texts", text: "files: [{path: /a, content: x, source: y}]", want: "give one of" },
             Case { name: "a mode in words", text: "files: [{path: /a, content: x, mode: rwx}]", want: "not octal" },
             Case { name: "commands without a shell", text: "variant: extract\nrun: 'true'", want: "no shell" },
             Case { name: "a misspelt key", text: "package: [a]", want: "package" },

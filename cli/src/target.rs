@@ -1,0 +1,57 @@
+//! Which cluster a command talks to.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+
+/// The flags that choose a cluster and a namespace in it.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct TargetArgs {
+    /// Context of the kubeconfig to use
+    #[arg(long, value_name = "NAME", alias = "kube-context")]
+    context: Option<String>,
+
+    /// Path of the kubeconfig
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+
+    /// Namespace to work in
+    #[arg(short, long, value_name = "NAME")]
+    namespace: Option<String>,
+}
+
+/// The cluster that was chosen.
+pub(crate) enum Target {
+    /// One that the user named: by flag, or by a KUBECONFIG with a current context.
+    Named { config: Box<kube::Config>, namespace: String },
+    /// The embedded one.
+    Embedded { namespace: String },
+}
+
+impl TargetArgs {
+    /// Resolves flags over environment over the embedded cluster.
+    pub(crate) async fn resolve(&self) -> Result<Target> {
+        let kubeconfig = match (&self.kubeconfig, std::env::var_os("KUBECONFIG")) {
+            (Some(path), _) => Some(read(path)?),
+            (None, Some(paths)) if !paths.is_empty() => Kubeconfig::from_env().context("cannot read KUBECONFIG")?,
+            (None, _) if self.context.is_some() => Some(Kubeconfig::read().context("cannot read the kubeconfig")?),
+            (None, _) => None,
+        };
+        let named = kubeconfig.filter(|it| {
+            self.kubeconfig.is_some() || self.context.is_some() || it.current_context.as_ref().is_some_and(|name| !name.is_empty())
+        });
+        let Some(kubeconfig) = named else {
+            return Ok(Target::Embedded { namespace: self.namespace.clone().unwrap_or_else(|| "default".to_owned()) });
+        };
+        let options = KubeConfigOptions { context: self.context.clone(), ..KubeConfigOptions::default() };
+        let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await;
+        let config = config.context("cannot use the kubeconfig")?;
+        let namespace = self.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
+        Ok(Target::Named { config: Box::new(config), namespace })
+    }
+}
+
+fn read(path: &PathBuf) -> Result<Kubeconfig> {
+    Kubeconfig::read_from(path).with_context(|| format!("cannot read kubeconfig {}", path.display()))
+}
