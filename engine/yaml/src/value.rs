@@ -1,0 +1,135 @@
+//! The plain value of a document: what is left when styles, comments and anchors are gone.
+
+use std::collections::BTreeMap;
+
+/// A mapping; keys are in byte order, as Go prints and ranges over maps.
+pub type Map = BTreeMap<String, Value>;
+
+/// A value of the JSON model, with Go's kinds of numbers kept apart.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum Value {
+    /// `null`, or nothing.
+    #[default]
+    Null,
+    /// A boolean.
+    Bool(bool),
+    /// An integer; only readers asked to keep integers make these.
+    Int(i64),
+    /// An integer above `i64::MAX`.
+    Uint(u64),
+    /// Any other number; Helm's values hold only these.
+    Float(f64),
+    /// A string.
+    String(String),
+    /// A sequence.
+    List(Vec<Value>),
+    /// A mapping.
+    Map(Map),
+}
+
+impl Value {
+    /// The mapping, if this is one.
+    pub fn as_map(&self) -> Option<&Map> {
+        match self {
+            Self::Map(map) => Some(map),
+            _ => None,
+        }
+    }
+
+    /// The mapping, if this is one, to change it.
+    pub fn as_map_mut(&mut self) -> Option<&mut Map> {
+        match self {
+            Self::Map(map) => Some(map),
+            _ => None,
+        }
+    }
+
+    /// The text, if this is a string.
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The sequence, if this is one.
+    pub fn as_list(&self) -> Option<&[Value]> {
+        match self {
+            Self::List(list) => Some(list),
+            _ => None,
+        }
+    }
+
+    /// Whether this is null.
+    pub fn is_null(&self) -> bool {
+        matches!(self, Self::Null)
+    }
+
+    /// Looks a dotted path of mapping keys up.
+    pub fn at(&self, path: &str) -> Option<&Value> {
+        path.split('.').try_fold(self, |value, key| value.as_map()?.get(key))
+    }
+
+    /// The value as `serde_json` holds it; numbers without a fraction become integers.
+    pub fn to_json(&self) -> serde_json::Value {
+        match self {
+            Self::Null => serde_json::Value::Null,
+            Self::Bool(value) => (*value).into(),
+            Self::Int(value) => (*value).into(),
+            Self::Uint(value) => (*value).into(),
+            Self::Float(value) => float_to_json(*value),
+            Self::String(value) => value.as_str().into(),
+            Self::List(items) => items.iter().map(Self::to_json).collect(),
+            Self::Map(map) => {
+                map.iter().map(|(key, value)| (key.clone(), value.to_json())).collect::<serde_json::Map<_, _>>().into()
+            }
+        }
+    }
+
+    /// A value from `serde_json`'s; all numbers become floats, as Go's decoder makes them.
+    pub fn from_json(json: &serde_json::Value) -> Self {
+        match json {
+            serde_json::Value::Null => Self::Null,
+            serde_json::Value::Bool(value) => Self::Bool(*value),
+            serde_json::Value::Number(number) => Self::Float(number.as_f64().unwrap_or_default()),
+            serde_json::Value::String(text) => Self::String(text.clone()),
+            serde_json::Value::Array(items) => Self::List(items.iter().map(Self::from_json).collect()),
+            serde_json::Value::Object(map) => {
+                Self::Map(map.iter().map(|(key, value)| (key.clone(), Self::from_json(value))).collect())
+            }
+        }
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "checked to be integral and in range")]
+fn float_to_json(value: f64) -> serde_json::Value {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    if value.fract() == 0.0 && value.abs() < EXACT {
+        return (value as i64).into();
+    }
+    serde_json::Number::from_f64(value).map_or(serde_json::Value::Null, Into::into)
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::String(text.to_owned())
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::String(text)
+    }
+}
+
+impl From<bool> for Value {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
+    }
+}
+
+impl From<Map> for Value {
+    fn from(map: Map) -> Self {
+        Self::Map(map)
+    }
+}
