@@ -41,6 +41,37 @@ pub enum Error {
 impl Error {
     /// The object changed or vanished under the writer: routine, and cured by reading again.
     pub fn is_race(&self) -> bool {
-        matches!(self, Self::Request { source: kube::Error::Api(status), .. } if matches!(status.code, 404 | 409))
+        matches!(self.code(), Some(404 | 409))
+    }
+
+    /// The object is not there.
+    pub fn is_not_found(&self) -> bool {
+        self.code() == Some(404)
+    }
+
+    /// An object of that name is there already.
+    pub fn is_already_exists(&self) -> bool {
+        self.status()
+            .is_some_and(|status| status.reason == "AlreadyExists")
+    }
+
+    /// The API's own sentence, for events and conditions; else this error's.
+    pub fn outward(&self) -> String {
+        self.status()
+            .map_or_else(|| self.to_string(), |status| status.message.clone())
+    }
+
+    fn code(&self) -> Option<u16> {
+        self.status().map(|status| status.code)
+    }
+
+    pub(crate) fn status(&self) -> Option<&kube::core::Status> {
+        match self {
+            Self::Request {
+                source: kube::Error::Api(status),
+                ..
+            } => Some(status),
+            _ => None,
+        }
     }
 }

@@ -17,6 +17,8 @@ const SIMILAR_WINDOW: SignedDuration = SignedDuration::from_mins(10);
 const COMBINED: &str = "(combined from similar events): ";
 /// Entries each table may hold before stale ones are swept.
 const TABLE_LIMIT: usize = 4096;
+/// Occurrences between two looks at the tables: a sweep reads all of them.
+const SWEEP_EVERY: usize = 1024;
 
 /// What to write for an occurrence.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,6 +51,7 @@ pub struct Correlator {
     buckets: HashMap<SourceKey, Bucket>,
     similar: HashMap<SimilarKey, Similar>,
     seen: HashMap<EqualKey, Seen>,
+    admitted: usize,
 }
 
 type SourceKey = (String, String);
@@ -147,6 +150,10 @@ impl Correlator {
 
     /// Forgets what is old once a table is full, so that memory stays bounded.
     fn sweep(&mut self, now: Timestamp) {
+        self.admitted += 1;
+        if !self.admitted.is_multiple_of(SWEEP_EVERY) {
+            return;
+        }
         let fresh = |at: Timestamp| now.duration_since(at) < SIMILAR_WINDOW;
         if self.buckets.len() > TABLE_LIMIT {
             self.buckets.retain(|_, bucket| fresh(bucket.at));
@@ -281,6 +288,6 @@ mod tests {
         for index in 0..40_000_i64 {
             correlator.admit("c", &occurrence(&format!("o{index}"), "m", index / 1000));
         }
-        assert!(correlator.seen.len() <= 4 * TABLE_LIMIT + 1);
+        assert!(correlator.seen.len() <= 4 * TABLE_LIMIT + SWEEP_EVERY);
     }
 }
