@@ -1,0 +1,175 @@
+//! `Chart.yaml`: its fields, its checks, and the map that templates see as `.Chart`.
+
+use kpkg_yaml::{Map, Value};
+use serde::{Deserialize, Serialize};
+
+/// Who looks after a chart.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Maintainer {
+    /// Their name.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    /// Their address.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub email: String,
+    /// Their page.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub url: String,
+}
+
+/// What a chart says of itself.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Metadata {
+    /// The chart's name.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    /// The project's page.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub home: String,
+    /// Where the sources are.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<String>,
+    /// The chart's version.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub version: String,
+    /// One sentence.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// Words to find it by.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub keywords: Vec<String>,
+    /// Who looks after it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub maintainers: Vec<Maintainer>,
+    /// A picture.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub icon: String,
+    /// `v1` or `v2`.
+    #[serde(rename = "apiVersion", skip_serializing_if = "String::is_empty")]
+    pub api_version: String,
+    /// The condition to be enabled by; unused since dependencies have their own.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub condition: String,
+    /// The tags to be enabled by; unused since dependencies have their own.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub tags: String,
+    /// The version of what it installs.
+    #[serde(rename = "appVersion", skip_serializing_if = "String::is_empty")]
+    pub app_version: String,
+    /// Whether it should no longer be used.
+    #[serde(skip_serializing_if = "is_false")]
+    pub deprecated: bool,
+    /// Anything else.
+    #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    pub annotations: std::collections::BTreeMap<String, String>,
+    /// The Kubernetes versions it works on.
+    #[serde(rename = "kubeVersion", skip_serializing_if = "String::is_empty")]
+    pub kube_version: String,
+    /// The charts it needs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub dependencies: Vec<Dependency>,
+    /// `application` or `library`.
+    #[serde(rename = "type", skip_serializing_if = "String::is_empty")]
+    pub kind: String,
+}
+
+/// A chart that another needs.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Dependency {
+    /// Its name.
+    pub name: String,
+    /// A version or a range of versions.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub version: String,
+    /// Where to get it.
+    pub repository: String,
+    /// Paths of values, with commas between: the first that is a boolean switches it on or off.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub condition: String,
+    /// Names in the values' `tags` that switch it on or off.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// Whether it is on; known after values were merged.
+    #[serde(skip_serializing_if = "is_false")]
+    pub enabled: bool,
+    /// What of its values the parent takes over.
+    #[serde(rename = "import-values", skip_serializing_if = "Vec::is_empty")]
+    pub import_values: Vec<serde_json::Value>,
+    /// Another name for it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub alias: String,
+}
+
+/// The exact versions of a chart's dependencies.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Lock {
+    /// When it was written.
+    pub generated: String,
+    /// The digest of the declared dependencies.
+    pub digest: String,
+    /// The dependencies.
+    pub dependencies: Vec<Dependency>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+fn strings(items: &[String]) -> Value {
+    Value::List(items.iter().map(|item| item.as_str().into()).collect())
+}
+
+impl Metadata {
+    /// What templates see as `.Chart`: the fields under Go's names.
+    pub fn to_template_map(&self) -> Map {
+        let maintainers = self.maintainers.iter().map(|maintainer| {
+            Value::Map(Map::from([
+                ("Name".to_owned(), maintainer.name.as_str().into()),
+                ("Email".to_owned(), maintainer.email.as_str().into()),
+                ("URL".to_owned(), maintainer.url.as_str().into()),
+            ]))
+        });
+        let annotations = self.annotations.iter().map(|(key, value)| (key.clone(), value.as_str().into()));
+        let entries: [(&str, Value); 17] = [
+            ("Name", self.name.as_str().into()),
+            ("Home", self.home.as_str().into()),
+            ("Sources", strings(&self.sources)),
+            ("Version", self.version.as_str().into()),
+            ("Description", self.description.as_str().into()),
+            ("Keywords", strings(&self.keywords)),
+            ("Maintainers", Value::List(maintainers.collect())),
+            ("Icon", self.icon.as_str().into()),
+            ("APIVersion", self.api_version.as_str().into()),
+            ("Condition", self.condition.as_str().into()),
+            ("Tags", self.tags.as_str().into()),
+            ("AppVersion", self.app_version.as_str().into()),
+            ("Deprecated", self.deprecated.into()),
+            ("Annotations", Value::Map(annotations.collect())),
+            ("KubeVersion", self.kube_version.as_str().into()),
+            ("Dependencies", Value::List(self.dependencies.iter().map(Dependency::to_template_value).collect())),
+            ("Type", self.kind.as_str().into()),
+        ];
+        entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+    }
+}
+
+impl Dependency {
+    fn to_template_value(&self) -> Value {
+        let entries: [(&str, Value); 8] = [
+            ("Name", self.name.as_str().into()),
+            ("Version", self.version.as_str().into()),
+            ("Repository", self.repository.as_str().into()),
+            ("Condition", self.condition.as_str().into()),
+            ("Tags", strings(&self.tags)),
+            ("Enabled", self.enabled.into()),
+            ("ImportValues", Value::List(self.import_values.iter().map(Value::from_json).collect())),
+            ("Alias", self.alias.as_str().into()),
+        ];
+        Value::Map(entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+    }
+}

@@ -1,0 +1,110 @@
+//! What rendering takes besides a chart and its values, and what it gives.
+
+use std::collections::BTreeMap;
+
+use kpkg_yaml::{Map, Value};
+
+/// The release that a chart is rendered for: `.Release`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReleaseInfo {
+    /// The release's name.
+    pub name: String,
+    /// The namespace it goes to.
+    pub namespace: String,
+    /// Which revision this is, from 1.
+    pub revision: i64,
+    /// Whether it replaces an earlier one; if not, it is an installation.
+    pub is_upgrade: bool,
+}
+
+/// A version of Kubernetes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KubeVersion {
+    /// As the server spells it: `v1.33.4-gke.1`.
+    pub version: String,
+    /// `1`.
+    pub major: String,
+    /// `33`.
+    pub minor: String,
+}
+
+/// What `lookup` asked for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LookupKey {
+    /// Group and version.
+    pub api_version: String,
+    /// The kind.
+    pub kind: String,
+    /// The namespace; empty for all, or for kinds without.
+    pub namespace: String,
+    /// The name; empty asks for the list.
+    pub name: String,
+}
+
+/// What templates may know of a cluster, gathered before they run.
+///
+/// Templates decide only as they run what to `lookup`: render once, fetch [`Rendered::lookups`] (or those
+/// of the error), add the answers here and render again, until nothing new is asked.
+#[derive(Debug, Clone)]
+pub struct ClusterFacts {
+    /// The version of Kubernetes.
+    pub kube_version: KubeVersion,
+    /// Groups and versions served, and kinds as `group/version/Kind`.
+    pub api_versions: Vec<String>,
+    /// The answers known; an object that does not exist is an empty map.
+    pub objects: BTreeMap<LookupKey, Value>,
+}
+
+/// A manifest as a template wrote it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Manifest {
+    /// The template's path, with the names of the charts it is in.
+    pub source: String,
+    /// The document's text, without the separator.
+    pub text: String,
+    /// Its group and version.
+    pub api_version: String,
+    /// Its kind.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// A manifest that is applied, and waited for, at some moment of a release's life.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hook {
+    /// The manifest.
+    pub manifest: Manifest,
+    /// When: `pre-install`, `test`, ...
+    pub events: Vec<String>,
+    /// Which goes first; ties by kind order, then name.
+    pub weight: i64,
+    /// When it is removed again: `before-hook-creation`, `hook-succeeded`, `hook-failed`.
+    pub delete_policies: Vec<String>,
+    /// Whether its log is shown: `hook-succeeded`, `hook-failed`.
+    pub output_log_policies: Vec<String>,
+}
+
+/// A rendered chart.
+#[derive(Debug, Clone, Default)]
+pub struct Rendered {
+    /// The manifests, in the order in which to apply them.
+    pub manifests: Vec<Manifest>,
+    /// The hooks, in Helm's order.
+    pub hooks: Vec<Hook>,
+    /// `NOTES.txt`, if the chart has one.
+    pub notes: String,
+    /// What `lookup` asked for that the facts did not hold.
+    pub lookups: Vec<LookupKey>,
+}
+
+/// Values ready to render.
+#[derive(Debug, Clone, Default)]
+pub struct Values {
+    /// What the user gave, merged: what a release records as its configuration.
+    pub supplied: Map,
+    /// Everything, the defaults of the chart and its subcharts included: `.Values`.
+    pub all: Map,
+    /// The chart with the dependencies that these values switch on, under their aliases.
+    pub(crate) chart: std::sync::Arc<crate::Chart>,
+}
