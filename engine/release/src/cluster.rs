@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
+use kube::api::{
+    Api, ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams,
+};
 use kube::discovery::{ApiCapabilities, Discovery, Scope};
 use kube::{Client, ResourceExt};
 use serde_json::Value;
@@ -42,11 +44,18 @@ impl Cluster {
         for group in discovery.groups() {
             for version in group.versions() {
                 for (resource, capabilities) in group.versioned_resources(version) {
-                    kinds.insert((resource.api_version.clone(), resource.kind.clone()), (resource, capabilities));
+                    kinds.insert(
+                        (resource.api_version.clone(), resource.kind.clone()),
+                        (resource, capabilities),
+                    );
                 }
             }
         }
-        Ok(Self { client, kinds, version: info.git_version })
+        Ok(Self {
+            client,
+            kinds,
+            version: info.git_version,
+        })
     }
 
     /// The client behind it.
@@ -98,14 +107,22 @@ impl Cluster {
     }
 
     /// The objects of a kind in a namespace that match a label selector (empty: all).
-    pub async fn list(&self, api_version: &str, kind: &str, namespace: &str, selector: &str) -> Result<Vec<Value>> {
+    pub async fn list(
+        &self,
+        api_version: &str,
+        kind: &str,
+        namespace: &str,
+        selector: &str,
+    ) -> Result<Vec<Value>> {
         let id = ObjectId {
             api_version: api_version.to_owned(),
             kind: kind.to_owned(),
             namespace: namespace.to_owned(),
             name: String::new(),
         };
-        let Some((resource, _)) = self.kind(api_version, kind) else { return Ok(Vec::new()) };
+        let Some((resource, _)) = self.kind(api_version, kind) else {
+            return Ok(Vec::new());
+        };
         let api = if namespace.is_empty() {
             Api::<DynamicObject>::all_with(self.client.clone(), resource)
         } else {
@@ -113,7 +130,10 @@ impl Cluster {
         };
         let list = api.list(&ListParams::default().labels(selector)).await;
         let list = list.map_err(ReleaseError::cluster(format!("list {}", resource.plural)))?;
-        let types = kube::api::TypeMeta { api_version: api_version.to_owned(), kind: kind.to_owned() };
+        let types = kube::api::TypeMeta {
+            api_version: api_version.to_owned(),
+            kind: kind.to_owned(),
+        };
         Ok(list
             .items
             .into_iter()
@@ -126,24 +146,45 @@ impl Cluster {
 
     /// Creates an object.
     pub async fn create(&self, object: &Object, write: Write) -> Result<()> {
-        let params = PostParams { dry_run: write == Write::DryRun, ..PostParams::default() };
-        let body: DynamicObject = serde_json::from_value(object.value.clone()).map_err(|error| {
-            ReleaseError::Manifest { source_file: object.source.clone(), problem: error.to_string() }
-        })?;
-        self.api(&object.id)?.create(&params, &body).await.map(drop).map_err(|error| refused(object, error))
+        let params = PostParams {
+            dry_run: write == Write::DryRun,
+            ..PostParams::default()
+        };
+        let body: DynamicObject =
+            serde_json::from_value(object.value.clone()).map_err(|error| {
+                ReleaseError::Manifest {
+                    source_file: object.source.clone(),
+                    problem: error.to_string(),
+                }
+            })?;
+        self.api(&object.id)?
+            .create(&params, &body)
+            .await
+            .map(drop)
+            .map_err(|error| refused(object, error))
     }
 
     /// Merges the rendered object into the live one (JSON merge patch).
     pub async fn merge(&self, object: &Object, write: Write) -> Result<()> {
-        let params = PatchParams { dry_run: write == Write::DryRun, ..PatchParams::default() };
+        let params = PatchParams {
+            dry_run: write == Write::DryRun,
+            ..PatchParams::default()
+        };
         let patch = Patch::Merge(&object.value);
-        let merged = self.api(&object.id)?.patch(&object.id.name, &params, &patch).await;
+        let merged = self
+            .api(&object.id)?
+            .patch(&object.id.name, &params, &patch)
+            .await;
         merged.map(drop).map_err(|error| refused(object, error))
     }
 
     /// Asks for an object's deletion; `false` if it was not there.
     pub async fn delete(&self, id: &ObjectId) -> Result<bool> {
-        match self.api(id)?.delete(&id.name, &DeleteParams::background()).await {
+        match self
+            .api(id)?
+            .delete(&id.name, &DeleteParams::background())
+            .await
+        {
             Ok(_) => Ok(true),
             Err(kube::Error::Api(status)) if status.code == 404 => Ok(false),
             Err(error) => Err(ReleaseError::cluster(format!("delete {id}"))(error)),
@@ -151,8 +192,16 @@ impl Cluster {
     }
 
     /// The last `lines` lines that a container of a pod logged, of its previous run if asked for.
-    pub async fn log_tail(&self, namespace: &str, pod: &str, container: &str, previous: bool, lines: i64) -> Vec<String> {
-        let pods: Api<k8s_openapi::api::core::v1::Pod> = Api::namespaced(self.client.clone(), namespace);
+    pub async fn log_tail(
+        &self,
+        namespace: &str,
+        pod: &str,
+        container: &str,
+        previous: bool,
+        lines: i64,
+    ) -> Vec<String> {
+        let pods: Api<k8s_openapi::api::core::v1::Pod> =
+            Api::namespaced(self.client.clone(), namespace);
         let params = kube::api::LogParams {
             container: Some(container.to_owned()),
             previous,

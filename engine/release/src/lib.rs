@@ -5,6 +5,7 @@
 //! [recorded](record::Release). Each stage is one function from one noun to the next.
 //!
 //! - [`install`](install::install) and [`uninstall`](uninstall::uninstall): the whole operations; start here
+//! - [`prepare`]: from a chart to what a plan is made from
 //! - [`plan`]: what will be done
 //! - [`apply`]: doing it
 //! - [`readiness`]: when an object counts as ready
@@ -22,6 +23,7 @@ mod explain;
 pub mod install;
 pub mod object;
 pub mod plan;
+pub mod prepare;
 pub mod progress;
 pub mod readiness;
 pub mod record;

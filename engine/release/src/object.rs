@@ -85,7 +85,9 @@ pub fn owner(live: &Value, release: &str, namespace: &str) -> Owner {
     if name.is_empty() {
         return Owner::Foreign("it was not made by a release".to_owned());
     }
-    Owner::Foreign(format!("it belongs to release `{name}` in namespace `{space}`"))
+    Owner::Foreign(format!(
+        "it belongs to release `{name}` in namespace `{space}`"
+    ))
 }
 
 #[cfg(test)]
@@ -96,9 +98,21 @@ mod tests {
 
     #[test]
     fn marks_make_an_object_ours_and_nobody_elses() {
-        let id = ObjectId { api_version: "v1".into(), kind: "ConfigMap".into(), namespace: "a".into(), name: "x".into() };
-        let mut object = Object { id, value: json!({"metadata": {"name": "x", "labels": null}}), source: String::new() };
-        assert_eq!(owner(&object.value, "web", "a"), Owner::Foreign("it was not made by a release".into()));
+        let id = ObjectId {
+            api_version: "v1".into(),
+            kind: "ConfigMap".into(),
+            namespace: "a".into(),
+            name: "x".into(),
+        };
+        let mut object = Object {
+            id,
+            value: json!({"metadata": {"name": "x", "labels": null}}),
+            source: String::new(),
+        };
+        assert_eq!(
+            owner(&object.value, "web", "a"),
+            Owner::Foreign("it was not made by a release".into())
+        );
         object.mark_owned("web", "a");
         assert_eq!(owner(&object.value, "web", "a"), Owner::Ours);
         assert_eq!(
@@ -110,9 +124,23 @@ mod tests {
     #[test]
     fn the_keep_policy_ignores_case_and_space() {
         for (policy, want) in [("keep", true), (" Keep ", true), ("delete", false)] {
-            let id = ObjectId { api_version: "v1".into(), kind: "Secret".into(), namespace: String::new(), name: "x".into() };
+            let id = ObjectId {
+                api_version: "v1".into(),
+                kind: "Secret".into(),
+                namespace: String::new(),
+                name: "x".into(),
+            };
             let value = json!({"metadata": {"annotations": {"helm.sh/resource-policy": policy}}});
-            assert_eq!(Object { id, value, source: String::new() }.is_kept(), want, "{policy}");
+            assert_eq!(
+                Object {
+                    id,
+                    value,
+                    source: String::new()
+                }
+                .is_kept(),
+                want,
+                "{policy}"
+            );
         }
     }
 }
