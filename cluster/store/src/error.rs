@@ -81,10 +81,16 @@ pub enum Error {
 impl Error {
     /// A failed write to `path`, told apart by cause.
     pub(crate) fn write(path: PathBuf, source: io::Error) -> Self {
-        let full =
-            matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+        let full = matches!(
+            source.kind(),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+        );
         let source = Arc::new(source);
-        if full { Self::DiskFull { path, source } } else { Self::Write { path, source } }
+        if full {
+            Self::DiskFull { path, source }
+        } else {
+            Self::Write { path, source }
+        }
     }
 }
 

@@ -81,11 +81,6 @@ impl Mvcc {
         self.compacted
     }
 
-    /// Bytes kept only so that watches can begin in the past, roughly.
-    pub(crate) fn history_bytes(&self) -> usize {
-        self.history_bytes
-    }
-
     /// The newest version of `key`.
     pub(crate) fn get(&self, key: &[u8]) -> Option<KeyValue> {
         let (key, versions) = self.keys.get_key_value(key)?;
@@ -117,7 +112,11 @@ impl Mvcc {
                 remaining += 1;
             }
         }
-        Ok(Page { items, revision, remaining })
+        Ok(Page {
+            items,
+            revision,
+            remaining,
+        })
     }
 
     /// Checks whether `write` may happen on top of `overlay`, and records in it what comes of it.
@@ -135,12 +134,14 @@ impl Mvcc {
         let holds = match write.precondition {
             Precondition::None => true,
             Precondition::Absent => current.is_none(),
-            Precondition::ModRevision(expected) => {
-                current.as_ref().is_some_and(|kv| kv.mod_revision == expected)
-            }
+            Precondition::ModRevision(expected) => current
+                .as_ref()
+                .is_some_and(|kv| kv.mod_revision == expected),
         };
         if !holds {
-            return Err(Error::Conflict { current: current.map(Box::new) });
+            return Err(Error::Conflict {
+                current: current.map(Box::new),
+            });
         }
         if write.value.is_none() && current.is_none() {
             return Err(Error::NotFound);
@@ -169,11 +170,19 @@ impl Mvcc {
                 (Some(_), Some(prev)) => prev.create_revision,
                 (Some(_), None) => revision,
             },
-            version: if value.is_some() { prev.map_or(1, |prev| prev.version + 1) } else { 0 },
+            version: if value.is_some() {
+                prev.map_or(1, |prev| prev.version + 1)
+            } else {
+                0
+            },
             value,
         };
         let event = Arc::new(Event {
-            kind: if next.value.is_some() { EventKind::Put } else { EventKind::Delete },
+            kind: if next.value.is_some() {
+                EventKind::Put
+            } else {
+                EventKind::Delete
+            },
             prev_kv: prev.and_then(|prev| prev.key_value(&key)),
             kv: KeyValue {
                 value: next.value.clone().unwrap_or_default(),
@@ -217,24 +226,39 @@ impl Mvcc {
         from_revision: i64,
     ) -> Result<Vec<Arc<Event>>, Error> {
         if from_revision <= self.compacted {
-            return Err(Error::Compacted { requested: from_revision, compacted: self.compacted });
+            return Err(Error::Compacted {
+                requested: from_revision,
+                compacted: self.compacted,
+            });
         }
         let skip = usize::try_from(from_revision - self.compacted - 1).unwrap_or(usize::MAX);
         let events = self.history.iter().skip(skip);
-        Ok(events.filter(|event| event.kv.key.starts_with(prefix)).cloned().collect())
+        Ok(events
+            .filter(|event| event.kv.key.starts_with(prefix))
+            .cloned()
+            .collect())
     }
 
     /// Forgets what was replaced at or before `revision`; `false` if it is forgotten already.
     pub(crate) fn compact(&mut self, revision: i64) -> Result<bool, Error> {
         if revision > self.revision {
-            return Err(Error::FutureRevision { requested: revision, current: self.revision });
+            return Err(Error::FutureRevision {
+                requested: revision,
+                current: self.revision,
+            });
         }
         if revision <= self.compacted {
             return Ok(false);
         }
         self.compacted = revision;
-        while self.history.front().is_some_and(|event| event.revision() <= revision) {
-            let Some(event) = self.history.pop_front() else { break };
+        while self
+            .history
+            .front()
+            .is_some_and(|event| event.revision() <= revision)
+        {
+            let Some(event) = self.history.pop_front() else {
+                break;
+            };
             self.history_bytes -= cost(&event);
             self.prune(&event.kv.key);
         }
@@ -260,14 +284,17 @@ impl Mvcc {
 
     /// Drops the versions of `key` that no readable revision can see.
     fn prune(&mut self, key: &[u8]) {
-        let Some(versions) = self.keys.get_mut(key) else { return };
-        let visible = versions.iter().rposition(|version| version.mod_revision <= self.compacted);
+        let Some(versions) = self.keys.get_mut(key) else {
+            return;
+        };
+        let visible = versions
+            .iter()
+            .rposition(|version| version.mod_revision <= self.compacted);
         if let Some(first) = visible {
             versions.drain(..first);
         }
-        let dead = |version: &Version| {
-            version.value.is_none() && version.mod_revision <= self.compacted
-        };
+        let dead =
+            |version: &Version| version.value.is_none() && version.mod_revision <= self.compacted;
         if versions.first().is_some_and(dead) {
             versions.remove(0);
         }
@@ -278,10 +305,16 @@ impl Mvcc {
 
     fn check_revision(&self, revision: i64) -> Result<(), Error> {
         if revision < self.compacted {
-            return Err(Error::Compacted { requested: revision, compacted: self.compacted });
+            return Err(Error::Compacted {
+                requested: revision,
+                compacted: self.compacted,
+            });
         }
         if revision > self.revision {
-            return Err(Error::FutureRevision { requested: revision, current: self.revision });
+            return Err(Error::FutureRevision {
+                requested: revision,
+                current: self.revision,
+            });
         }
         Ok(())
     }
@@ -300,7 +333,10 @@ impl Version {
 }
 
 fn as_of(versions: &[Version], revision: i64) -> Option<&Version> {
-    versions.iter().rev().find(|version| version.mod_revision <= revision)
+    versions
+        .iter()
+        .rev()
+        .find(|version| version.mod_revision <= revision)
 }
 
 /// What an event keeps alive: its replaced value, and itself.

@@ -85,7 +85,9 @@ impl Stream for WatchStream {
         match self.live.poll_recv(context) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Some(batch)) => {
-                self.shared.pending.fetch_sub(batch.events.len(), Ordering::AcqRel);
+                self.shared
+                    .pending
+                    .fetch_sub(batch.events.len(), Ordering::AcqRel);
                 Poll::Ready(Some(Ok(batch)))
             }
             Poll::Ready(None) => {
@@ -99,7 +101,9 @@ impl Stream for WatchStream {
 impl WatchStream {
     fn reason(&self) -> Error {
         if self.shared.cut.load(Ordering::Acquire) {
-            Error::SlowWatcher { pending: self.shared.pending.load(Ordering::Acquire) }
+            Error::SlowWatcher {
+                pending: self.shared.pending.load(Ordering::Acquire),
+            }
         } else {
             Error::Closed
         }
@@ -111,7 +115,10 @@ impl WatchStream {
 impl Watchers {
     /// No watches yet; each may have `max_pending` unread events.
     pub(crate) fn new(max_pending: usize) -> Self {
-        Self { watchers: Vec::new(), max_pending }
+        Self {
+            watchers: Vec::new(),
+            max_pending,
+        }
     }
 
     /// Adds a watch that has `backlog` to read first; `revision` is the current one.
@@ -131,7 +138,12 @@ impl Watchers {
             shared: shared.clone(),
             last_sent: Instant::now(),
         });
-        WatchStream { backlog: batches(backlog, revision), live, shared, ended: false }
+        WatchStream {
+            backlog: batches(backlog, revision),
+            live,
+            shared,
+            ended: false,
+        }
     }
 
     /// Tells every watch of `events`, the newest ones, after which the store is at `revision`.
@@ -141,7 +153,8 @@ impl Watchers {
         }
         let now = Instant::now();
         let max_pending = self.max_pending;
-        self.watchers.retain_mut(|watcher| watcher.send(events, revision, now, max_pending));
+        self.watchers
+            .retain_mut(|watcher| watcher.send(events, revision, now, max_pending));
     }
 
     /// Ends every watch.
@@ -180,7 +193,12 @@ impl Watcher {
             return false;
         }
         self.last_sent = now;
-        self.sender.send(WatchBatch { events: mine, revision }).is_ok()
+        self.sender
+            .send(WatchBatch {
+                events: mine,
+                revision,
+            })
+            .is_ok()
     }
 }
 
@@ -195,7 +213,10 @@ fn batches(backlog: Vec<Arc<Event>>, revision: i64) -> VecDeque<WatchBatch> {
         .collect();
     match batches.back_mut() {
         Some(last) => last.revision = revision,
-        None => batches.push_back(WatchBatch { events: Vec::new(), revision }),
+        None => batches.push_back(WatchBatch {
+            events: Vec::new(),
+            revision,
+        }),
     }
     batches
 }
