@@ -15,6 +15,7 @@
 
 mod cgroup;
 mod container;
+mod durable;
 mod error;
 mod exec;
 mod id;

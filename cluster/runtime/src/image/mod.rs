@@ -10,10 +10,22 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
+mod archive;
+mod blobs;
+mod collect;
+mod documents;
 mod error;
+mod import;
+mod layers;
+mod layout;
+mod names;
 mod options;
 mod reference;
+mod registry;
 mod store;
+mod unpack;
+
+pub(crate) use collect::{ContainerUse, USE_FILE, size_of_tree};
 
 pub use error::ImageError;
 pub use options::{Credentials, Progress, ProgressEvent, PullOptions, silent};

@@ -1,0 +1,9 @@
+//! The way to registries.
+
+mod login;
+mod pull;
+mod push;
+mod session;
+
+pub(super) use pull::pull;
+pub(super) use push::push;
