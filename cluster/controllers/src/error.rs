@@ -51,26 +51,27 @@ impl Error {
 
     /// An object of that name is there already.
     pub fn is_already_exists(&self) -> bool {
-        self.status()
-            .is_some_and(|status| status.reason == "AlreadyExists")
+        self.status().is_some_and(|status| status.reason == "AlreadyExists")
+    }
+
+    /// The object's namespace is on its way out and takes nothing in.
+    pub fn is_namespace_terminating(&self) -> bool {
+        let details = self.status().and_then(|status| status.details.as_ref());
+        details.is_some_and(|details| details.causes.iter().any(|cause| cause.reason == "NamespaceTerminating"))
     }
 
     /// The API's own sentence, for events and conditions; else this error's.
     pub fn outward(&self) -> String {
-        self.status()
-            .map_or_else(|| self.to_string(), |status| status.message.clone())
+        self.status().map_or_else(|| self.to_string(), |status| status.message.clone())
     }
 
     fn code(&self) -> Option<u16> {
         self.status().map(|status| status.code)
     }
 
-    pub(crate) fn status(&self) -> Option<&kube::core::Status> {
+    fn status(&self) -> Option<&kube::core::Status> {
         match self {
-            Self::Request {
-                source: kube::Error::Api(status),
-                ..
-            } => Some(status),
+            Self::Request { source: kube::Error::Api(status), .. } => Some(status),
             _ => None,
         }
     }

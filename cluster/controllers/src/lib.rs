@@ -1,6 +1,9 @@
 //! The controllers of a Kubernetes cluster.
 mod config;
+mod deployment;
 mod error;
+mod objects;
+mod replicaset;
 pub mod runtime;
 pub use config::Config;
 pub use error::Error;

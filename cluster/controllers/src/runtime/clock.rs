@@ -20,10 +20,7 @@ pub enum Clock {
 impl Clock {
     /// A clock that starts now and follows tokio's.
     pub fn tokio() -> Self {
-        Self::Tokio {
-            start: Timestamp::now(),
-            since: Instant::now(),
-        }
+        Self::Tokio { start: Timestamp::now(), since: Instant::now() }
     }
 
     /// The time of day.
@@ -31,8 +28,7 @@ impl Clock {
         match self {
             Self::System => Timestamp::now(),
             Self::Tokio { start, since } => {
-                let elapsed =
-                    SignedDuration::try_from(since.elapsed()).unwrap_or(SignedDuration::MAX);
+                let elapsed = SignedDuration::try_from(since.elapsed()).unwrap_or(SignedDuration::MAX);
                 start.saturating_add(elapsed).unwrap_or(Timestamp::MAX)
             }
         }

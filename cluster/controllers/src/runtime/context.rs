@@ -28,20 +28,13 @@ pub struct Context {
 impl Context {
     /// Puts the parts together.
     pub fn new(client: Client, recorder: Recorder, clock: Clock) -> Self {
-        Self {
-            client,
-            recorder,
-            clock,
-        }
+        Self { client, recorder, clock }
     }
 
     /// The same world, with events recorded in another component's name.
     #[must_use]
     pub fn named(&self, component: &str) -> Self {
-        Self {
-            recorder: self.recorder.named(component),
-            ..self.clone()
-        }
+        Self { recorder: self.recorder.named(component), ..self.clone() }
     }
 
     /// The client, for what is not a request about one typed object.
@@ -71,31 +64,27 @@ impl Context {
     /// Creates an object.
     pub async fn create<K: Kind>(&self, object: &K) -> Result<K, Error> {
         let key = Key::of(object);
-        let request = body("create", &key, object)
-            .map(|body| door::<K>(&key).create(&PostParams::default(), body))?;
+        let request = body("create", &key, object).map(|body| door::<K>(&key).create(&PostParams::default(), body))?;
         self.send::<K, K>("create", &key, request).await
     }
 
     /// Changes an object by a merge patch. A patch with `metadata.resourceVersion` or
     /// `metadata.uid` is refused if the object is another meanwhile.
     pub async fn patch<K: Kind>(&self, key: &Key, patch: &Value) -> Result<K, Error> {
-        let request =
-            door::<K>(key).patch(&key.name, &PatchParams::default(), &Patch::Merge(patch));
+        let request = door::<K>(key).patch(&key.name, &PatchParams::default(), &Patch::Merge(patch));
         self.send::<K, K>("patch", key, request).await
     }
 
     /// Changes an object by a strategic merge patch.
     pub async fn patch_strategic<K: Kind>(&self, key: &Key, patch: &Value) -> Result<K, Error> {
-        let request =
-            door::<K>(key).patch(&key.name, &PatchParams::default(), &Patch::Strategic(patch));
+        let request = door::<K>(key).patch(&key.name, &PatchParams::default(), &Patch::Strategic(patch));
         self.send::<K, K>("patch", key, request).await
     }
 
     /// Changes an object's status by a strategic merge patch (lists by key, as conditions).
     pub async fn patch_status<K: Kind>(&self, key: &Key, patch: &Value) -> Result<K, Error> {
         let patch = Patch::Strategic(patch);
-        let request =
-            door::<K>(key).patch_subresource("status", &key.name, &PatchParams::default(), &patch);
+        let request = door::<K>(key).patch_subresource("status", &key.name, &PatchParams::default(), &patch);
         self.send::<K, K>("patch the status of", key, request).await
     }
 
@@ -110,9 +99,8 @@ impl Context {
     /// Replaces an object's status; its resource version guards as in [`Context::replace`].
     pub async fn replace_status<K: Kind>(&self, object: &K) -> Result<K, Error> {
         let (key, verb) = (Key::of(object), "update the status of");
-        let request = body(verb, &key, object).map(|body| {
-            door::<K>(&key).replace_subresource("status", &key.name, &PostParams::default(), body)
-        })?;
+        let request = body(verb, &key, object)
+            .map(|body| door::<K>(&key).replace_subresource("status", &key.name, &PostParams::default(), body))?;
         self.send::<K, K>(verb, &key, request).await
     }
 
@@ -122,17 +110,10 @@ impl Context {
     }
 
     /// As [`Context::delete`], with parameters of the caller's own.
-    pub async fn delete_with<K: Kind>(
-        &self,
-        object: &K,
-        params: DeleteParams,
-    ) -> Result<(), Error> {
+    pub async fn delete_with<K: Kind>(&self, object: &K, params: DeleteParams) -> Result<(), Error> {
         let key = Key::of(object);
         let uid = object.meta().uid.clone();
-        let params = params.preconditions(Preconditions {
-            uid,
-            resource_version: None,
-        });
+        let params = params.preconditions(Preconditions { uid, resource_version: None });
         let request = door::<K>(&key).delete(&key.name, &params);
         match self.send::<K, Value>("delete", &key, request).await {
             Err(error) if error.is_not_found() => Ok(()),
@@ -150,12 +131,7 @@ impl Context {
             Ok(request) => self.client.request(request).await,
             Err(error) => Err(error),
         };
-        answer.map_err(|source| Error::Request {
-            verb,
-            kind: kind_of::<K>().into_owned(),
-            key: key.clone(),
-            source,
-        })
+        answer.map_err(|source| Error::Request { verb, kind: kind_of::<K>().into_owned(), key: key.clone(), source })
     }
 }
 

@@ -57,9 +57,7 @@ impl Expectations {
     /// Whether the cache shows all that was asked for.
     pub fn met(&self, owner: &Key) -> bool {
         let mut all = self.pending.lock();
-        let met = all
-            .get(owner)
-            .is_none_or(|pending| pending.since.elapsed() > VOID_AFTER);
+        let met = all.get(owner).is_none_or(|pending| pending.since.elapsed() > VOID_AFTER);
         if met {
             all.remove(owner);
         }

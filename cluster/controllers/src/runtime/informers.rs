@@ -51,35 +51,22 @@ impl Informers {
             Entry {
                 synced: store.synced(),
                 store,
-                feed: Some(Box::new(move |client, token| {
-                    feed(fed, client, scope, token).boxed()
-                })),
+                feed: Some(Box::new(move |client, token| feed(fed, client, scope, token).boxed())),
             }
         });
-        entry
-            .store
-            .clone()
-            .downcast()
-            .expect("a store is filed under its own type")
+        entry.store.clone().downcast().expect("a store is filed under its own type")
     }
 
     /// The futures that keep the stores fed, to be run by the caller; each is handed out once.
     pub fn feeds(&self, client: &Client, token: &CancellationToken) -> Vec<BoxFuture<'static, ()>> {
         let mut entries = self.entries.lock();
         let feeds = entries.values_mut().filter_map(|entry| entry.feed.take());
-        feeds
-            .map(|feed| feed(client.clone(), token.clone()))
-            .collect()
+        feeds.map(|feed| feed(client.clone(), token.clone())).collect()
     }
 
     /// Waits until every store has its first listing.
     pub async fn synced(&self) {
-        let waits: Vec<_> = self
-            .entries
-            .lock()
-            .values()
-            .map(|entry| entry.synced.clone())
-            .collect();
+        let waits: Vec<_> = self.entries.lock().values().map(|entry| entry.synced.clone()).collect();
         for mut wait in waits {
             // The sender lives in the store, which the entry holds.
             let _ = wait.wait_for(|synced| *synced).await;
@@ -87,18 +74,11 @@ impl Informers {
     }
 }
 
-async fn feed<K: Kind>(
-    store: Arc<Store<K>>,
-    client: Client,
-    scope: watcher::Config,
-    token: CancellationToken,
-) {
-    let events = watcher(Api::<K>::all(client), scope)
-        .default_backoff()
-        .modify(|object| {
-            // Nobody here reads them, and they are half of a typical object.
-            object.meta_mut().managed_fields = None;
-        });
+async fn feed<K: Kind>(store: Arc<Store<K>>, client: Client, scope: watcher::Config, token: CancellationToken) {
+    let events = watcher(Api::<K>::all(client), scope).default_backoff().modify(|object| {
+        // Nobody here reads them, and they are half of a typical object.
+        object.meta_mut().managed_fields = None;
+    });
     let mut events = std::pin::pin!(events.take_until(token.cancelled_owned()));
     while let Some(event) = events.next().await {
         match event {

@@ -16,10 +16,7 @@ pub struct Key {
 impl Key {
     /// The key of `namespace`/`name`.
     pub fn new(namespace: &str, name: &str) -> Self {
-        Self {
-            namespace: namespace.into(),
-            name: name.into(),
-        }
+        Self { namespace: namespace.into(), name: name.into() }
     }
 
     /// The key of a cluster-wide object.
@@ -29,19 +26,12 @@ impl Key {
 
     /// The key of an object.
     pub fn of<K: Resource>(object: &K) -> Self {
-        Self::new(
-            object.meta().namespace.as_deref().unwrap_or(""),
-            &object.name_any(),
-        )
+        Self::new(object.meta().namespace.as_deref().unwrap_or(""), &object.name_any())
     }
 }
 
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.namespace.is_empty() {
-            f.write_str(&self.name)
-        } else {
-            write!(f, "{}/{}", self.namespace, self.name)
-        }
+        if self.namespace.is_empty() { f.write_str(&self.name) } else { write!(f, "{}/{}", self.namespace, self.name) }
     }
 }

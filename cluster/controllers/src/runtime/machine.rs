@@ -23,13 +23,7 @@ pub struct Machine {
 impl Machine {
     /// An empty machine, to be stopped by `token`.
     pub fn new(context: Context, served: Served, token: CancellationToken) -> Self {
-        Self {
-            context,
-            informers: Informers::default(),
-            served,
-            token,
-            tasks: Vec::new(),
-        }
+        Self { context, informers: Informers::default(), served, token, tasks: Vec::new() }
     }
 
     /// What stops it.
@@ -38,15 +32,9 @@ impl Machine {
     }
 
     /// Adds a controller that works on up to `workers` keys of `queue` at once.
-    pub fn control<R: Reconcile>(
-        &mut self,
-        controller: R,
-        queue: &Arc<Queue<R::Key>>,
-        workers: usize,
-    ) {
+    pub fn control<R: Reconcile>(&mut self, controller: R, queue: &Arc<Queue<R::Key>>, workers: usize) {
         let (queue, token) = (queue.clone(), self.token.clone());
-        self.tasks
-            .push(runner::run(Arc::new(controller), queue, workers, token).boxed());
+        self.tasks.push(runner::run(Arc::new(controller), queue, workers, token).boxed());
     }
 
     /// Adds a task that a controller needs beside its reconciling; it begins when the stores are
@@ -67,12 +55,7 @@ impl Machine {
         for feed in self.informers.feeds(self.context.client(), &self.token) {
             feeds.spawn(feed);
         }
-        if self
-            .token
-            .run_until_cancelled(self.informers.synced())
-            .await
-            .is_none()
-        {
+        if self.token.run_until_cancelled(self.informers.synced()).await.is_none() {
             return;
         }
         let mut tasks = JoinSet::new();

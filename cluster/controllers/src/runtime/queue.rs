@@ -53,10 +53,7 @@ impl<T: Clone + Eq + Hash> Default for Queue<T> {
             alarm_keys: HashMap::new(),
             serial: 0,
         };
-        Self {
-            state: Mutex::new(state),
-            bell: Notify::new(),
-        }
+        Self { state: Mutex::new(state), bell: Notify::new() }
     }
 }
 
@@ -179,9 +176,7 @@ mod tests {
     use super::*;
 
     async fn ready(queue: &Queue<u8>) -> Option<u8> {
-        tokio::time::timeout(Duration::from_millis(1), queue.next())
-            .await
-            .ok()
+        tokio::time::timeout(Duration::from_millis(1), queue.next()).await.ok()
     }
 
     #[tokio::test(start_paused = true)]
@@ -220,11 +215,7 @@ mod tests {
         queue.add(1);
         assert_eq!(ready(&queue).await, Some(1));
         queue.done(&1);
-        assert!(
-            tokio::time::timeout(Duration::from_secs(60), queue.next())
-                .await
-                .is_err()
-        );
+        assert!(tokio::time::timeout(Duration::from_secs(60), queue.next()).await.is_err());
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,8 +1,7 @@
 //! Takes keys off a queue and has them reconciled.
 
 use std::{
-    collections::HashMap, fmt::Display, future::Future, hash::Hash, panic::AssertUnwindSafe,
-    sync::Arc, time::Duration,
+    collections::HashMap, fmt::Display, future::Future, hash::Hash, panic::AssertUnwindSafe, sync::Arc, time::Duration,
 };
 
 use futures::{FutureExt, StreamExt, stream::FuturesUnordered};
@@ -77,9 +76,7 @@ async fn attempt<R: Reconcile>(controller: Arc<R>, key: R::Key) -> (R::Key, Outc
         match work.await {
             Ok(Ok(next)) => Outcome::Done(next),
             Ok(Err(error)) => {
-                let cause = std::error::Error::source(&error)
-                    .map(ToString::to_string)
-                    .unwrap_or_default();
+                let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
                 if error.is_race() {
                     tracing::debug!(%error, cause, "will be retried");
                 } else {
@@ -97,12 +94,7 @@ async fn attempt<R: Reconcile>(controller: Arc<R>, key: R::Key) -> (R::Key, Outc
     (key, outcome)
 }
 
-fn settle<K: Clone + Eq + Hash>(
-    queue: &Queue<K>,
-    failures: &mut HashMap<K, u32>,
-    key: K,
-    outcome: Outcome,
-) {
+fn settle<K: Clone + Eq + Hash>(queue: &Queue<K>, failures: &mut HashMap<K, u32>, key: K, outcome: Outcome) {
     queue.done(&key);
     match outcome {
         Outcome::Done(next) => {
@@ -121,9 +113,7 @@ fn settle<K: Clone + Eq + Hash>(
 }
 
 fn backoff(failures: u32) -> Duration {
-    BACKOFF_START
-        .saturating_mul(2_u32.saturating_pow(failures.min(20)))
-        .min(BACKOFF_LIMIT)
+    BACKOFF_START.saturating_mul(2_u32.saturating_pow(failures.min(20))).min(BACKOFF_LIMIT)
 }
 
 #[cfg(test)]
@@ -164,12 +154,7 @@ mod tests {
                 _ if *key > 0 => Ok(Next::AwaitChange),
                 1 | 2 => {
                     let source = kube::Error::LinesCodecMaxLineLengthExceeded;
-                    Err(Error::Request {
-                        verb: "get",
-                        kind: "Pod".into(),
-                        key: Key::new("a", "b"),
-                        source,
-                    })
+                    Err(Error::Request { verb: "get", kind: "Pod".into(), key: Key::new("a", "b"), source })
                 }
                 3 => panic!("as the test wants"),
                 _ => Ok(Next::AwaitChange),
@@ -178,41 +163,26 @@ mod tests {
     }
 
     fn stubborn() -> Arc<Stubborn> {
-        Arc::new(Stubborn {
-            calls: Mutex::default(),
-            running: AtomicUsize::new(0),
-            most: AtomicUsize::new(0),
-        })
+        Arc::new(Stubborn { calls: Mutex::default(), running: AtomicUsize::new(0), most: AtomicUsize::new(0) })
     }
 
     #[tokio::test(start_paused = true)]
     async fn failures_and_panics_are_retried_with_backoff() {
-        let (controller, queue, token) = (
-            stubborn(),
-            Arc::new(Queue::default()),
-            CancellationToken::new(),
-        );
+        let (controller, queue, token) = (stubborn(), Arc::new(Queue::default()), CancellationToken::new());
         queue.add(0);
         let task = tokio::spawn(run(Arc::new(controller.clone()), queue, 4, token.clone()));
         sleep(Duration::from_secs(10)).await;
         token.cancel();
         task.await.unwrap();
         let calls = controller.calls.lock();
-        let gaps: Vec<u128> = calls
-            .windows(2)
-            .map(|pair| (pair[1] - pair[0]).as_millis())
-            .collect();
+        let gaps: Vec<u128> = calls.windows(2).map(|pair| (pair[1] - pair[0]).as_millis()).collect();
         // The third call panics before it sleeps no less: 10 ms of work and 5, 10, 20 of backoff.
         assert_eq!(gaps, [15, 20, 30]);
     }
 
     #[tokio::test(start_paused = true)]
     async fn no_more_than_so_many_at_once() {
-        let (controller, queue, token) = (
-            stubborn(),
-            Arc::new(Queue::default()),
-            CancellationToken::new(),
-        );
+        let (controller, queue, token) = (stubborn(), Arc::new(Queue::default()), CancellationToken::new());
         for key in 1..=20 {
             queue.add(key);
         }
@@ -226,9 +196,7 @@ mod tests {
 
     #[test]
     fn backoff_doubles_up_to_a_limit() {
-        let delays: Vec<_> = [0, 1, 2, 13, 14, 100]
-            .map(|count| backoff(count).as_millis())
-            .into();
+        let delays: Vec<_> = [0, 1, 2, 13, 14, 100].map(|count| backoff(count).as_millis()).into();
         assert_eq!(delays, [5, 10, 20, 40_960, 60_000, 60_000]);
     }
 }

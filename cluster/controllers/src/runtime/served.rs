@@ -31,18 +31,10 @@ pub struct Served {
 impl Served {
     /// Asks the API.
     pub async fn discover(client: &Client) -> Result<Self, Error> {
-        let found = Discovery::new(client.clone())
-            .run()
-            .await
-            .map_err(Error::Discovery)?;
-        let kinds = found
-            .groups_alphabetical()
-            .into_iter()
-            .flat_map(|group| group.recommended_resources());
+        let found = Discovery::new(client.clone()).run().await.map_err(Error::Discovery)?;
+        let kinds = found.groups_alphabetical().into_iter().flat_map(|group| group.recommended_resources());
         let resources = kinds
-            .filter(|(_, can)| {
-                can.supports_operation(verbs::LIST) && can.supports_operation(verbs::DELETE)
-            })
+            .filter(|(_, can)| can.supports_operation(verbs::LIST) && can.supports_operation(verbs::DELETE))
             .map(|(api, can)| Resource {
                 namespaced: can.scope == Scope::Namespaced,
                 watchable: can.supports_operation(verbs::WATCH),
@@ -76,8 +68,6 @@ impl Served {
 
     /// A kind by its group and name.
     pub fn find(&self, group: &str, kind: &str) -> Option<&Resource> {
-        self.resources
-            .iter()
-            .find(|resource| resource.api.group == group && resource.api.kind == kind)
+        self.resources.iter().find(|resource| resource.api.group == group && resource.api.kind == kind)
     }
 }

@@ -24,14 +24,7 @@ pub trait Kind:
 {
 }
 impl<K> Kind for K where
-    K: Resource<DynamicType = ()>
-        + Clone
-        + Debug
-        + DeserializeOwned
-        + Serialize
-        + Send
-        + Sync
-        + 'static
+    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Serialize + Send + Sync + 'static
 {
 }
 
@@ -50,10 +43,7 @@ impl<K> Change<K> {
     /// # Panics
     /// Never: [`Store`] makes no change without an object.
     pub fn latest(&self) -> &Arc<K> {
-        self.new
-            .as_ref()
-            .or(self.old.as_ref())
-            .expect("a change has at least one side")
+        self.new.as_ref().or(self.old.as_ref()).expect("a change has at least one side")
     }
 
     /// The old and the new object, as far as they are there.
@@ -94,10 +84,7 @@ fn namespace_of<K: Kind>(object: &K) -> Vec<String> {
 /// The controlling owner's uid, or that this is an orphan of its namespace.
 fn controller_of<K: Kind>(object: &K) -> Vec<String> {
     let owners = object.meta().owner_references.iter().flatten();
-    let controller = owners
-        .filter(|owner| owner.controller == Some(true))
-        .map(|owner| owner.uid.clone())
-        .next();
+    let controller = owners.filter(|owner| owner.controller == Some(true)).map(|owner| owner.uid.clone()).next();
     vec![controller.unwrap_or_else(|| orphans_of(object.meta().namespace.as_deref().unwrap_or("")))]
 }
 
@@ -109,11 +96,7 @@ fn orphans_of(namespace: &str) -> String {
 impl<K: Kind> Default for Store<K> {
     fn default() -> Self {
         let store = Self {
-            cache: RwLock::new(Cache {
-                objects: HashMap::new(),
-                listing: HashMap::new(),
-                indexes: HashMap::new(),
-            }),
+            cache: RwLock::new(Cache { objects: HashMap::new(), listing: HashMap::new(), indexes: HashMap::new() }),
             handlers: RwLock::new(Vec::new()),
             synced: watch::Sender::new(false),
         };
@@ -130,10 +113,7 @@ impl<K: Kind> Store<K> {
         if cache.indexes.contains_key(name) {
             return;
         }
-        let mut index = Index {
-            values_of,
-            entries: HashMap::new(),
-        };
+        let mut index = Index { values_of, entries: HashMap::new() };
         for (key, object) in &cache.objects {
             index.insert(key, object);
         }
@@ -171,15 +151,8 @@ impl<K: Kind> Store<K> {
     /// If no index has that name: a mistake of the caller that the first test shows.
     pub fn indexed(&self, index: &str, value: &str) -> Vec<Arc<K>> {
         let cache = self.cache.read();
-        let index = cache
-            .indexes
-            .get(index)
-            .expect("the index was added before it is read");
-        index
-            .entries
-            .get(value)
-            .map(|entries| entries.values().cloned().collect())
-            .unwrap_or_default()
+        let index = cache.indexes.get(index).expect("the index was added before it is read");
+        index.entries.get(value).map(|entries| entries.values().cloned().collect()).unwrap_or_default()
     }
 
     /// The objects of one namespace, ordered by name.
@@ -223,12 +196,7 @@ impl<K: Kind> Store<K> {
             Event::Delete(object) => {
                 let old = cache.remove(&Key::of(&object));
                 // The watch carries the last state, which may be newer than what is cached.
-                old.map(|_| Change {
-                    old: Some(Arc::new(object)),
-                    new: None,
-                })
-                .into_iter()
-                .collect()
+                old.map(|_| Change { old: Some(Arc::new(object)), new: None }).into_iter().collect()
             }
             Event::Init => {
                 cache.listing = HashMap::new();
@@ -259,10 +227,7 @@ impl<K: Kind> Cache<K> {
             }
             index.insert(&key, &object);
         }
-        Change {
-            old,
-            new: Some(object),
-        }
+        Change { old, new: Some(object) }
     }
 
     fn remove(&mut self, key: &Key) -> Option<Arc<K>> {
@@ -276,25 +241,11 @@ impl<K: Kind> Cache<K> {
     /// Makes the finished listing the content, and says what that changed.
     fn replace(&mut self) -> Vec<Change<K>> {
         let listing = mem::take(&mut self.listing);
-        let gone: Vec<Key> = self
-            .objects
-            .keys()
-            .filter(|key| !listing.contains_key(key))
-            .cloned()
-            .collect();
-        let mut changes: Vec<Change<K>> = gone
-            .iter()
-            .filter_map(|key| self.remove(key))
-            .map(|old| Change {
-                old: Some(old),
-                new: None,
-            })
-            .collect();
+        let gone: Vec<Key> = self.objects.keys().filter(|key| !listing.contains_key(key)).cloned().collect();
+        let mut changes: Vec<Change<K>> =
+            gone.iter().filter_map(|key| self.remove(key)).map(|old| Change { old: Some(old), new: None }).collect();
         for (key, object) in listing {
-            let known = self
-                .objects
-                .get(&key)
-                .map(|old| old.meta().resource_version.clone());
+            let known = self.objects.get(&key).map(|old| old.meta().resource_version.clone());
             if known.as_ref() != Some(&object.meta().resource_version) {
                 changes.push(self.insert(key, object));
             }
@@ -308,10 +259,7 @@ impl<K: Kind> Cache<K> {
 impl<K: Kind> Index<K> {
     fn insert(&mut self, key: &Key, object: &Arc<K>) {
         for value in (self.values_of)(object) {
-            self.entries
-                .entry(value)
-                .or_default()
-                .insert(key.clone(), object.clone());
+            self.entries.entry(value).or_default().insert(key.clone(), object.clone());
         }
     }
 
@@ -339,13 +287,8 @@ mod tests {
     use super::*;
 
     fn pod(name: &str, version: &str, owner: Option<&str>) -> Pod {
-        let owner = owner.map(|uid| {
-            vec![OwnerReference {
-                uid: uid.into(),
-                controller: Some(true),
-                ..OwnerReference::default()
-            }]
-        });
+        let owner = owner
+            .map(|uid| vec![OwnerReference { uid: uid.into(), controller: Some(true), ..OwnerReference::default() }]);
         Pod {
             metadata: ObjectMeta {
                 name: Some(name.into()),
@@ -359,9 +302,7 @@ mod tests {
     }
 
     fn names(pods: &[Arc<Pod>]) -> Vec<&str> {
-        pods.iter()
-            .filter_map(|pod| pod.metadata.name.as_deref())
-            .collect()
+        pods.iter().filter_map(|pod| pod.metadata.name.as_deref()).collect()
     }
 
     #[test]
@@ -385,12 +326,8 @@ mod tests {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let log = seen.clone();
         store.on_change(move |change| {
-            let version =
-                |pod: &Arc<Pod>| pod.metadata.resource_version.clone().unwrap_or_default();
-            log.lock().push((
-                change.old.as_ref().map(version),
-                change.new.as_ref().map(version),
-            ));
+            let version = |pod: &Arc<Pod>| pod.metadata.resource_version.clone().unwrap_or_default();
+            log.lock().push((change.old.as_ref().map(version), change.new.as_ref().map(version)));
         });
         for (name, version) in [("a", "1"), ("b", "2"), ("c", "3")] {
             store.apply(Event::Apply(pod(name, version, None)));
@@ -404,13 +341,7 @@ mod tests {
         store.apply(Event::InitDone);
         let mut changes = seen.lock().clone();
         changes.sort();
-        assert_eq!(
-            changes,
-            [
-                (Some("2".into()), Some("5".into())),
-                (Some("3".into()), None)
-            ]
-        );
+        assert_eq!(changes, [(Some("2".into()), Some("5".into())), (Some("3".into()), None)]);
         assert!(*store.synced().borrow());
     }
 }

@@ -1,0 +1,112 @@
+//! Carries out the plan for one set and writes its status.
+
+use futures::future::join_all;
+use k8s_openapi::api::{
+    apps::v1::{ReplicaSet, ReplicaSetStatus},
+    core::v1::Pod,
+};
+use kube::ResourceExt;
+
+use super::{
+    Controller,
+    decide::{Observed, Plan, set_failure},
+};
+use crate::{
+    Error,
+    objects::{owner, template},
+    runtime::{Key, Next},
+};
+
+impl Controller {
+    /// Carries out, writes the status, and only then reports a failure, so that the status tells
+    /// it too.
+    pub(super) async fn act(&self, observed: &Observed, plan: Plan) -> Result<Next, Error> {
+        let set = &observed.set;
+        let created = self.create(set, plan.create).await;
+        let deleted = join_all(plan.delete.iter().map(|pod| self.delete_one(set, pod))).await;
+        let deleted: Result<(), Error> = deleted.into_iter().collect();
+        let mut status = plan.status;
+        let failure = match (&created, &deleted) {
+            (Err(error), _) => Some(("FailedCreate", error.outward())),
+            (_, Err(error)) => Some(("FailedDelete", error.outward())),
+            _ => None,
+        };
+        if failure.is_some() || observed.may_manage {
+            set_failure(&mut status, failure, observed.now);
+        }
+        self.write_status(set, status).await?;
+        created.and(deleted)?;
+        Ok(plan.look_again.map_or(Next::AwaitChange, Next::RequeueAfter))
+    }
+
+    /// Makes pods in batches that double while all goes well: a template that cannot work (a quota,
+    /// a missing service account) then costs one refused request, not five hundred.
+    async fn create(&self, set: &ReplicaSet, count: usize) -> Result<(), Error> {
+        let (mut left, mut batch) = (count, 1);
+        while left > 0 {
+            let now = batch.min(left);
+            let made = join_all((0..now).map(|_| self.create_one(set))).await;
+            made.into_iter().collect::<Result<Vec<()>, Error>>()?;
+            left -= now;
+            batch *= 2;
+        }
+        Ok(())
+    }
+
+    async fn create_one(&self, set: &ReplicaSet) -> Result<(), Error> {
+        let Some(template) = &set.spec.template else { return Ok(()) };
+        let key = Key::of(set);
+        let prefix = format!("{}-", set.name_any());
+        let name = template::random_name(&prefix, &mut rand::rng());
+        let mut pod = template::pod(template, &key.namespace, name.clone(), owner::controller_ref(set));
+        pod.metadata.generate_name = Some(prefix);
+        self.expectations.expect_birth(&key, &name);
+        let events = self.context.events();
+        match self.context.create(&pod).await {
+            Ok(_) => {
+                events.normal(set, "SuccessfulCreate", format!("Created pod: {name}"));
+                Ok(())
+            }
+            Err(error) => {
+                self.expectations.born(&key, &name);
+                // The namespace's end takes this set with it.
+                if error.is_namespace_terminating() {
+                    return Ok(());
+                }
+                events.warning(set, "FailedCreate", format!("Error creating: {}", error.outward()));
+                Err(error)
+            }
+        }
+    }
+
+    async fn delete_one(&self, set: &ReplicaSet, pod: &Pod) -> Result<(), Error> {
+        let (key, uid, name) = (Key::of(set), pod.uid().unwrap_or_default(), pod.name_any());
+        self.expectations.expect_death(&key, &uid);
+        // What the cache showed between the decision and the line above is struck off by nobody.
+        let current = self.pods.get(&Key::of(pod)).filter(|current| current.metadata.uid == pod.metadata.uid);
+        if current.is_none_or(|current| owner::is_deleting(&current.metadata)) {
+            self.expectations.dead(&key, &uid);
+            return Ok(());
+        }
+        let events = self.context.events();
+        match self.context.delete(pod).await {
+            Ok(()) => {
+                events.normal(set, "SuccessfulDelete", format!("Deleted pod: {name}"));
+                Ok(())
+            }
+            Err(error) => {
+                self.expectations.dead(&key, &uid);
+                events.warning(set, "FailedDelete", format!("Error deleting: {}", error.outward()));
+                Err(error)
+            }
+        }
+    }
+
+    async fn write_status(&self, set: &ReplicaSet, status: ReplicaSetStatus) -> Result<(), Error> {
+        if set.status.as_ref() == Some(&status) {
+            return Ok(());
+        }
+        let updated = ReplicaSet { status: Some(status), ..set.clone() };
+        self.context.replace_status(&updated).await.map(drop)
+    }
+}
