@@ -123,6 +123,6 @@ fn complete(rust_type: &str) -> bool {
 }
 
 fn message_of(rust_type: &str) -> String {
-    let last = rust_type.rsplit("::").next().unwrap_or_default();
+    let last = rust_type.rsplit(['<', ':']).next().unwrap_or_default();
     fold(last)
 }

@@ -1,0 +1,70 @@
+//! What Kubernetes fills in where an object leaves things open.
+
+mod apps;
+mod core;
+mod pod;
+mod storage;
+
+use crate::schema::Kind;
+use serde_json::{Map, Value};
+
+/// Fills in the defaults of an object of a kind. The object conforms to its type ([`crate::schema::conform`]).
+pub fn apply(kind: &Kind, object: &mut Value) {
+    let Value::Object(map) = object else { return };
+    match (kind.group, kind.kind) {
+        ("", "Pod") => pod::pod(map),
+        ("", "Service") => core::service(map),
+        ("", "Secret") => core::secret(map),
+        ("", "Namespace") => core::namespace(map),
+        ("", "Node") => core::node(map),
+        ("", "Endpoints") => core::endpoints(map),
+        ("", "PersistentVolume") => storage::volume(map),
+        ("", "PersistentVolumeClaim") => storage::claim(map),
+        ("storage.k8s.io", "StorageClass") => storage::class(map),
+        ("apps", "Deployment") => apps::deployment(map),
+        ("apps", "ReplicaSet") => apps::replica_set(map),
+        ("apps", "StatefulSet") => apps::stateful_set(map),
+        ("discovery.k8s.io", "EndpointSlice") => core::endpoint_slice(map),
+        _ => {}
+    }
+}
+
+/// As [`apply`], for an object that is new: adds what only creation gives.
+pub fn create(kind: &Kind, object: &mut Value) {
+    apply(kind, object);
+    if let (true, Value::Object(map)) = (kind.is("", "Namespace"), object) {
+        core::new_namespace(map);
+    }
+}
+
+type Object = Map<String, Value>;
+
+/// Sets a field that is absent or null.
+fn set(object: &mut Object, key: &str, value: impl Into<Value>) {
+    if object.get(key).is_none_or(Value::is_null) {
+        object.insert(key.to_owned(), value.into());
+    }
+}
+
+/// The object under a key, if there is one.
+fn at<'a>(object: &'a mut Object, key: &str) -> Option<&'a mut Object> {
+    object.get_mut(key).and_then(Value::as_object_mut)
+}
+
+/// The object under a key, made if absent.
+fn make<'a>(object: &'a mut Object, key: &str) -> &'a mut Object {
+    set(object, key, Map::new());
+    at(object, key).expect("conforming objects have objects where the type says so")
+}
+
+/// The objects of a list under a key.
+fn each<'a>(object: &'a mut Object, key: &str) -> impl Iterator<Item = &'a mut Object> {
+    object.get_mut(key).and_then(Value::as_array_mut).into_iter().flatten().filter_map(Value::as_object_mut)
+}
+
+fn text<'a>(object: &'a Object, key: &str) -> &'a str {
+    object.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;
