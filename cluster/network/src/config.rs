@@ -41,6 +41,8 @@ pub struct NetworkConfig {
     pub cluster_domain: String,
     /// Folder for leases, pinned namespaces and what was changed on the host.
     pub state_dir: PathBuf,
+    /// Folder emptied at boot, where clusters of this machine note what they changed on it.
+    pub run_dir: PathBuf,
     /// The address this machine is known by inside the cluster.
     pub node_ip: IpAddr,
 }
@@ -65,6 +67,7 @@ impl NetworkConfig {
             dns_ip: nth_address(service_cidr, 10).unwrap_or(service_cidr.network()),
             cluster_domain: "cluster.local".to_owned(),
             state_dir: state_dir.to_owned(),
+            run_dir: PathBuf::from("/run/kpkg"),
             node_ip,
         };
         config.check()?;
@@ -85,20 +88,11 @@ impl NetworkConfig {
             return Err(Error::RangesOverlap { pods, services });
         }
         if !services.contains(&self.dns_ip) || self.dns_ip == services.network() {
-            return Err(Error::DnsOutsideServices {
-                address: self.dns_ip,
-                services,
-            });
+            return Err(Error::DnsOutsideServices { address: self.dns_ip, services });
         }
         let name_fits = !self.bridge.is_empty() && self.bridge.len() <= LINK_NAME_MAX;
-        if !name_fits
-            || self
-                .bridge
-                .contains(|c: char| c == '/' || c.is_whitespace())
-        {
-            return Err(Error::BadBridgeName {
-                name: self.bridge.clone(),
-            });
+        if !name_fits || self.bridge.contains(|c: char| c == '/' || c.is_whitespace()) {
+            return Err(Error::BadBridgeName { name: self.bridge.clone() });
         }
         Ok(())
     }
@@ -109,10 +103,6 @@ impl NetworkConfig {
 
     pub(crate) fn lease_dir(&self) -> PathBuf {
         self.state_dir.join("leases")
-    }
-
-    pub(crate) fn sysctl_record(&self) -> PathBuf {
-        self.state_dir.join("sysctls.json")
     }
 }
 
@@ -128,9 +118,7 @@ pub fn bridge_name(cluster_name: &str) -> String {
 
 /// 64-bit FNV-1a: short, stable over versions, good enough to tell names apart.
 pub(crate) fn digest(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
-    })
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
 }
 
 /// The `index`-th address of a range, counting its network address as 0.
@@ -178,10 +166,7 @@ mod tests {
 
     #[test]
     fn long_names_become_digests_that_still_fit() {
-        let (a, b) = (
-            bridge_name("a-rather-long-name"),
-            bridge_name("a-rather-long-name-2"),
-        );
+        let (a, b) = (bridge_name("a-rather-long-name"), bridge_name("a-rather-long-name-2"));
         assert_eq!(a.len(), LINK_NAME_MAX);
         assert_ne!(a, b);
         assert!(a.starts_with(BRIDGE_PREFIX));

@@ -17,9 +17,7 @@ pub enum Error {
         range: IpNet,
     },
     /// The range is too small, too large, or has bits set after its prefix.
-    #[error(
-        "range {range} does not serve: it must be a network address with a prefix from /8 to /28"
-    )]
+    #[error("range {range} does not serve: it must be a network address with a prefix from /8 to /28")]
     BadRange {
         /// The range asked for.
         range: IpNet,
@@ -46,10 +44,14 @@ pub enum Error {
         /// The name asked for.
         name: String,
     },
+    /// Something else has the bridge's name.
+    #[error("link `{name}` exists and is not a bridge")]
+    BridgeNameTaken {
+        /// The bridge's name.
+        name: String,
+    },
     /// No free range was found.
-    #[error(
-        "every candidate range for {what} overlaps a route of this machine or another cluster; name one by hand"
-    )]
+    #[error("every candidate range for {what} overlaps a route of this machine or another cluster; name one by hand")]
     NoFreeRange {
         /// `pods` or `services`.
         what: &'static str,
@@ -115,22 +117,11 @@ pub enum Error {
 
 impl Error {
     pub(crate) fn kernel(action: impl Into<String>, source: impl Into<io::Error>) -> Self {
-        Self::Kernel {
-            action: action.into(),
-            source: source.into(),
-        }
+        Self::Kernel { action: action.into(), source: source.into() }
     }
 
-    pub(crate) fn file(
-        action: &'static str,
-        path: impl Into<PathBuf>,
-        source: impl Into<io::Error>,
-    ) -> Self {
-        Self::File {
-            action,
-            path: path.into(),
-            source: source.into(),
-        }
+    pub(crate) fn file(action: &'static str, path: impl Into<PathBuf>, source: impl Into<io::Error>) -> Self {
+        Self::File { action, path: path.into(), source: source.into() }
     }
 
     /// The error number the kernel gave, if it was the kernel that refused.

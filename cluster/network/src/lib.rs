@@ -14,16 +14,22 @@
 //! several nodes.
 
 mod config;
+mod conntrack;
 pub mod dns;
 mod error;
+mod host;
+mod lease;
+mod netlink;
+mod netns;
+mod nft;
 mod pod;
 pub mod ports;
 pub mod proxy;
 pub mod ranges;
+mod sysctl;
+mod wiring;
 
-pub use config::{
-    BRIDGE_PREFIX, DEFAULT_NODE_PORTS, NetworkConfig, bridge_name, nth_address, overlaps,
-};
+pub use config::{BRIDGE_PREFIX, DEFAULT_NODE_PORTS, NetworkConfig, bridge_name, nth_address, overlaps};
 pub use error::Error;
 pub use ipnet::{IpNet, Ipv4Net};
 pub use pod::{Attachment, MacAddress, PodNetwork};

@@ -1,10 +1,17 @@
-//! The pod network.
-use std::fmt;
-use std::net::IpAddr;
-use std::path::PathBuf;
-use std::sync::Arc;
+//! The pod network: one namespace, one address and one way out for each pod.
 
-use crate::{Error, NetworkConfig};
+use std::fmt;
+use std::fs;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::host::{self, Addresses, Bridge};
+use crate::lease::{self, Leases};
+use crate::netlink::route::Router;
+use crate::nft::{self, Layout};
+use crate::wiring::{self, Plan};
+use crate::{Error, NetworkConfig, conntrack, netns, sysctl};
 
 /// A link-layer address, printed as `0a:58:0a:2a:00:05`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -36,12 +43,17 @@ pub struct Attachment {
 #[derive(Debug)]
 pub struct PodNetwork {
     config: NetworkConfig,
+    addresses: Addresses,
+    bridge: Bridge,
+    leases: Mutex<Leases>,
+    notices: Vec<String>,
 }
 
 impl PodNetwork {
-    /// Brings up bridge, routes and base packet rules, and takes up the leases on disk.
-    pub async fn open(_config: NetworkConfig) -> Result<Arc<Self>, Error> {
-        unimplemented!()
+    /// Brings up bridge, routes and base packet rules, and takes up the leases on disk. What a
+    /// crashed run left half-made is removed; pods that were attached stay attached.
+    pub async fn open(config: NetworkConfig) -> Result<Arc<Self>, Error> {
+        blocking("open the pod network", move || Self::open_now(config)).await.map(Arc::new)
     }
 
     /// The configuration it was opened with.
@@ -49,28 +61,152 @@ impl PodNetwork {
         &self.config
     }
 
-    /// What was changed on the host, one sentence each, to be told to the user.
+    /// What was changed on the host or stands in the way, one sentence each, for the user.
     pub fn notices(&self) -> Vec<String> {
-        unimplemented!()
+        self.notices.clone()
     }
 
-    /// Gives the pod a namespace, an address and a way out. Calling it again gives the same.
-    pub async fn attach(&self, _pod_uid: &str) -> Result<Attachment, Error> {
-        unimplemented!()
+    /// Gives the pod a namespace, an address and a way out. Calling it again, also after a
+    /// crash or a restart, completes what is missing and gives the same answer.
+    pub async fn attach(self: &Arc<Self>, pod_uid: &str) -> Result<Attachment, Error> {
+        let (network, pod_uid) = (Arc::clone(self), pod_uid.to_owned());
+        blocking("attach a pod", move || network.attach_now(&pod_uid)).await
     }
 
-    /// Takes all of it away. Not being attached is fine.
-    pub async fn detach(&self, _pod_uid: &str) -> Result<(), Error> {
-        unimplemented!()
+    /// Takes all of it away. A pod that is not attached is fine.
+    pub async fn detach(self: &Arc<Self>, pod_uid: &str) -> Result<(), Error> {
+        let (network, pod_uid) = (Arc::clone(self), pod_uid.to_owned());
+        blocking("detach a pod", move || network.detach_now(&pod_uid)).await
     }
 
-    /// All pods that hold an address.
+    /// All pods that hold an address. The one who runs pods detaches those it does not know.
     pub fn list(&self) -> Vec<Attachment> {
-        unimplemented!()
+        let leases = self.leases();
+        leases.iter().map(|(pod, address)| self.attachment(pod, address)).collect()
     }
 
-    /// Removes every trace of a cluster's network, running or crashed.
-    pub async fn teardown(_config: &NetworkConfig) -> Result<(), Error> {
-        unimplemented!()
+    /// Removes every trace of a cluster's network, running or crashed: links, pinned
+    /// namespaces, packet rules, routes, tracked connections, leases, switches it turned on.
+    pub async fn teardown(config: &NetworkConfig) -> Result<(), Error> {
+        let config = config.clone();
+        blocking("remove the pod network", move || teardown_now(&config)).await
     }
+
+    fn open_now(config: NetworkConfig) -> Result<Self, Error> {
+        let addresses = Addresses::of(&config)?;
+        for folder in [&config.state_dir, &config.netns_dir()] {
+            fs::create_dir_all(folder).map_err(|e| Error::file("create", folder, e))?;
+        }
+        let mut router = Router::open()?;
+        // Rules first: from the first packet on, unknown service addresses are refused.
+        let mut kernel = nft::Kernel::open(Layout::new(&config, &addresses))?;
+        kernel.ensure_layout()?;
+        let bridge = host::bring_up(&mut router, &config)?;
+        let switched = host::hold_forwarding(&mut router, &config)?;
+        let leases = Leases::open(&config.lease_dir(), addresses.pods)?;
+        sweep(&mut router, &config, bridge, &leases)?;
+        let mut notices: Vec<String> =
+            switched.iter().map(|interface| format!("turned on IPv4 forwarding on {interface}")).collect();
+        notices.extend(
+            kernel
+                .foreign_forward_drops()?
+                .into_iter()
+                .map(|chain| format!("{chain} drops forwarded packets by default; pods may not reach the outside")),
+        );
+        for notice in &notices {
+            tracing::info!(cluster = config.cluster_name, "{notice}");
+        }
+        Ok(Self { config, addresses, bridge, leases: Mutex::new(leases), notices })
+    }
+
+    fn attach_now(&self, pod_uid: &str) -> Result<Attachment, Error> {
+        let address = self.leases().lease(pod_uid)?;
+        let attachment = self.attachment(pod_uid, address);
+        let gateway = self.addresses.gateway;
+        let plan = Plan::new(&self.config, self.bridge, pod_uid, address, gateway);
+        wiring::wire(&attachment.netns, &plan)?;
+        Ok(attachment)
+    }
+
+    fn detach_now(&self, pod_uid: &str) -> Result<(), Error> {
+        lease::check_uid(pod_uid)?;
+        wiring::unwire(&wiring::outer_name(&self.config.cluster_name, pod_uid))?;
+        netns::unpin(&self.config.netns_dir().join(pod_uid))?;
+        // Last: as long as anything is left, the address is not free and `list` names the pod.
+        let address = self.leases().get(pod_uid);
+        if let Some(address) = address {
+            conntrack::forget_address(address)?;
+        }
+        self.leases().release(pod_uid)
+    }
+
+    fn attachment(&self, pod_uid: &str, address: std::net::Ipv4Addr) -> Attachment {
+        Attachment {
+            pod_uid: pod_uid.to_owned(),
+            netns: self.config.netns_dir().join(pod_uid),
+            ip: address.into(),
+            gateway: self.addresses.gateway.into(),
+            mac: wiring::mac(address),
+        }
+    }
+
+    fn leases(&self) -> MutexGuard<'_, Leases> {
+        // A panic while it was held cannot leave disk and memory apart for longer than the
+        // lease being written, which the next caller writes again.
+        self.leases.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Removes namespaces and links that no lease speaks of: a crash came between.
+fn sweep(router: &mut Router, config: &NetworkConfig, bridge: Bridge, leases: &Leases) -> Result<(), Error> {
+    for path in netns::files(&config.netns_dir())? {
+        let pod = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if leases.get(pod).is_none() {
+            tracing::warn!(path = %path.display(), "removed a namespace without a lease");
+            netns::unpin(&path)?;
+        }
+    }
+    let known: Vec<String> = leases.iter().map(|(pod, _)| wiring::outer_name(&config.cluster_name, pod)).collect();
+    for link in router.links()? {
+        if host::is_port(&link, config, Some(bridge.index)) && !known.contains(&link.name) {
+            tracing::warn!(link = link.name, "removed a link without a lease");
+            router.delete_link(link.index)?;
+        }
+    }
+    Ok(())
+}
+
+fn teardown_now(config: &NetworkConfig) -> Result<(), Error> {
+    let addresses = Addresses::of(config)?;
+    let mut router = Router::open()?;
+    host::take_down(&mut router, config)?;
+    for path in netns::files(&config.netns_dir())? {
+        netns::unpin(&path)?;
+    }
+    nft::Kernel::open(Layout::new(config, &addresses))?.delete_table()?;
+    for range in [addresses.pods, addresses.services] {
+        conntrack::forget_range(range)?;
+    }
+    sysctl::release_forwarding(&config.run_dir, &config.cluster_name)?;
+    remove_folder(&config.netns_dir())?;
+    remove_folder(&config.lease_dir())?;
+    // The folder itself may hold what others put there.
+    let _ = fs::remove_dir(&config.state_dir);
+    Ok(())
+}
+
+/// Removes one of our folders with the files in it.
+fn remove_folder(folder: &Path) -> Result<(), Error> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::file("remove", folder, error)),
+        _ => Ok(()),
+    }
+}
+
+/// Runs netlink work where it may block.
+pub(crate) async fn blocking<T: Send + 'static>(
+    action: &'static str,
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| Error::Thread { action })?
 }

@@ -1,0 +1,456 @@
+//! Reads and writes the cluster's table.
+//!
+//! Changes go in one transaction, bound to the generation of the machine's rule set that was
+//! last seen: if anybody changed anything since, the kernel refuses, the table is read again,
+//! and what differs is mended. So nobody's flush stays unnoticed, and nothing has to be watched.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::sync::Arc;
+
+use crate::Error;
+use crate::netlink::wire::{self, Writer};
+use crate::netlink::{ACK, APPEND, CREATE, DUMP, REQUEST, Socket};
+
+use super::desired::{Changes, Elements};
+use super::element::{Bytes, Element, Kind, Set};
+use super::expression::Rule;
+use super::layout::{Hook, Layout, SetDeclaration, Type};
+
+const NETLINK_NETFILTER: isize = 12;
+const NFTABLES: u16 = 10;
+const BATCH_BEGIN: u16 = 16;
+const BATCH_END: u16 = 17;
+const IPV4: u8 = 2;
+
+const ENOENT: i32 = 2;
+/// The generation is another one.
+const ERESTART: i32 = 85;
+
+/// Message numbers of nftables.
+mod message {
+    pub(super) const NEW_TABLE: u16 = 0;
+    pub(super) const DELETE_TABLE: u16 = 2;
+    pub(super) const NEW_CHAIN: u16 = 3;
+    pub(super) const GET_CHAIN: u16 = 4;
+    pub(super) const DELETE_CHAIN: u16 = 5;
+    pub(super) const NEW_RULE: u16 = 6;
+    pub(super) const GET_RULE: u16 = 7;
+    pub(super) const NEW_SET: u16 = 9;
+    pub(super) const NEW_ELEMENT: u16 = 12;
+    pub(super) const GET_ELEMENT: u16 = 13;
+    pub(super) const DELETE_ELEMENT: u16 = 14;
+    pub(super) const GET_GENERATION: u16 = 16;
+}
+
+/// Bytes that one element takes at most, with all its headers.
+const ELEMENT_SIZE: usize = 112;
+/// So many elements fit into one attribute.
+const ELEMENTS_PER_MESSAGE: usize = wire::ATTRIBUTE_MAX / ELEMENT_SIZE;
+
+/// The rules of each chain, by their tags.
+type Tags = BTreeMap<String, Vec<String>>;
+
+/// The kernel's copy of one cluster's table.
+#[derive(Debug)]
+pub(crate) struct Kernel {
+    socket: Socket,
+    layout: Arc<Layout>,
+    /// The rule set's generation after our last look or change.
+    generation: Option<u32>,
+}
+
+impl Kernel {
+    /// Opens the calling thread's network namespace.
+    pub(crate) fn open(layout: Layout) -> Result<Self, Error> {
+        let socket = Socket::open(NETLINK_NETFILTER)
+            .map_err(|e| Error::kernel("open a netfilter socket", e))?;
+        Ok(Self { socket, layout: Arc::new(layout), generation: None })
+    }
+
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Makes the table as it has to be, if it is not. True if it was made anew, empty.
+    pub(crate) fn ensure_layout(&mut self) -> Result<bool, Error> {
+        if self.read()?.is_some() {
+            return Ok(false);
+        }
+        self.recreate(&Elements::new())?;
+        Ok(true)
+    }
+
+    /// Puts a table with these elements in the place of whatever is there, in one step.
+    pub(crate) fn recreate(&mut self, elements: &Elements) -> Result<(), Error> {
+        let mut batch = Batch::new(&self.layout);
+        batch.delete_table();
+        batch.create_layout();
+        let add = elements.iter().map(|(&(set, key), &data)| Element { set, key, data }).collect();
+        batch.change(&Changes { delete: Vec::new(), add });
+        self.generation = None;
+        self.commit(batch).map_err(|e| Error::kernel("create the packet rules", e))
+    }
+
+    /// Applies changes to the state last read or written. Refused with
+    /// [`Refused::Moved`] when somebody else changed rules since.
+    pub(crate) fn apply(&mut self, changes: &Changes) -> Result<(), Refused> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let mut batch = Batch::new(&self.layout);
+        batch.change(changes);
+        self.commit(batch).map_err(|error| {
+            self.generation = None;
+            match error.raw_os_error() {
+                Some(ERESTART) => Refused::Moved,
+                _ => Refused::Failed(Error::kernel("change the packet rules", error)),
+            }
+        })
+    }
+
+    /// Whether nobody changed any rule of this machine since our last look or change.
+    pub(crate) fn is_untouched(&mut self) -> Result<bool, Error> {
+        let now = self.read_generation()?;
+        Ok(self.generation == Some(now))
+    }
+
+    /// The elements in the table; `None` if it is not there or not as it has to be.
+    pub(crate) fn read(&mut self) -> Result<Option<Elements>, Error> {
+        loop {
+            let before = self.read_generation()?;
+            let found = self.read_once()?;
+            if self.read_generation()? == before {
+                self.generation = Some(before);
+                return Ok(found);
+            }
+        }
+    }
+
+    /// Deletes the table; its absence is fine.
+    pub(crate) fn delete_table(&mut self) -> Result<(), Error> {
+        let mut batch = Batch::new(&self.layout);
+        batch.delete_table();
+        self.generation = None;
+        self.commit(batch).map_err(|e| Error::kernel("delete the packet rules", e))
+    }
+
+    /// Other tables' chains that drop forwarded packets unless a rule of theirs says otherwise.
+    pub(crate) fn foreign_forward_drops(&mut self) -> Result<Vec<String>, Error> {
+        const FORWARD: u32 = 2;
+        const DROP: u32 = 0;
+        let found = self.dump(message::GET_CHAIN, 0, |_| {}, |found: &mut Vec<String>, body| {
+            let hook = wire::find_path(body, &[4, 1]).and_then(wire::number);
+            let policy = wire::find(body, 5).and_then(wire::number);
+            if let (Some(table), Some(chain), Some(FORWARD), Some(DROP)) =
+                (wire::find(body, 1), wire::find(body, 3), hook, policy)
+            {
+                let (table, chain) = (wire::text(table), wire::text(chain));
+                found.push(format!("chain {chain} of packet table {table}"));
+            }
+        });
+        found.map_err(|e| Error::kernel("list packet rules", e))
+    }
+
+    fn read_once(&mut self) -> Result<Option<Elements>, Error> {
+        let mut elements = Elements::new();
+        for set in Set::ALL {
+            match self.read_set(set) {
+                Ok(Some(found)) => elements.extend(found),
+                Ok(None) => return Ok(None),
+                Err(error) if error.raw_os_error() == Some(ENOENT) => return Ok(None),
+                Err(error) => return Err(Error::kernel("read a packet set", error)),
+            }
+        }
+        let tags = self.read_tags().map_err(|e| Error::kernel("read packet rules", e))?;
+        let kinds = elements.keys().filter(|(set, _)| *set == Set::Kinds).filter_map(|(_, key)| kind(*key));
+        Ok((tags == expected_tags(&self.layout, kinds)).then_some(elements))
+    }
+
+    /// `None` if there is an element that cannot be ours.
+    fn read_set(&mut self, set: Set) -> io::Result<Option<Elements>> {
+        let table = self.layout.table.clone();
+        let ask = |w: &mut Writer| {
+            w.text(1, &table);
+            w.text(2, set.name());
+        };
+        let found: Vec<Option<((Set, Bytes), Bytes)>> =
+            self.dump(message::GET_ELEMENT, IPV4, ask, |found: &mut Vec<_>, body| {
+                let list = wire::find(body, 3).unwrap_or(&[]);
+                found.extend(wire::attributes(list).map(|(_, e)| read_element(set, e)));
+            })?;
+        Ok(found.into_iter().collect())
+    }
+
+    fn read_tags(&mut self) -> io::Result<Tags> {
+        let table = self.layout.table.clone();
+        let ask = |w: &mut Writer| w.text(1, &table);
+        self.dump(message::GET_RULE, IPV4, ask, |tags: &mut Tags, body| {
+            // Kernels that do not know the filter list other tables' rules as well.
+            if wire::find(body, 1).map(wire::text).as_ref() != Some(&table) {
+                return;
+            }
+            let chain = wire::find(body, 2).map(wire::text).unwrap_or_default();
+            let tag = wire::find(body, 7).and_then(read_comment).unwrap_or_default();
+            tags.entry(chain).or_default().push(tag);
+        })
+    }
+
+    fn read_generation(&mut self) -> Result<u32, Error> {
+        let build = |sequence| {
+            let mut writer = Writer::default();
+            let kind = NFTABLES << 8 | message::GET_GENERATION;
+            writer.message(kind, REQUEST | ACK, sequence, |w| w.raw(&family(0)));
+            writer.finish()
+        };
+        let found = self.socket.request(build, |found: &mut Option<u32>, _, body| {
+            *found = body.get(4..).and_then(|rest| wire::find(rest, 1)).and_then(wire::number);
+        });
+        let action = "read the rule set's generation";
+        found.map_err(|e| Error::kernel(action, e))?.ok_or_else(|| Error::Answer {
+            action: action.to_owned(),
+            detail: "it holds no number".to_owned(),
+        })
+    }
+
+    fn dump<T: Default>(
+        &mut self,
+        kind: u16,
+        protocol: u8,
+        ask: impl Fn(&mut Writer),
+        each: impl Fn(&mut T, &[u8]),
+    ) -> io::Result<T> {
+        let build = |sequence| {
+            let mut writer = Writer::default();
+            writer.message(NFTABLES << 8 | kind, REQUEST | DUMP, sequence, |w| {
+                w.raw(&family(protocol));
+                ask(w);
+            });
+            writer.finish()
+        };
+        self.socket.request(build, |found, _, body| each(found, body.get(4..).unwrap_or(&[])))
+    }
+
+    fn commit(&mut self, batch: Batch) -> io::Result<()> {
+        let first = self.socket.next_sequence();
+        let (datagram, last) = batch.finish(first, self.generation);
+        self.socket.send(&datagram)?;
+        self.socket.answers(last, |_, _| {})?;
+        // The kernel counts up by one and skips zero.
+        self.generation = self.generation.map(|now| now.checked_add(1).unwrap_or(1));
+        Ok(())
+    }
+}
+
+/// Why a change did not happen.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    /// Somebody else changed rules in between.
+    Moved,
+    /// The kernel did not want it.
+    Failed(Error),
+}
+
+fn read_element(set: Set, bytes: &[u8]) -> Option<((Set, Bytes), Bytes)> {
+    let key = Bytes::from_slice(wire::find_path(bytes, &[1, 1])?)?;
+    let data = match set {
+        Set::Services | Set::Endpoints => Bytes::from_slice(wire::find_path(bytes, &[2, 1])?)?,
+        Set::Kinds => {
+            let chain = wire::text(wire::find_path(bytes, &[2, 2, 2])?);
+            (chain == kind(key)?.chain()).then(Bytes::default)?
+        }
+        Set::Members | Set::Hairpin | Set::Outside | Set::Rejected => Bytes::default(),
+    };
+    Some(((set, key), data))
+}
+
+fn kind(key: Bytes) -> Option<Kind> {
+    wire::array(key.as_slice(), 0).map(u32::from_ne_bytes).map(Kind::from_id)
+}
+
+fn expected_tags(layout: &Layout, kinds: impl Iterator<Item = Kind>) -> Tags {
+    let tags = |rules: Vec<Rule>| rules.into_iter().map(|rule| rule.finish().1).collect();
+    let hooks = layout.hooks().into_iter().map(|hook| (hook.chain.to_owned(), tags(hook.rules)));
+    let picks = kinds.map(|kind| (kind.chain(), tags(Layout::pick(kind))));
+    hooks.chain(picks).collect()
+}
+
+/// User data is `nft`'s: type, length, text with its closing zero; type 0 is a comment.
+fn read_comment(user_data: &[u8]) -> Option<String> {
+    let length = usize::from(*user_data.get(1)?);
+    (user_data[0] == 0).then(|| user_data.get(2..2 + length).map(wire::text))?
+}
+
+fn write_comment(text: &str) -> Vec<u8> {
+    let length = u8::try_from(text.len() + 1).expect("tags are short");
+    [&[0, length][..], text.as_bytes(), &[0]].concat()
+}
+
+/// The fixed part of every netfilter message.
+fn family(protocol: u8) -> [u8; 4] {
+    [protocol, 0, 0, 0]
+}
+
+/// A transaction under construction.
+struct Batch {
+    layout: Arc<Layout>,
+    messages: Vec<(u16, u16, Vec<u8>)>,
+}
+
+impl Batch {
+    fn new(layout: &Arc<Layout>) -> Self {
+        Self { layout: Arc::clone(layout), messages: Vec::new() }
+    }
+
+    fn push(&mut self, kind: u16, flags: u16, body: impl FnOnce(&mut Writer)) {
+        let mut writer = Writer::default();
+        writer.raw(&family(IPV4));
+        writer.text(1, &self.layout.table);
+        body(&mut writer);
+        self.messages.push((NFTABLES << 8 | kind, flags, writer.finish()));
+    }
+
+    /// Creating first makes deleting right whether or not the table was there.
+    fn delete_table(&mut self) {
+        self.push(message::NEW_TABLE, CREATE, |_| {});
+        self.push(message::DELETE_TABLE, 0, |_| {});
+    }
+
+    fn create_layout(&mut self) {
+        self.push(message::NEW_TABLE, CREATE, |_| {});
+        for (id, set) in (1..).zip(Layout::sets()) {
+            self.push(message::NEW_SET, CREATE, |w| declare(w, id, &set));
+        }
+        for hook in self.layout.hooks() {
+            self.create_hook(hook);
+        }
+    }
+
+    fn create_hook(&mut self, hook: Hook) {
+        const ACCEPT: u32 = 1;
+        self.push(message::NEW_CHAIN, CREATE, |w| {
+            w.text(3, hook.chain);
+            w.nest(4, |w| {
+                w.number(1, hook.number);
+                w.bytes(2, &hook.priority.to_be_bytes());
+            });
+            w.number(5, ACCEPT);
+            w.text(7, hook.kind);
+        });
+        for rule in hook.rules {
+            self.add_rule(hook.chain, rule);
+        }
+    }
+
+    fn add_rule(&mut self, chain: &str, rule: Rule) {
+        let (expressions, tag) = rule.finish();
+        self.push(message::NEW_RULE, CREATE | APPEND, |w| {
+            w.text(2, chain);
+            w.nest(4, |w| w.raw(&expressions));
+            w.bytes(7, &write_comment(&tag));
+        });
+    }
+
+    /// New chains before what leads to them, old chains after.
+    fn change(&mut self, changes: &Changes) {
+        let kinds = |elements: &[Element]| -> BTreeSet<Kind> {
+            let keys = elements.iter().filter(|e| e.set == Set::Kinds);
+            keys.filter_map(|e| kind(e.key)).collect()
+        };
+        for new in kinds(&changes.add) {
+            let chain = new.chain();
+            self.push(message::NEW_CHAIN, CREATE, |w| w.text(3, &chain));
+            for rule in Layout::pick(new) {
+                self.add_rule(&chain, rule);
+            }
+        }
+        self.elements(message::DELETE_ELEMENT, 0, &changes.delete);
+        self.elements(message::NEW_ELEMENT, CREATE, &changes.add);
+        for old in kinds(&changes.delete) {
+            self.push(message::DELETE_CHAIN, 0, |w| w.text(3, &old.chain()));
+        }
+    }
+
+    fn elements(&mut self, message: u16, flags: u16, elements: &[Element]) {
+        let with_data = message == message::NEW_ELEMENT;
+        for set in Set::ALL {
+            let of_set: Vec<_> = elements.iter().filter(|e| e.set == set).collect();
+            for some in of_set.chunks(ELEMENTS_PER_MESSAGE) {
+                self.push(message, flags, |w| {
+                    w.text(2, set.name());
+                    w.nest(3, |w| some.iter().for_each(|e| write_element(w, e, with_data)));
+                });
+            }
+        }
+    }
+
+    /// The datagram, and the sequence number of the message that is acknowledged.
+    fn finish(self, first: u32, generation: Option<u32>) -> (Vec<u8>, u32) {
+        let header = |w: &mut Writer| w.raw(&[0, 0, 0, u8::try_from(NFTABLES).unwrap_or(0)]);
+        let mut writer = Writer::default();
+        writer.message(BATCH_BEGIN, REQUEST, first, |w| {
+            header(w);
+            if let Some(generation) = generation {
+                w.number(1, generation);
+            }
+        });
+        let end = self.messages.len();
+        for (index, (kind, flags, body)) in self.messages.into_iter().enumerate() {
+            // One acknowledgement, of the last message, says that all of it holds.
+            let ack = if index + 1 == end { ACK } else { 0 };
+            writer.message(kind, REQUEST | flags | ack, first, |w| w.raw(&body));
+        }
+        writer.message(BATCH_END, REQUEST, first, header);
+        (writer.finish(), first)
+    }
+}
+
+fn declare(w: &mut Writer, id: u32, set: &SetDeclaration) {
+    const MAP: u32 = 0x8;
+    const TIMEOUT: u32 = 0x10;
+    const EVAL: u32 = 0x20;
+    /// What the kernel calls data that is a verdict.
+    const VERDICT: u32 = 0xffff_ff00;
+    let length = |types: &[Type]| u32::try_from(types.len() * 4).expect("a few columns");
+    let concatenated = |types: &[Type]| types.iter().fold(0, |all, &one| all << 6 | one as u32);
+    let map = if set.data.is_some() { MAP } else { 0 };
+    let dynamic = if set.dynamic.is_some() { TIMEOUT | EVAL } else { 0 };
+    w.text(2, set.name);
+    w.number(3, map | dynamic);
+    w.number(4, concatenated(set.key));
+    w.number(5, length(set.key));
+    match set.data {
+        Some([Type::Verdict]) => w.number(6, VERDICT),
+        Some(types) => {
+            w.number(6, concatenated(types));
+            w.number(7, length(types));
+        }
+        None => {}
+    }
+    w.number(10, id);
+    if let Some(size) = set.dynamic {
+        w.nest(9, |w| w.number(1, size));
+    }
+}
+
+fn write_element(w: &mut Writer, element: &Element, with_data: bool) {
+    const GOTO: i32 = -4;
+    w.nest(1, |w| {
+        w.nest(1, |w| w.bytes(1, element.key.as_slice()));
+        if !with_data {
+            return;
+        }
+        match (element.set, kind(element.key)) {
+            (Set::Kinds, Some(kind)) => w.nest(2, |w| {
+                w.nest(2, |w| {
+                    w.bytes(1, &GOTO.to_be_bytes());
+                    w.text(2, &kind.chain());
+                });
+            }),
+            (Set::Services | Set::Endpoints, _) => {
+                w.nest(2, |w| w.bytes(1, element.data.as_slice()));
+            }
+            _ => {}
+        }
+    });
+}

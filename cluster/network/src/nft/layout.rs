@@ -1,0 +1,262 @@
+//! What a cluster's table consists of besides the services: sets, hook chains, their rules, and
+//! the chain for each kind.
+
+use crate::config::{BRIDGE_PREFIX, NetworkConfig};
+use crate::host::Addresses;
+
+use super::element::{Kind, Protocol, Set};
+use super::expression::{
+    DESTINATION_ADDRESS, Dynamic, Meta, Rule, SOURCE_ADDRESS, STATE_INVALID, STATE_NEW,
+    STATUS_TRANSLATED, Tracked,
+};
+
+/// Raised when sets change their form; a table of another version is replaced at start.
+pub(super) const LAYOUT_VERSION: u32 = 1;
+
+/// The map from (client, address, protocol, port) to the endpoint of a sticky service, filled by
+/// packets themselves.
+pub(super) const AFFINITY: &str = "affinity";
+const AFFINITY_SIZE: u32 = 65_536;
+
+/// What one table is derived from.
+#[derive(Debug, Clone)]
+pub(crate) struct Layout {
+    pub(super) table: String,
+    bridge: String,
+    addresses: Addresses,
+}
+
+/// How a set is declared. Types are those of `nft`, so that it can print them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SetDeclaration {
+    pub(super) name: &'static str,
+    pub(super) key: &'static [Type],
+    pub(super) data: Option<&'static [Type]>,
+    pub(super) dynamic: Option<u32>,
+}
+
+/// Column types of sets, with the number `nft` knows them by. All take four bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Type {
+    Address = 7,
+    Protocol = 12,
+    Port = 13,
+    Number = 19,
+    Verdict = 1,
+}
+
+/// A chain on one of the kernel's hooks.
+#[derive(Debug)]
+pub(super) struct Hook {
+    pub(super) chain: &'static str,
+    pub(super) kind: &'static str,
+    pub(super) number: u32,
+    pub(super) priority: i32,
+    pub(super) rules: Vec<Rule>,
+}
+
+impl Layout {
+    pub(crate) fn new(config: &NetworkConfig, addresses: &Addresses) -> Self {
+        let (table, bridge) = (config.table.clone(), config.bridge.clone());
+        Self { table, bridge, addresses: *addresses }
+    }
+
+    pub(crate) fn is_pod(&self, address: std::net::Ipv4Addr) -> bool {
+        self.addresses.pods.contains(&address)
+    }
+
+    pub(super) fn sets() -> Vec<SetDeclaration> {
+        use Type::{Address, Number, Port, Protocol, Verdict};
+        const FRONTEND: &[Type] = &[Address, Protocol, Port];
+        const TARGET: &[Type] = &[Address, Port];
+        let declare = |set: Set| {
+            let (key, data): (&[Type], Option<&[Type]>) = match set {
+                Set::Services => (FRONTEND, Some(&[Number])),
+                Set::Endpoints => (&[Address, Protocol, Port, Number], Some(TARGET)),
+                Set::Members => (&[Address, Protocol, Port, Address, Port], None),
+                Set::Hairpin => (&[Address, Address], None),
+                Set::Outside => (FRONTEND, None),
+                Set::Rejected => (&[Protocol, Port], None),
+                Set::Kinds => (&[Number], Some(&[Verdict])),
+            };
+            SetDeclaration { name: set.name(), key, data, dynamic: None }
+        };
+        let mut all: Vec<_> = Set::ALL.into_iter().map(declare).collect();
+        all.push(SetDeclaration {
+            name: AFFINITY,
+            key: &[Address, Address, Protocol, Port],
+            data: Some(TARGET),
+            dynamic: Some(AFFINITY_SIZE),
+        });
+        all
+    }
+
+    /// The hook chains, in the order a packet may meet them.
+    pub(super) fn hooks(&self) -> Vec<Hook> {
+        let hook = |chain, kind, number, priority, rules| Hook { chain, kind, number, priority, rules };
+        vec![
+            hook("prerouting", "nat", 0, -100, self.prerouting()),
+            hook("output", "nat", 3, -100, vec![Self::to_service(), self.to_node_port()]),
+            hook("input", "filter", 1, 0, self.input()),
+            hook("forward", "filter", 2, 0, self.forward()),
+            hook("local-output", "filter", 3, 0, self.local_output()),
+            hook("postrouting", "nat", 4, 100, self.postrouting()),
+        ]
+    }
+
+    /// Service addresses exist for this cluster's pods (and the host) only; node ports for all.
+    fn prerouting(&self) -> Vec<Rule> {
+        let from_pod = Rule::new().interface(Meta::InputName, true, &self.bridge);
+        vec![Self::then_service(from_pod, false), self.to_node_port()]
+    }
+
+    fn to_service() -> Rule {
+        Self::then_service(Rule::new(), false)
+    }
+
+    /// Only for the machine's own addresses, or packets on their way elsewhere would be caught
+    /// (CVE-2025-67499); and not for loopback, whose source no pod could answer.
+    fn to_node_port(&self) -> Rule {
+        let loopback = ipnet::Ipv4Net::new_assert([127, 0, 0, 0].into(), 8);
+        let local = Rule::new()
+            .address(DESTINATION_ADDRESS, false, loopback)
+            .address(DESTINATION_ADDRESS, false, self.addresses.dns.into())
+            .destination_is_local();
+        Self::then_service(local, true)
+    }
+
+    fn then_service(rule: Rule, node_port: bool) -> Rule {
+        rule.load_frontend(0, node_port)
+            .look_up(Set::Services.name(), 0, 3)
+            .dispatch(Set::Kinds.name(), 3)
+    }
+
+    fn input(&self) -> Vec<Rule> {
+        let rejected = |rule: Rule| {
+            rule.destination_is_local()
+                .load_meta(0, Meta::Protocol)
+                .load_port(1)
+                .in_set(Set::Rejected.name(), 0)
+        };
+        let loopback = ipnet::Ipv4Net::new_assert([127, 0, 0, 0].into(), 8);
+        vec![
+            // The name server is for this cluster, not for those who route to it from outside.
+            Rule::new()
+                .address(DESTINATION_ADDRESS, true, self.addresses.dns.into())
+                .interface(Meta::InputName, false, &self.bridge)
+                .interface(Meta::InputName, false, "lo")
+                .drop(),
+            // Nothing from a pod to the host's loopback, whatever `route_localnet` says.
+            Rule::new()
+                .interface(Meta::InputName, true, &self.bridge)
+                .address(DESTINATION_ADDRESS, true, loopback)
+                .drop(),
+            rejected(Rule::new().protocol(Protocol::Tcp.number())).refuse(true),
+            rejected(Rule::new()).refuse(false),
+        ]
+    }
+
+    fn forward(&self) -> Vec<Rule> {
+        let services = self.addresses.services;
+        let to_service = || Rule::new().address(DESTINATION_ADDRESS, true, services);
+        vec![
+            // What the tracker cannot place would pass untranslated and reset the connection.
+            Rule::new()
+                .interface(Meta::InputName, true, &self.bridge)
+                .tracked(Tracked::State, STATE_INVALID, true)
+                .drop(),
+            to_service().protocol(Protocol::Tcp.number()).refuse(true),
+            to_service().refuse(false),
+            // Pods of other clusters on this machine come in by node ports only.
+            Rule::new()
+                .interface(Meta::OutputName, true, &self.bridge)
+                .interface(Meta::InputName, false, &self.bridge)
+                .interface_starts(Meta::InputName, BRIDGE_PREFIX)
+                .tracked(Tracked::State, STATE_NEW, true)
+                .tracked(Tracked::Status, STATUS_TRANSLATED, false)
+                .refuse(false),
+        ]
+    }
+
+    fn local_output(&self) -> Vec<Rule> {
+        let services = self.addresses.services;
+        let to_service = || Rule::new().address(DESTINATION_ADDRESS, true, services);
+        vec![
+            Rule::new().address(DESTINATION_ADDRESS, true, self.addresses.dns.into()).accept(),
+            to_service().protocol(Protocol::Tcp.number()).refuse(true),
+            to_service().refuse(false),
+        ]
+    }
+
+    fn postrouting(&self) -> Vec<Rule> {
+        let pods = self.addresses.pods;
+        vec![
+            // A pod that reaches itself through a service must get its answer from the gateway.
+            Rule::new()
+                .load_network(0, SOURCE_ADDRESS)
+                .load_network(1, DESTINATION_ADDRESS)
+                .in_set(Set::Hairpin.name(), 0)
+                .source_from(self.addresses.gateway),
+            Rule::new()
+                .address(SOURCE_ADDRESS, true, pods)
+                .address(DESTINATION_ADDRESS, false, pods)
+                .interface(Meta::OutputName, false, &self.bridge)
+                .interface(Meta::OutputName, false, "lo")
+                .masquerade(),
+            // From outside by a node port to an endpoint outside: the answer must come back here.
+            Rule::new()
+                .tracked(Tracked::Status, STATUS_TRANSLATED, true)
+                .load_frontend(0, false)
+                .in_set(Set::Outside.name(), 0)
+                .interface(Meta::OutputName, false, "lo")
+                .masquerade(),
+        ]
+    }
+
+    /// The rules of the chain for a kind.
+    pub(super) fn pick(kind: Kind) -> Vec<Rule> {
+        match kind.sticky {
+            None => vec![Self::pick_any(kind)],
+            Some(seconds) => vec![
+                Self::pick_again(kind, seconds),
+                Self::pick_and_remember(kind, seconds),
+                // The memory was full.
+                Self::pick_any(kind),
+            ],
+        }
+    }
+
+    fn pick_any(kind: Kind) -> Rule {
+        Self::draw(Rule::new().load_frontend(0, kind.node_port), kind, 3)
+            .look_up(Set::Endpoints.name(), 0, 4)
+            .translate(4)
+    }
+
+    /// Follows the memory, if what it says is still an endpoint, and renews it.
+    fn pick_again(kind: Kind, seconds: u32) -> Rule {
+        Rule::new()
+            .load_network(0, SOURCE_ADDRESS)
+            .load_frontend(1, kind.node_port)
+            .look_up(AFFINITY, 0, 4)
+            .in_set(Set::Members.name(), 1)
+            .change(Dynamic::Update, AFFINITY, 0, 4, Some(seconds))
+            .translate(4)
+    }
+
+    /// An update does not replace data, so what was remembered is forgotten first.
+    fn pick_and_remember(kind: Kind, seconds: u32) -> Rule {
+        let rule = Rule::new().load_network(0, SOURCE_ADDRESS).load_frontend(1, kind.node_port);
+        Self::draw(rule, kind, 4)
+            .look_up(Set::Endpoints.name(), 1, 5)
+            .change(Dynamic::Delete, AFFINITY, 0, 5, None)
+            .change(Dynamic::Update, AFFINITY, 0, 5, Some(seconds))
+            .translate(5)
+    }
+
+    fn draw(rule: Rule, kind: Kind, to: u32) -> Rule {
+        match kind.endpoints {
+            1 => rule.load_value(to, [0; 4]),
+            count => rule.load_random(to, count),
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! The cluster's packet rules: one nftables table, written and read without `nft`.
+//!
+//! How a packet to a service finds its endpoint:
+//!
+//! 1. a hook chain looks (address, protocol, port) up in `services` and gets a *kind*: how many
+//!    endpoints, how sticky, cluster address or node port;
+//! 2. `kinds` leads from there to the chain for that kind. There are as many of these as there
+//!    are different kinds, however many services;
+//! 3. the chain draws an index, and `endpoints` maps (address, protocol, port, index) to the
+//!    endpoint the packet is translated to.
+//!
+//! Step 1 yields a number and not a verdict because the kernel walks every verdict in a map
+//! each time one is added; that alone would make a change cost more the more services there are.
+//!
+//! What is not translated still carries a service address when it comes to the filter chains,
+//! and is refused there: services without endpoints need no rules of their own.
+//!
+//! - [`Layout`]: tables, sets, chains and rules that do not depend on services.
+//! - [`Desired`]: what elements the services ask for, and what changed since last time.
+//! - [`Kernel`]: reads and writes the table; one transaction for each set of changes.
+
+mod desired;
+mod element;
+mod expression;
+mod kernel;
+mod layout;
+
+pub(crate) use desired::{Claims, Desired};
+pub(crate) use element::{Backend, Frontend, Protocol};
+pub(crate) use kernel::Kernel;
+pub(crate) use layout::Layout;
