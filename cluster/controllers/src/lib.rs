@@ -1,10 +1,12 @@
 //! The controllers of a Kubernetes cluster.
 mod config;
 mod deployment;
+mod endpointslice;
 mod error;
 mod objects;
 mod replicaset;
 pub mod runtime;
+mod serviceaccount;
 pub use config::Config;
 pub use error::Error;
 
