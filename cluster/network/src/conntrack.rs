@@ -42,8 +42,7 @@ pub(crate) struct Connection {
 
 /// Forgets all connections `stale` picks. Gives their number.
 pub(crate) fn forget(stale: impl Fn(&Connection) -> bool) -> Result<usize, Error> {
-    let mut socket = Socket::open(NETLINK_NETFILTER)
-        .map_err(|e| Error::kernel("open a netfilter socket", e))?;
+    let mut socket = Socket::open(NETLINK_NETFILTER).map_err(|e| Error::kernel("open a netfilter socket", e))?;
     let build = |sequence| message(GET, DUMP, sequence, |_| {});
     let found = socket
         .request(build, |found: &mut Vec<Connection>, _, body| {
@@ -77,9 +76,7 @@ pub(crate) fn forget_address(address: Ipv4Addr) -> Result<usize, Error> {
 /// Forgets what the addresses of a range took part in.
 pub(crate) fn forget_range(range: Ipv4Net) -> Result<usize, Error> {
     forget(|connection| {
-        [connection.source, connection.destination, connection.answers]
-            .iter()
-            .any(|end| range.contains(end.ip()))
+        [connection.source, connection.destination, connection.answers].iter().any(|end| range.contains(end.ip()))
     })
 }
 

@@ -99,10 +99,7 @@ pub(crate) fn alias(config: &NetworkConfig, pod_uid: &str) -> String {
 
 /// Turns on forwarding for the bridge and every interface packets of pods may pass.
 /// Says which interfaces of the host had it off.
-pub(crate) fn hold_forwarding(
-    router: &mut Router,
-    config: &NetworkConfig,
-) -> Result<Vec<String>, Error> {
+pub(crate) fn hold_forwarding(router: &mut Router, config: &NetworkConfig) -> Result<Vec<String>, Error> {
     let links = router.links()?;
     let addressed = router.addresses()?;
     let interfaces: Vec<String> = links
@@ -123,16 +120,10 @@ fn ensure_bridge(router: &mut Router, config: &NetworkConfig, mtu: u32) -> Resul
         return Ok(link.index);
     }
     // A fixed address: pods remember it, and the kernel would else take the lowest port's.
-    let link = LinkBridge::new(name)
-        .address(bridge_mac(&config.cluster_name).0.to_vec())
-        .mtu(mtu)
-        .build();
+    let link = LinkBridge::new(name).address(bridge_mac(&config.cluster_name).0.to_vec()).mtu(mtu).build();
     router.create_link(link, name)?;
     let created = router.link(name)?.map(|link| link.index);
-    created.ok_or_else(|| Error::Answer {
-        action: format!("create {name}"),
-        detail: "the bridge vanished".to_owned(),
-    })
+    created.ok_or_else(|| Error::Answer { action: format!("create {name}"), detail: "the bridge vanished".to_owned() })
 }
 
 fn set_switches(bridge: &str) -> Result<(), Error> {

@@ -74,10 +74,8 @@ impl Leases {
         if let Some(&address) = self.by_pod.get(pod_uid) {
             return Ok(address);
         }
-        let address = self.next_free().ok_or(Error::NoAddress {
-            range: self.range.into(),
-            leased: self.by_pod.len(),
-        })?;
+        let address =
+            self.next_free().ok_or(Error::NoAddress { range: self.range.into(), leased: self.by_pod.len() })?;
         // First the mark, then the lease: a crash between them skips an address for one round.
         self.write(LAST, address)?;
         self.last = address;

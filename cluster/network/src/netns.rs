@@ -44,11 +44,8 @@ pub(crate) fn on_throwaway_thread<T: Send>(
 pub(crate) fn enter(path: &Path) -> Result<File, Error> {
     if is_pinned(path) {
         let namespace = File::open(path).map_err(|e| Error::file("open", path, e))?;
-        rustix::thread::move_into_link_name_space(
-            namespace.as_fd(),
-            Some(LinkNameSpaceType::Network),
-        )
-        .map_err(|e| Error::kernel("enter a network namespace", e))?;
+        rustix::thread::move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))
+            .map_err(|e| Error::kernel("enter a network namespace", e))?;
         return Ok(namespace);
     }
     create(path)?;
@@ -81,9 +78,7 @@ pub(crate) fn unpin(path: &Path) -> Result<(), Error> {
         }
     }
     match fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(Error::file("remove", path, error))
-        }
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::file("remove", path, error)),
         _ => Ok(()),
     }
 }
@@ -95,7 +90,5 @@ pub(crate) fn files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(Error::file("read", folder, error)),
     };
-    entries
-        .map(|entry| entry.map(|e| e.path()).map_err(|e| Error::file("read", folder, e)))
-        .collect()
+    entries.map(|entry| entry.map(|e| e.path()).map_err(|e| Error::file("read", folder, e))).collect()
 }

@@ -114,7 +114,7 @@ fn ensure_pair(host: &mut Router, pod: &mut Router, namespace: &File, plan: &Pla
         pod.delete_link(inner.index)?;
     }
     host.create_link(pair(plan, namespace.as_raw_fd()), "the pod's veth")?;
-    enable_hairpin(host, plan)?;
+    finish_outer(host, plan)?;
     pod.link(INNER)?.map(|link| link.index).ok_or_else(|| Error::Answer {
         action: "create the pod's veth".to_owned(),
         detail: "its inner end is not there".to_owned(),
@@ -129,17 +129,16 @@ fn is_right(inner: &Link, outer: &Link, plan: &Plan) -> bool {
         && inner.mac == Some(mac(plan.address))
 }
 
-/// One message: the inner end is born in the pod, the outer end on the bridge.
+/// One message: the inner end is born in the pod, the outer end on the bridge. The inner end
+/// cannot be born up, because it opens before the outer end exists.
 fn pair(plan: &Plan, namespace: RawFd) -> LinkMessage {
     let inner = LinkUnspec::new_with_name(INNER)
         .address(mac(plan.address).0.to_vec())
         .mtu(plan.bridge.mtu)
         .setns_by_fd(namespace)
-        .up()
         .build();
     LinkMessageBuilder::<LinkVeth>::new_with_info_kind(InfoKind::Veth)
         .name(plan.outer.clone())
-        .alias(plan.alias.clone())
         .mtu(plan.bridge.mtu)
         .controller(plan.bridge.index)
         .set_info_data(InfoData::Veth(InfoVeth::Peer(inner)))
@@ -147,14 +146,16 @@ fn pair(plan: &Plan, namespace: RawFd) -> LinkMessage {
         .build()
 }
 
-fn enable_hairpin(host: &mut Router, plan: &Plan) -> Result<(), Error> {
+/// What a link cannot be born with.
+fn finish_outer(host: &mut Router, plan: &Plan) -> Result<(), Error> {
     let Some(outer) = host.link(&plan.outer)? else {
         return Err(Error::Answer {
             action: "create the pod's veth".to_owned(),
             detail: "its outer end is not there".to_owned(),
         });
     };
-    host.change_link(LinkBridgePort::new(outer.index).hairpin(true).build(), &plan.outer)
+    let port = LinkBridgePort::new(outer.index).hairpin(true).alias(plan.alias.clone());
+    host.change_link(port.build(), &plan.outer)
 }
 
 fn configure(pod: &mut Router, inner: u32, plan: &Plan) -> Result<(), Error> {
@@ -162,6 +163,8 @@ fn configure(pod: &mut Router, inner: u32, plan: &Plan) -> Result<(), Error> {
         let up = LinkUnspec::new_with_index(loopback.index).up().build();
         pod.change_link(up, "the pod's loopback")?;
     }
+    let up = LinkUnspec::new_with_index(inner).up().build();
+    pod.change_link(up, "the pod's interface")?;
     pod.add_address(inner, plan.address, 32)?;
     let gateway = Ipv4Net::from(plan.gateway);
     pod.replace_route(route::link_route(gateway, inner, plan.address), "the pod's gateway")?;

@@ -99,11 +99,7 @@ impl Socket {
     }
 
     /// Reads answers up to the one that ends `last`. False: the dump was inconsistent.
-    pub(crate) fn answers(
-        &mut self,
-        last: u32,
-        mut each: impl FnMut(u16, &[u8]),
-    ) -> io::Result<bool> {
+    pub(crate) fn answers(&mut self, last: u32, mut each: impl FnMut(u16, &[u8])) -> io::Result<bool> {
         let mut consistent = true;
         loop {
             let length = self.receive()?;

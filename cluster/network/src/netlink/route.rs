@@ -6,12 +6,8 @@ use std::net::Ipv4Addr;
 use ipnet::Ipv4Net;
 use rtnetlink::packet_core::{NetlinkHeader, NetlinkMessage, NetlinkPayload, ParseableParametrized};
 use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage};
-use rtnetlink::packet_route::link::{
-    InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
-};
-use rtnetlink::packet_route::route::{
-    RouteAddress, RouteAttribute, RouteMessage, RouteProtocol, RouteType,
-};
+use rtnetlink::packet_route::link::{InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage};
+use rtnetlink::packet_route::route::{RouteAddress, RouteAttribute, RouteMessage, RouteProtocol, RouteType};
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 use rtnetlink::{AddressMessageBuilder, LinkUnspec, RouteMessageBuilder};
 
@@ -64,8 +60,7 @@ pub(crate) struct Router {
 impl Router {
     /// Opens the namespace the calling thread is in.
     pub(crate) fn open() -> Result<Self, Error> {
-        let socket = Socket::open(NETLINK_ROUTE)
-            .map_err(|e| Error::kernel("open a routing socket", e))?;
+        let socket = Socket::open(NETLINK_ROUTE).map_err(|e| Error::kernel("open a routing socket", e))?;
         Ok(Self { socket })
     }
 
@@ -112,24 +107,14 @@ impl Router {
     }
 
     /// Puts an address on a link; it may be there already.
-    pub(crate) fn add_address(
-        &mut self,
-        link: u32,
-        address: Ipv4Addr,
-        prefix: u8,
-    ) -> Result<(), Error> {
+    pub(crate) fn add_address(&mut self, link: u32, address: Ipv4Addr, prefix: u8) -> Result<(), Error> {
         let message = address_message(link, address, prefix);
         let what = || format!("put address {address}/{prefix} on a link");
         self.act(&RouteNetlinkMessage::NewAddress(message), CREATE | REPLACE, what)
     }
 
     /// Takes an address off a link.
-    pub(crate) fn delete_address(
-        &mut self,
-        link: u32,
-        address: Ipv4Addr,
-        prefix: u8,
-    ) -> Result<(), Error> {
+    pub(crate) fn delete_address(&mut self, link: u32, address: Ipv4Addr, prefix: u8) -> Result<(), Error> {
         let message = address_message(link, address, prefix);
         let what = || format!("take address {address}/{prefix} off a link");
         let done = self.act(&RouteNetlinkMessage::DelAddress(message), 0, what);
@@ -169,12 +154,7 @@ impl Router {
         ignore(done, &[Errno::SRCH])
     }
 
-    fn act(
-        &mut self,
-        message: &RouteNetlinkMessage,
-        flags: u16,
-        what: impl FnOnce() -> String,
-    ) -> Result<(), Error> {
+    fn act(&mut self, message: &RouteNetlinkMessage, flags: u16, what: impl FnOnce() -> String) -> Result<(), Error> {
         self.exchange(message, REQUEST | ACK | flags, |_| None::<()>)
             .map(drop)
             .map_err(|source| Error::kernel(what(), source))
@@ -234,11 +214,7 @@ pub(crate) fn link_route(destination: Ipv4Net, link: u32, source: Ipv4Addr) -> R
 
 /// A default route through a gateway on a link.
 pub(crate) fn default_route(gateway: Ipv4Addr, link: u32) -> RouteMessage {
-    RouteMessageBuilder::<Ipv4Addr>::new()
-        .gateway(gateway)
-        .output_interface(link)
-        .protocol(ROUTE_PROTOCOL)
-        .build()
+    RouteMessageBuilder::<Ipv4Addr>::new().gateway(gateway).output_interface(link).protocol(ROUTE_PROTOCOL).build()
 }
 
 /// A route of last resort that answers "unreachable".

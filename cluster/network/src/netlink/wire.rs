@@ -65,13 +65,7 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// Writes one message whose attributes and fixed part `body` writes.
-    pub(crate) fn message(
-        &mut self,
-        kind: u16,
-        flags: u16,
-        sequence: u32,
-        body: impl FnOnce(&mut Self),
-    ) {
+    pub(crate) fn message(&mut self, kind: u16, flags: u16, sequence: u32, body: impl FnOnce(&mut Self)) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(&[0; 4]);
         self.bytes.extend_from_slice(&kind.to_ne_bytes());

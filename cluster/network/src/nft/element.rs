@@ -92,6 +92,7 @@ impl Kind {
         }
     }
 
+    /// The name of its chain.
     pub(crate) fn chain(self) -> String {
         let prefix = if self.node_port { "node-pick" } else { "pick" };
         match self.sticky {
@@ -99,44 +100,54 @@ impl Kind {
             Some(seconds) => format!("{prefix}-{}-sticky-{seconds}", self.endpoints),
         }
     }
+
+    /// The kind a chain is for; `None` for other chains.
+    pub(crate) fn from_chain(name: &str) -> Option<Self> {
+        let (node_port, rest) = match name.strip_prefix("node-") {
+            Some(rest) => (true, rest),
+            None => (false, name),
+        };
+        let numbers = rest.strip_prefix("pick-")?;
+        let (endpoints, sticky) = match numbers.split_once("-sticky-") {
+            Some((endpoints, seconds)) => (endpoints, Some(seconds.parse().ok()?)),
+            None => (numbers, None),
+        };
+        let kind = Self { node_port, endpoints: endpoints.parse().ok()?, sticky };
+        (kind.chain() == name).then_some(kind)
+    }
+
+    /// What stands for the kind's chain among the elements.
+    pub(crate) fn element(self) -> Element {
+        let key = Bytes::default().number(self.id());
+        Element { set: Set::Kinds, key, data: Bytes::default() }
+    }
 }
 
 /// The sets whose elements follow from the services.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Set {
-    /// (address, protocol, port) -> kind
+    /// (address, protocol, port) -> chain for the kind
     Services,
     /// (address, protocol, port, index) -> (address, port)
     Endpoints,
-    /// (address, protocol, port, endpoint address, endpoint port) of sticky services, so that a
-    /// client is not led to an endpoint that is gone.
-    Members,
     /// (address, address) of pods that serve, so that a pod's way to itself can be told.
     Hairpin,
     /// (address, protocol, port) of endpoints that are not pods of this cluster.
     Outside,
     /// (protocol, port) of node ports without endpoints.
     Rejected,
-    /// kind -> chain
+    /// Not a set of the kernel's: the kinds there are chains for.
     Kinds,
 }
 
 impl Set {
-    pub(crate) const ALL: [Self; 7] = [
-        Self::Services,
-        Self::Endpoints,
-        Self::Members,
-        Self::Hairpin,
-        Self::Outside,
-        Self::Rejected,
-        Self::Kinds,
-    ];
+    /// Those that the kernel has.
+    pub(crate) const ALL: [Self; 5] = [Self::Services, Self::Endpoints, Self::Hairpin, Self::Outside, Self::Rejected];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Services => "services",
             Self::Endpoints => "endpoints",
-            Self::Members => "members",
             Self::Hairpin => "hairpin",
             Self::Outside => "outside",
             Self::Rejected => "rejected",
@@ -153,8 +164,8 @@ pub(crate) struct Bytes {
 }
 
 impl Bytes {
-    /// The longest key we have: a frontend and an endpoint.
-    const MAX: usize = 20;
+    /// The longest key we have: a frontend and an index.
+    const MAX: usize = 16;
 
     pub(crate) fn as_slice(&self) -> &[u8] {
         &self.bytes[..usize::from(self.length)]
@@ -204,8 +215,8 @@ impl std::fmt::Debug for Bytes {
     }
 }
 
-/// One element of one set; data is empty where the set is no map, and for `kinds`, whose data
-/// follows from the key.
+/// One element of one set; data is empty where the set is no map. For `services` it is the
+/// number of a kind, which the kernel gets as a verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Element {
     pub(crate) set: Set,
@@ -214,11 +225,7 @@ pub(crate) struct Element {
 }
 
 /// All elements that one frontend needs. `is_pod` tells addresses of pods of this cluster.
-pub(crate) fn elements(
-    frontend: Frontend,
-    backend: &Backend,
-    is_pod: impl Fn(Ipv4Addr) -> bool,
-) -> Vec<Element> {
+pub(crate) fn elements(frontend: Frontend, backend: &Backend, is_pod: impl Fn(Ipv4Addr) -> bool) -> Vec<Element> {
     let empty = Bytes::default();
     let used = &backend.endpoints[..backend.endpoints.len().min(Kind::ENDPOINTS_MAX)];
     if used.is_empty() {
@@ -231,19 +238,12 @@ pub(crate) fn elements(
     let count = u32::try_from(used.len()).expect("at most ENDPOINTS_MAX");
     let kind = Kind { node_port: frontend.is_node_port(), endpoints: count, sticky: backend.sticky };
     let id = empty.number(kind.id());
-    let mut all = vec![
-        Element { set: Set::Kinds, key: id, data: empty },
-        Element { set: Set::Services, key: empty.frontend(frontend), data: id },
-    ];
+    let mut all = vec![kind.element(), Element { set: Set::Services, key: empty.frontend(frontend), data: id }];
     for (index, endpoint) in (0..count).zip(used) {
         let (address, port) = (*endpoint.ip(), endpoint.port());
         let target = empty.address(address).port(port);
         let key = empty.frontend(frontend).number(index);
         all.push(Element { set: Set::Endpoints, key, data: target });
-        if kind.sticky.is_some() {
-            let key = empty.frontend(frontend).address(address).port(port);
-            all.push(Element { set: Set::Members, key, data: empty });
-        }
         let (set, key) = if is_pod(address) {
             (Set::Hairpin, empty.address(address).address(address))
         } else {
@@ -266,16 +266,20 @@ mod tests {
             Kind { node_port: true, endpoints: 3, sticky: Some(1) },
         ] {
             assert_eq!(Kind::from_id(kind.id()), kind);
+            assert_eq!(Kind::from_chain(&kind.chain()), Some(kind));
+        }
+    }
+
+    #[test]
+    fn other_chains_are_no_kinds() {
+        for name in ["output", "pick-", "pick-x", "pick-03", "pick-3-sticky-", "node-output"] {
+            assert_eq!(Kind::from_chain(name), None, "{name}");
         }
     }
 
     #[test]
     fn elements_of_a_sticky_service() {
-        let frontend = Frontend {
-            address: Ipv4Addr::new(10, 43, 0, 7),
-            protocol: Protocol::Udp,
-            port: 53,
-        };
+        let frontend = Frontend { address: Ipv4Addr::new(10, 43, 0, 7), protocol: Protocol::Udp, port: 53 };
         let backend = Backend {
             endpoints: vec!["10.42.0.2:5353".parse().unwrap(), "192.0.2.1:53".parse().unwrap()],
             sticky: Some(60),
@@ -283,23 +287,23 @@ mod tests {
         let all = elements(frontend, &backend, |address| address.octets()[0] == 10);
         let mut seen: Vec<_> = all.iter().map(|e| format!("{} {:?}", e.set.name(), e.key)).collect();
         seen.sort();
-        assert_eq!(seen, [
-            "endpoints 0a2b0007110000000035000000000000",
-            "endpoints 0a2b0007110000000035000001000000",
-            "hairpin 0a2a00020a2a0002",
-            "kinds 02000f00",
-            "members 0a2b000711000000003500000a2a000214e90000",
-            "members 0a2b00071100000000350000c000020100350000",
-            "outside c00002011100000000350000",
-            "services 0a2b00071100000000350000",
-        ]);
+        assert_eq!(
+            seen,
+            [
+                "endpoints 0a2b0007110000000035000000000000",
+                "endpoints 0a2b0007110000000035000001000000",
+                "hairpin 0a2a00020a2a0002",
+                "kinds 02000f00",
+                "outside c00002011100000000350000",
+                "services 0a2b00071100000000350000",
+            ]
+        );
     }
 
     #[test]
     fn without_endpoints_only_a_node_port_leaves_a_trace() {
         let none = Backend::default();
-        let service =
-            Frontend { address: Ipv4Addr::new(10, 43, 0, 7), protocol: Protocol::Tcp, port: 80 };
+        let service = Frontend { address: Ipv4Addr::new(10, 43, 0, 7), protocol: Protocol::Tcp, port: 80 };
         assert!(elements(service, &none, |_| true).is_empty());
         let node_port = elements(Frontend::node_port(Protocol::Tcp, 30080), &none, |_| true);
         assert_eq!(node_port.len(), 1);

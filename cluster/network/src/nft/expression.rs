@@ -43,13 +43,6 @@ pub(super) const STATE_NEW: u32 = 1 << 3;
 /// Bit of [`Tracked::Status`]: the destination was translated.
 pub(super) const STATUS_TRANSLATED: u32 = 1 << 5;
 
-/// How a dynamic set is changed by a packet.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Dynamic {
-    Update = 1,
-    Delete = 2,
-}
-
 /// Offsets into the IPv4 header.
 pub(super) const SOURCE_ADDRESS: u32 = 12;
 pub(super) const DESTINATION_ADDRESS: u32 = 16;
@@ -136,11 +129,7 @@ impl Rule {
 
     /// (destination or zero, protocol, destination port) into three registers from `to` on.
     pub(super) fn load_frontend(self, to: Register, node_port: bool) -> Self {
-        let rule = if node_port {
-            self.load_value(to, [0; 4])
-        } else {
-            self.load_network(to, DESTINATION_ADDRESS)
-        };
+        let rule = if node_port { self.load_value(to, [0; 4]) } else { self.load_network(to, DESTINATION_ADDRESS) };
         rule.load_meta(to + 1, Meta::Protocol).load_port(to + 2)
     }
 
@@ -234,23 +223,16 @@ impl Rule {
         })
     }
 
-    /// Changes a dynamic map. When it is full the rule ends here.
-    pub(super) fn change(
-        self,
-        how: Dynamic,
-        map: &str,
-        key: Register,
-        data: Register,
-        timeout: Option<u32>,
-    ) -> Self {
+    /// Puts an element into a dynamic map, or lets the one that is there live on. When the map
+    /// is full the rule ends here.
+    pub(super) fn remember(self, map: &str, key: Register, data: Register, seconds: u32) -> Self {
+        const UPDATE: u32 = 1;
         self.push("dynset", |w| {
             w.text(1, map);
-            w.number(3, how as u32);
+            w.number(3, UPDATE);
             w.number(4, REGISTER_0 + key);
             w.number(5, REGISTER_0 + data);
-            if let Some(seconds) = timeout {
-                w.long(6, u64::from(seconds) * 1000);
-            }
+            w.long(6, u64::from(seconds) * 1000);
         })
     }
 

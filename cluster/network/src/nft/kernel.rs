@@ -63,8 +63,7 @@ pub(crate) struct Kernel {
 impl Kernel {
     /// Opens the calling thread's network namespace.
     pub(crate) fn open(layout: Layout) -> Result<Self, Error> {
-        let socket = Socket::open(NETLINK_NETFILTER)
-            .map_err(|e| Error::kernel("open a netfilter socket", e))?;
+        let socket = Socket::open(NETLINK_NETFILTER).map_err(|e| Error::kernel("open a netfilter socket", e))?;
         Ok(Self { socket, layout: Arc::new(layout), generation: None })
     }
 
@@ -139,16 +138,21 @@ impl Kernel {
     pub(crate) fn foreign_forward_drops(&mut self) -> Result<Vec<String>, Error> {
         const FORWARD: u32 = 2;
         const DROP: u32 = 0;
-        let found = self.dump(message::GET_CHAIN, 0, |_| {}, |found: &mut Vec<String>, body| {
-            let hook = wire::find_path(body, &[4, 1]).and_then(wire::number);
-            let policy = wire::find(body, 5).and_then(wire::number);
-            if let (Some(table), Some(chain), Some(FORWARD), Some(DROP)) =
-                (wire::find(body, 1), wire::find(body, 3), hook, policy)
-            {
-                let (table, chain) = (wire::text(table), wire::text(chain));
-                found.push(format!("chain {chain} of packet table {table}"));
-            }
-        });
+        let found = self.dump(
+            message::GET_CHAIN,
+            0,
+            |_| {},
+            |found: &mut Vec<String>, body| {
+                let hook = wire::find_path(body, &[4, 1]).and_then(wire::number);
+                let policy = wire::find(body, 5).and_then(wire::number);
+                if let (Some(table), Some(chain), Some(FORWARD), Some(DROP)) =
+                    (wire::find(body, 1), wire::find(body, 3), hook, policy)
+                {
+                    let (table, chain) = (wire::text(table), wire::text(chain));
+                    found.push(format!("chain {chain} of packet table {table}"));
+                }
+            },
+        );
         found.map_err(|e| Error::kernel("list packet rules", e))
     }
 
@@ -163,8 +167,12 @@ impl Kernel {
             }
         }
         let tags = self.read_tags().map_err(|e| Error::kernel("read packet rules", e))?;
-        let kinds = elements.keys().filter(|(set, _)| *set == Set::Kinds).filter_map(|(_, key)| kind(*key));
-        Ok((tags == expected_tags(&self.layout, kinds)).then_some(elements))
+        let kinds: BTreeSet<Kind> = tags.keys().filter_map(|chain| Kind::from_chain(chain)).collect();
+        if tags != expected_tags(&self.layout, kinds.iter().copied()) {
+            return Ok(None);
+        }
+        elements.extend(kinds.into_iter().map(|kind| kind.element()).map(|e| ((e.set, e.key), e.data)));
+        Ok(Some(elements))
     }
 
     /// `None` if there is an element that cannot be ours.
@@ -207,10 +215,9 @@ impl Kernel {
             *found = body.get(4..).and_then(|rest| wire::find(rest, 1)).and_then(wire::number);
         });
         let action = "read the rule set's generation";
-        found.map_err(|e| Error::kernel(action, e))?.ok_or_else(|| Error::Answer {
-            action: action.to_owned(),
-            detail: "it holds no number".to_owned(),
-        })
+        found
+            .map_err(|e| Error::kernel(action, e))?
+            .ok_or_else(|| Error::Answer { action: action.to_owned(), detail: "it holds no number".to_owned() })
     }
 
     fn dump<T: Default>(
@@ -254,12 +261,12 @@ pub(crate) enum Refused {
 fn read_element(set: Set, bytes: &[u8]) -> Option<((Set, Bytes), Bytes)> {
     let key = Bytes::from_slice(wire::find_path(bytes, &[1, 1])?)?;
     let data = match set {
-        Set::Services | Set::Endpoints => Bytes::from_slice(wire::find_path(bytes, &[2, 1])?)?,
-        Set::Kinds => {
+        Set::Services => {
             let chain = wire::text(wire::find_path(bytes, &[2, 2, 2])?);
-            (chain == kind(key)?.chain()).then(Bytes::default)?
+            Bytes::from_slice(&Kind::from_chain(&chain)?.id().to_ne_bytes())?
         }
-        Set::Members | Set::Hairpin | Set::Outside | Set::Rejected => Bytes::default(),
+        Set::Endpoints => Bytes::from_slice(wire::find_path(bytes, &[2, 1])?)?,
+        Set::Hairpin | Set::Outside | Set::Rejected | Set::Kinds => Bytes::default(),
     };
     Some(((set, key), data))
 }
@@ -440,16 +447,14 @@ fn write_element(w: &mut Writer, element: &Element, with_data: bool) {
         if !with_data {
             return;
         }
-        match (element.set, kind(element.key)) {
-            (Set::Kinds, Some(kind)) => w.nest(2, |w| {
+        match (element.set, kind(element.data)) {
+            (Set::Services, Some(kind)) => w.nest(2, |w| {
                 w.nest(2, |w| {
                     w.bytes(1, &GOTO.to_be_bytes());
                     w.text(2, &kind.chain());
                 });
             }),
-            (Set::Services | Set::Endpoints, _) => {
-                w.nest(2, |w| w.bytes(1, element.data.as_slice()));
-            }
+            (Set::Endpoints, _) => w.nest(2, |w| w.bytes(1, element.data.as_slice())),
             _ => {}
         }
     });

@@ -6,8 +6,7 @@ use crate::host::Addresses;
 
 use super::element::{Kind, Protocol, Set};
 use super::expression::{
-    DESTINATION_ADDRESS, Dynamic, Meta, Rule, SOURCE_ADDRESS, STATE_INVALID, STATE_NEW,
-    STATUS_TRANSLATED, Tracked,
+    DESTINATION_ADDRESS, Meta, Rule, SOURCE_ADDRESS, STATE_INVALID, STATE_NEW, STATUS_TRANSLATED, Tracked,
 };
 
 /// Raised when sets change their form; a table of another version is replaced at start.
@@ -71,13 +70,12 @@ impl Layout {
         const TARGET: &[Type] = &[Address, Port];
         let declare = |set: Set| {
             let (key, data): (&[Type], Option<&[Type]>) = match set {
-                Set::Services => (FRONTEND, Some(&[Number])),
+                Set::Services => (FRONTEND, Some(&[Verdict])),
                 Set::Endpoints => (&[Address, Protocol, Port, Number], Some(TARGET)),
-                Set::Members => (&[Address, Protocol, Port, Address, Port], None),
                 Set::Hairpin => (&[Address, Address], None),
                 Set::Outside => (FRONTEND, None),
                 Set::Rejected => (&[Protocol, Port], None),
-                Set::Kinds => (&[Number], Some(&[Verdict])),
+                Set::Kinds => (&[], None),
             };
             SetDeclaration { name: set.name(), key, data, dynamic: None }
         };
@@ -126,17 +124,12 @@ impl Layout {
     }
 
     fn then_service(rule: Rule, node_port: bool) -> Rule {
-        rule.load_frontend(0, node_port)
-            .look_up(Set::Services.name(), 0, 3)
-            .dispatch(Set::Kinds.name(), 3)
+        rule.load_frontend(0, node_port).dispatch(Set::Services.name(), 0)
     }
 
     fn input(&self) -> Vec<Rule> {
         let rejected = |rule: Rule| {
-            rule.destination_is_local()
-                .load_meta(0, Meta::Protocol)
-                .load_port(1)
-                .in_set(Set::Rejected.name(), 0)
+            rule.destination_is_local().load_meta(0, Meta::Protocol).load_port(1).in_set(Set::Rejected.name(), 0)
         };
         let loopback = ipnet::Ipv4Net::new_assert([127, 0, 0, 0].into(), 8);
         vec![
@@ -232,25 +225,20 @@ impl Layout {
             .translate(4)
     }
 
-    /// Follows the memory, if what it says is still an endpoint, and renews it.
+    /// Follows the memory and renews it. What leads to endpoints that are gone is taken out of
+    /// the memory by [`Kernel::forget_clients`](super::Kernel::forget_clients).
     fn pick_again(kind: Kind, seconds: u32) -> Rule {
         Rule::new()
             .load_network(0, SOURCE_ADDRESS)
             .load_frontend(1, kind.node_port)
             .look_up(AFFINITY, 0, 4)
-            .in_set(Set::Members.name(), 1)
-            .change(Dynamic::Update, AFFINITY, 0, 4, Some(seconds))
+            .remember(AFFINITY, 0, 4, seconds)
             .translate(4)
     }
 
-    /// An update does not replace data, so what was remembered is forgotten first.
     fn pick_and_remember(kind: Kind, seconds: u32) -> Rule {
         let rule = Rule::new().load_network(0, SOURCE_ADDRESS).load_frontend(1, kind.node_port);
-        Self::draw(rule, kind, 4)
-            .look_up(Set::Endpoints.name(), 1, 5)
-            .change(Dynamic::Delete, AFFINITY, 0, 5, None)
-            .change(Dynamic::Update, AFFINITY, 0, 5, Some(seconds))
-            .translate(5)
+        Self::draw(rule, kind, 4).look_up(Set::Endpoints.name(), 1, 5).remember(AFFINITY, 0, 5, seconds).translate(5)
     }
 
     fn draw(rule: Rule, kind: Kind, to: u32) -> Rule {

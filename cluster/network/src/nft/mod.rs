@@ -2,15 +2,11 @@
 //!
 //! How a packet to a service finds its endpoint:
 //!
-//! 1. a hook chain looks (address, protocol, port) up in `services` and gets a *kind*: how many
-//!    endpoints, how sticky, cluster address or node port;
-//! 2. `kinds` leads from there to the chain for that kind. There are as many of these as there
-//!    are different kinds, however many services;
-//! 3. the chain draws an index, and `endpoints` maps (address, protocol, port, index) to the
+//! 1. a hook chain looks (address, protocol, port) up in `services`, which leads to the chain
+//!    for its *kind*: how many endpoints, how sticky, cluster address or node port. There are as
+//!    many of these chains as there are different kinds, however many services;
+//! 2. the chain draws an index, and `endpoints` maps (address, protocol, port, index) to the
 //!    endpoint the packet is translated to.
-//!
-//! Step 1 yields a number and not a verdict because the kernel walks every verdict in a map
-//! each time one is added; that alone would make a change cost more the more services there are.
 //!
 //! What is not translated still carries a service address when it comes to the filter chains,
 //! and is refused there: services without endpoints need no rules of their own.

@@ -1,0 +1,4 @@
+//! Real packets in namespaces of the tests' own. Needs root, `unshare` and `ip`.
+
+mod kit;
+mod pods;
