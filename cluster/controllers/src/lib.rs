@@ -7,6 +7,7 @@ mod objects;
 mod replicaset;
 pub mod runtime;
 mod serviceaccount;
+mod statefulset;
 pub use config::Config;
 pub use error::Error;
 
