@@ -1,1 +1,53 @@
-//! kpkg-template
+//! Go's text/template with Sprig's and Helm's functions, as Helm runs it.
+//!
+//! Texts are parsed once into [`Templates`]; a [`Renderer`] runs them on [`Value`]s. Values are Go's:
+//! `int`, `int64` and `float64` kept apart, strings of bytes, maps that are shared and change in place.
+//! What the host adds are [`Object`]s with fields and methods, and a [`Host`] that answers `lookup`.
+//! Nothing here reads a file, a clock, the environment or a network: chance and time come as [`Ambient`].
+//!
+//! - [`Templates::parse`], [`Renderer::render`]: start here
+//! - [`Value`], [`Object`]: what templates see
+//! - [`Error`], [`helm_text`]: what went wrong, where, and in Helm's words
+//!
+//! ```
+//! use kpkg_template::{Ambient, Limits, NoHost, Renderer, Templates, Value, with_stack};
+//!
+//! let templates = Templates::parse([("hello.txt", "Hello, {{ .name | upper }}!")]).map_err(|(_, error)| error)?;
+//! let ambient = Ambient::seeded(1, jiff::Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC));
+//! let text = with_stack(|| {
+//!     let dot = Value::map([("name".into(), "world".into())].into());
+//!     Renderer::new(&templates, &NoHost, &ambient, Limits::default()).render("hello.txt", &dot)
+//! })??;
+//! assert_eq!(text, b"Hello, WORLD!");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod ambient;
+mod ast;
+mod encode;
+mod error;
+mod exec;
+mod format;
+mod funcs;
+mod host;
+mod json;
+mod lex;
+mod object;
+mod parse;
+mod printf;
+mod quote;
+mod render;
+mod set;
+mod text;
+mod value;
+
+pub use ambient::Ambient;
+pub use error::{Error, ErrorKind, Failure, Place, helm_text};
+pub use exec::{Context, Limits};
+pub use funcs::{Type, names as function_names};
+pub use host::{Host, LookupRequest, NoHost};
+pub use object::{Object, Signature};
+pub use render::{Renderer, with_stack};
+pub use set::Templates;
+pub use text::Text;
+pub use value::{Entries, IntKind, Kind, List, ListKind, Map, MapKind, Value, entries};

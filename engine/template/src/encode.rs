@@ -1,0 +1,228 @@
+//! Values to JSON and YAML text, as Go's encoders write them.
+
+use kpkg_yaml::{Emitter, Flavour, compare_keys, number};
+
+use crate::format::MAX_NESTING;
+use crate::value::Value;
+
+/// How to write JSON.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct JsonStyle {
+    /// Two spaces a level, or all on one line.
+    pub(crate) pretty: bool,
+    /// Write `<`, `>` and `&` as escapes.
+    pub(crate) escape_html: bool,
+}
+
+impl JsonStyle {
+    pub(crate) const COMPACT: Self = Self { pretty: false, escape_html: true };
+}
+
+const TOO_DEEP: &str = "json: unsupported value: encountered a cycle";
+
+/// `json.Marshal`
+pub(crate) fn json(value: &Value, style: JsonStyle) -> Result<String, String> {
+    let mut out = String::new();
+    write_json(value, style, &mut out, 0)?;
+    Ok(out)
+}
+
+fn write_json(value: &Value, style: JsonStyle, out: &mut String, depth: usize) -> Result<(), String> {
+    if depth > MAX_NESTING {
+        return Err(TOO_DEEP.to_owned());
+    }
+    match value {
+        Value::Nil => out.push_str("null"),
+        Value::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
+        Value::Int(value, kind) => out.push_str(&crate::format::int_text(*value, *kind)),
+        Value::Float(value) => out.push_str(&json_number(*value)?),
+        Value::String(text) => write_json_string(text.as_bytes(), style.escape_html, out),
+        Value::Bytes(bytes) => {
+            use base64::Engine as _;
+            out.push('"');
+            out.push_str(&base64::engine::general_purpose::STANDARD.encode(bytes.as_bytes()));
+            out.push('"');
+        }
+        Value::List(list) => {
+            out.push('[');
+            for (index, item) in list.items().iter().enumerate() {
+                separate(style, out, index, depth);
+                write_json(item, style, out, depth + 1)?;
+            }
+            close(style, out, list.len(), depth);
+            out.push(']');
+        }
+        Value::Map(map) => {
+            out.push('{');
+            for (index, (key, value)) in map.entries().iter().enumerate() {
+                separate(style, out, index, depth);
+                write_json_string(key.as_bytes(), style.escape_html, out);
+                out.push_str(if style.pretty { ": " } else { ":" });
+                write_json(value, style, out, depth + 1)?;
+            }
+            close(style, out, map.len(), depth);
+            out.push('}');
+        }
+        Value::Object(object) => write_json(&object.plain(), style, out, depth)?,
+    }
+    Ok(())
+}
+
+fn json_number(value: f64) -> Result<String, String> {
+    number::format_json(value).ok_or_else(|| format!("json: unsupported value: {}", number::format_general(value)))
+}
+
+fn separate(style: JsonStyle, out: &mut String, index: usize, depth: usize) {
+    if index > 0 {
+        out.push(',');
+    }
+    if style.pretty {
+        out.push('\n');
+        out.push_str(&"  ".repeat(depth + 1));
+    }
+}
+
+fn close(style: JsonStyle, out: &mut String, count: usize, depth: usize) {
+    if style.pretty && count > 0 {
+        out.push('\n');
+        out.push_str(&"  ".repeat(depth));
+    }
+}
+
+fn write_json_string(bytes: &[u8], escape_html: bool, out: &mut String) {
+    out.push('"');
+    for chunk in bytes.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            match character {
+                '"' => out.push_str("\\\""),
+                '\\' => out.push_str("\\\\"),
+                '\x08' => out.push_str("\\b"),
+                '\x0C' => out.push_str("\\f"),
+                '\n' => out.push_str("\\n"),
+                '\r' => out.push_str("\\r"),
+                '\t' => out.push_str("\\t"),
+                '<' | '>' | '&' if escape_html => escape(character, out),
+                '\0'..=' ' if character != ' ' => escape(character, out),
+                '\u{2028}' | '\u{2029}' => escape(character, out),
+                other => out.push(other),
+            }
+        }
+        if !chunk.invalid().is_empty() {
+            chunk.invalid().iter().for_each(|_| out.push_str("\\ufffd"));
+        }
+    }
+    out.push('"');
+}
+
+fn escape(character: char, out: &mut String) {
+    out.push_str(&format!("\\u{:04x}", u32::from(character)));
+}
+
+/// `sigs.k8s.io/yaml`'s `Marshal`: by way of JSON, so numbers lose their types.
+pub(crate) fn yaml(value: &Value) -> Result<String, String> {
+    let mut emitter = Emitter::new(Flavour::Compact);
+    emit(value, &mut emitter, 0)?;
+    Ok(emitter.finish())
+}
+
+/// go-yaml v3's encoder with an indent of 2.
+pub(crate) fn yaml_pretty(value: &Value) -> Result<String, String> {
+    let mut emitter = Emitter::new(Flavour::Pretty);
+    emit_pretty(value, &mut emitter, 0)?;
+    Ok(emitter.finish())
+}
+
+fn emit(value: &Value, emitter: &mut Emitter, depth: usize) -> Result<(), String> {
+    if depth > MAX_NESTING {
+        return Err(TOO_DEEP.to_owned());
+    }
+    match value {
+        Value::Nil => emitter.plain("null"),
+        Value::Bool(value) => emitter.plain(if *value { "true" } else { "false" }),
+        Value::Int(value, kind) => emitter.plain(&crate::format::int_text(*value, *kind)),
+        Value::Float(value) => {
+            json_number(*value)?;
+            emitter.plain(&kpkg_yaml::float_text(*value));
+        }
+        // JSON replaces what is not UTF-8.
+        Value::String(text) => emitter.string(&text.to_str()),
+        Value::Bytes(bytes) => {
+            use base64::Engine as _;
+            emitter.string(&base64::engine::general_purpose::STANDARD.encode(bytes.as_bytes()));
+        }
+        Value::List(list) => {
+            emitter.begin_list(list.is_empty());
+            if !list.is_empty() {
+                list.items().iter().try_for_each(|item| emit(item, emitter, depth + 1))?;
+                emitter.end_list();
+            }
+        }
+        Value::Map(map) => {
+            let entries = map.entries();
+            emitter.begin_map(entries.is_empty());
+            if !entries.is_empty() {
+                for (key, value) in sorted(entries.iter()) {
+                    emitter.key(&key);
+                    emit(value, emitter, depth + 1)?;
+                }
+                emitter.end_map();
+            }
+        }
+        Value::Object(object) => emit(&object.plain(), emitter, depth)?,
+    }
+    Ok(())
+}
+
+fn sorted<'a>(
+    entries: impl Iterator<Item = (&'a crate::text::Text, &'a Value)>,
+) -> Vec<(std::borrow::Cow<'a, str>, &'a Value)> {
+    let mut sorted: Vec<_> = entries.map(|(key, value)| (key.to_str(), value)).collect();
+    sorted.sort_by(|(left, _), (right, _)| compare_keys(left, right));
+    sorted
+}
+
+fn emit_pretty(value: &Value, emitter: &mut Emitter, depth: usize) -> Result<(), String> {
+    if depth > MAX_NESTING {
+        return Err(TOO_DEEP.to_owned());
+    }
+    match value {
+        Value::Float(value) => emitter.plain(&match number::format_general(*value).as_str() {
+            "NaN" => ".nan".to_owned(),
+            "+Inf" => ".inf".to_owned(),
+            "-Inf" => "-.inf".to_owned(),
+            text => text.to_owned(),
+        }),
+        Value::String(text) => match std::str::from_utf8(text.as_bytes()) {
+            Ok(text) => emitter.string(text),
+            Err(_) => emitter.binary(text.as_bytes()),
+        },
+        Value::Bytes(bytes) => {
+            emitter.begin_list(bytes.is_empty());
+            if !bytes.is_empty() {
+                bytes.as_bytes().iter().for_each(|byte| emitter.plain(&byte.to_string()));
+                emitter.end_list();
+            }
+        }
+        Value::List(list) => {
+            emitter.begin_list(list.is_empty());
+            if !list.is_empty() {
+                list.items().iter().try_for_each(|item| emit_pretty(item, emitter, depth + 1))?;
+                emitter.end_list();
+            }
+        }
+        Value::Map(map) => {
+            let entries = map.entries();
+            emitter.begin_map(entries.is_empty());
+            if !entries.is_empty() {
+                for (key, value) in sorted(entries.iter()) {
+                    emitter.key(&key);
+                    emit_pretty(value, emitter, depth + 1)?;
+                }
+                emitter.end_map();
+            }
+        }
+        Value::Object(object) => emit_pretty(&object.plain(), emitter, depth)?,
+        other => emit(other, emitter, depth)?,
+    }
+    Ok(())
+}

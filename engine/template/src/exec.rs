@@ -1,0 +1,735 @@
+//! Runs trees: Go's evaluator, with its rules on types, nil and truth.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::ambient::Ambient;
+use crate::ast::{Arg, ArgKind, Branch, Call, Command, Node, Number, Pipe, Tree};
+use crate::error::{Error, Failure, Place};
+use crate::format;
+use crate::funcs::{Function, Type};
+use crate::host::Host;
+use crate::object::Signature;
+use crate::set::Set;
+use crate::text::Text;
+use crate::value::{IntKind, Kind, Value};
+
+/// Bounds on what one rendering may use.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Bytes written and built, intermediate texts included.
+    pub output: usize,
+    /// Nodes evaluated.
+    pub steps: u64,
+    /// Bytes of stack.
+    pub stack: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { output: 512 << 20, steps: 200_000_000, stack: 192 << 20 }
+    }
+}
+
+/// What functions may use while a template runs.
+pub struct Context<'h> {
+    /// Randomness and the clock.
+    pub ambient: Ambient,
+    pub(crate) host: &'h dyn Host,
+    pub(crate) set: Rc<Set>,
+    pub(crate) includes: BTreeMap<Text, u32>,
+    pub(crate) parsed: RefCell<BTreeMap<Text, Arc<[Arc<Tree>]>>>,
+    limits: Limits,
+    used: usize,
+    steps: u64,
+    base: usize,
+    pub(crate) lint: bool,
+}
+
+const TOO_DEEP: &str = "exceeded maximum template depth (100000)";
+
+impl<'h> Context<'h> {
+    /// A context on the current thread, whose stack must hold what the limits allow.
+    pub(crate) fn new(set: Rc<Set>, host: &'h dyn Host, ambient: Ambient, limits: Limits) -> Self {
+        Self {
+            ambient,
+            host,
+            set,
+            includes: BTreeMap::new(),
+            parsed: RefCell::default(),
+            limits,
+            used: 0,
+            steps: 0,
+            base: stack_address(),
+            lint: false,
+        }
+    }
+
+    /// Notes that so many bytes are about to be built.
+    pub fn spend(&mut self, bytes: usize) -> Result<(), Failure> {
+        self.used = self.used.saturating_add(bytes);
+        if self.used > self.limits.output {
+            return Err(Failure::limit(format!("output exceeds the limit of {} bytes", self.limits.output)));
+        }
+        Ok(())
+    }
+
+    fn step(&mut self) -> Result<(), &'static str> {
+        self.steps += 1;
+        if self.steps > self.limits.steps {
+            return Err("template runs longer than allowed");
+        }
+        self.check_depth()
+    }
+
+    /// Refuses to go deeper when the stack is nearly used up.
+    pub(crate) fn check_depth(&self) -> Result<(), &'static str> {
+        if self.base.abs_diff(stack_address()) > self.limits.stack { Err(TOO_DEEP) } else { Ok(()) }
+    }
+}
+
+/// Where the stack is now: a local's address, only compared, never followed.
+#[inline(never)]
+fn stack_address() -> usize {
+    let local = 0_u8;
+    std::ptr::from_ref(std::hint::black_box(&local)).addr()
+}
+
+/// A value and whether Go would hold it in an `interface {}`: nil then has a type, and error texts differ.
+#[derive(Clone)]
+struct Operand {
+    value: Value,
+    boxed: bool,
+}
+
+impl Operand {
+    fn plain(value: Value) -> Self {
+        Self { value, boxed: false }
+    }
+
+    fn boxed(value: Value) -> Self {
+        Self { value, boxed: true }
+    }
+
+    /// Go's name of its static type.
+    fn type_name(&self) -> &str {
+        if self.boxed { "interface {}" } else { self.value.type_name() }
+    }
+}
+
+/// How a list ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Flow {
+    On,
+    Break,
+    Continue,
+}
+
+/// The node to blame.
+#[derive(Clone, Copy)]
+enum At<'t> {
+    Nothing,
+    Action(&'t Pipe),
+    Pipe(&'t Pipe),
+    Command(&'t Command),
+    Arg(&'t Arg),
+    Call(&'t Call),
+}
+
+struct State<'t, 'c, 'h> {
+    tree: &'t Tree,
+    context: &'c mut Context<'h>,
+    vars: Vec<(&'t str, Operand)>,
+    at: At<'t>,
+}
+
+type Run<T> = Result<T, Error>;
+
+/// Executes a tree on a value, writing to `out`.
+pub(crate) fn execute(tree: &Tree, dot: &Value, out: &mut Vec<u8>, context: &mut Context<'_>) -> Run<()> {
+    let dot = Operand::plain(dot.clone());
+    let mut state = State { tree, context, vars: vec![("$", dot.clone())], at: At::Nothing };
+    state.walk(&dot, &tree.root, out).map(|_| ())
+}
+
+impl<'t> State<'t, '_, '_> {
+    // === errors ===
+
+    fn error(&self, problem: &str) -> Error {
+        self.error_with(problem, None)
+    }
+
+    fn error_with(&self, problem: &str, cause: Option<Error>) -> Error {
+        let (pos, expression) = match self.at {
+            At::Nothing => (0, String::new()),
+            At::Action(pipe) => (pipe.pos, format!("{{{{{pipe}}}}}")),
+            At::Pipe(pipe) => (pipe.pos, pipe.to_string()),
+            At::Command(command) => (command.pos, command.to_string()),
+            At::Arg(arg) => (arg.pos, arg.to_string()),
+            At::Call(call) => (call.pos, call.to_string()),
+        };
+        let source = &self.tree.source;
+        let (line, column) = source.position(pos);
+        let source_line = source.text.lines().nth(line - 1).unwrap_or_default().to_owned();
+        let place = Place {
+            file: source.name.clone(),
+            template: self.tree.name.clone(),
+            line,
+            column,
+            expression,
+            source_line: source_line.clone(),
+        };
+        Error::execution(place, problem, cause).with_source_line(source_line)
+    }
+
+    // === nodes ===
+
+    fn walk(&mut self, dot: &Operand, nodes: &'t [Node], out: &mut Vec<u8>) -> Run<Flow> {
+        for node in nodes {
+            if let Err(problem) = self.context.step() {
+                return Err(self.error(problem));
+            }
+            match node {
+                Node::Text(text) => self.write(text.as_bytes(), out)?,
+                Node::Action(pipe) => self.action(dot, pipe, out)?,
+                Node::If(branch) => match self.if_or_with(dot, branch, false, out)? {
+                    Flow::On => {}
+                    flow => return Ok(flow),
+                },
+                Node::With(branch) => match self.if_or_with(dot, branch, true, out)? {
+                    Flow::On => {}
+                    flow => return Ok(flow),
+                },
+                Node::Range(branch) => {
+                    let mark = self.vars.len();
+                    let flow = self.range(dot, branch, out);
+                    self.vars.truncate(mark);
+                    let flow = flow?;
+                    if flow != Flow::On {
+                        return Ok(flow);
+                    }
+                }
+                Node::Template(call) => self.template(dot, call, out)?,
+                Node::Break => return Ok(Flow::Break),
+                Node::Continue => return Ok(Flow::Continue),
+            }
+        }
+        Ok(Flow::On)
+    }
+
+    fn write(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Run<()> {
+        self.context.spend(bytes.len()).map_err(|failure| self.error_with(failure.0.text(), Some(failure.0.clone())))?;
+        out.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn action(&mut self, dot: &Operand, pipe: &'t Pipe, out: &mut Vec<u8>) -> Run<()> {
+        let value = self.pipeline(dot, Some(pipe))?;
+        if !pipe.declared.is_empty() {
+            return Ok(());
+        }
+        self.at = At::Action(pipe);
+        match &value.value {
+            Value::String(text) => self.write(text.as_bytes(), out),
+            Value::Nil => self.write(b"<no value>", out),
+            other => {
+                let text = format::print(other).map_err(|problem| self.error(problem))?;
+                self.write(&text, out)
+            }
+        }
+    }
+
+    fn if_or_with(&mut self, dot: &Operand, branch: &'t Branch, with: bool, out: &mut Vec<u8>) -> Run<Flow> {
+        let mark = self.vars.len();
+        let value = self.pipeline(dot, Some(&branch.pipe))?;
+        let flow = if value.value.truth() {
+            self.walk(if with { &value } else { dot }, &branch.list, out)
+        } else if let Some(otherwise) = &branch.otherwise {
+            self.walk(dot, otherwise, out)
+        } else {
+            Ok(Flow::On)
+        };
+        self.vars.truncate(mark);
+        flow
+    }
+
+    fn range(&mut self, dot: &Operand, branch: &'t Branch, out: &mut Vec<u8>) -> Run<Flow> {
+        let value = self.pipeline(dot, Some(&branch.pipe))?.value;
+        let mut ran = false;
+        let mut each = |state: &mut Self, index: Value, item: Operand| -> Run<bool> {
+            ran = true;
+            state.iteration(branch, Operand::plain(index), item, out)
+        };
+        match &value {
+            Value::Nil => {}
+            Value::List(list) => {
+                let boxed = list.kind == crate::value::ListKind::Any;
+                for (index, item) in list.items().iter().enumerate() {
+                    if !each(self, Value::count(index), Operand { value: item.clone(), boxed })? {
+                        break;
+                    }
+                }
+            }
+            Value::Bytes(bytes) => {
+                for (index, byte) in bytes.as_bytes().iter().enumerate() {
+                    let item = Value::Int(i64::from(*byte), IntKind::Uint8);
+                    if !each(self, Value::count(index), Operand::plain(item))? {
+                        break;
+                    }
+                }
+            }
+            Value::Map(map) => {
+                let boxed = map.kind != crate::value::MapKind::String;
+                let entries: Vec<_> = map.entries().iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+                for (key, value) in entries {
+                    if !each(self, Value::String(key), Operand { value, boxed })? {
+                        break;
+                    }
+                }
+            }
+            Value::Int(count, kind) => {
+                if branch.pipe.declared.len() > 1 {
+                    let problem = format!("can't use {count} to iterate over more than one variable");
+                    return Err(self.error(&problem));
+                }
+                for index in 0..*count {
+                    if !each(self, Value::Nil, Operand::plain(Value::Int(index, *kind)))? {
+                        break;
+                    }
+                }
+            }
+            Value::Object(object) => {
+                if let Some(entries) = object.entries() {
+                    for (key, value) in entries {
+                        if !each(self, Value::String(key), Operand::plain(value))? {
+                            break;
+                        }
+                    }
+                } else if let Some(items) = object.items() {
+                    for (index, item) in items.into_iter().enumerate() {
+                        if !each(self, Value::count(index), Operand::plain(item))? {
+                            break;
+                        }
+                    }
+                } else {
+                    return Err(self.cannot_range(&value));
+                }
+            }
+            _ => return Err(self.cannot_range(&value)),
+        }
+        match &branch.otherwise {
+            Some(otherwise) if !ran => self.walk(dot, otherwise, out),
+            _ => Ok(Flow::On),
+        }
+    }
+
+    fn cannot_range(&self, value: &Value) -> Error {
+        let text = format::print(value).map(|text| String::from_utf8_lossy(&text).into_owned());
+        self.error(&format!("range can't iterate over {}", text.unwrap_or_default()))
+    }
+
+    /// One turn of a loop; `false` if it was the last.
+    fn iteration(&mut self, branch: &'t Branch, index: Operand, item: Operand, out: &mut Vec<u8>) -> Run<bool> {
+        if let Err(problem) = self.context.step() {
+            return Err(self.error(problem));
+        }
+        let declared = &branch.pipe.declared;
+        if branch.pipe.assign {
+            match declared.as_slice() {
+                [only] => self.assign(only, item.clone())?,
+                [first, second] => {
+                    self.assign(first, index)?;
+                    self.assign(second, item.clone())?;
+                }
+                _ => {}
+            }
+        } else {
+            let top = self.vars.len();
+            if !declared.is_empty() {
+                self.vars[top - 1].1 = item.clone();
+            }
+            if declared.len() > 1 {
+                self.vars[top - 2].1 = index;
+            }
+        }
+        let mark = self.vars.len();
+        let flow = self.walk(&item, &branch.list, out)?;
+        self.vars.truncate(mark);
+        Ok(flow != Flow::Break)
+    }
+
+    fn template(&mut self, dot: &Operand, call: &'t Call, out: &mut Vec<u8>) -> Run<()> {
+        self.at = At::Call(call);
+        let Some(tree) = self.context.set.get(&call.name) else {
+            let name = crate::quote::quote(call.name.as_bytes());
+            return Err(self.error(&format!("template {name} not defined")));
+        };
+        let dot = self.pipeline(dot, call.pipe.as_ref())?;
+        let mut inner =
+            State { tree: &tree, context: &mut *self.context, vars: vec![("$", dot.clone())], at: At::Nothing };
+        inner.walk(&dot, &tree.root, out).map(|_| ())
+    }
+
+    // === pipelines ===
+
+    fn pipeline(&mut self, dot: &Operand, pipe: Option<&'t Pipe>) -> Run<Operand> {
+        let Some(pipe) = pipe else { return Ok(Operand::plain(Value::Nil)) };
+        self.at = At::Pipe(pipe);
+        let mut value: Option<Operand> = None;
+        for command in &pipe.commands {
+            let mut result = self.command(dot, command, value)?;
+            result.boxed = false;
+            value = Some(result);
+        }
+        let value = value.unwrap_or(Operand::plain(Value::Nil));
+        for name in &pipe.declared {
+            if pipe.assign {
+                self.assign(name, value.clone())?;
+            } else {
+                self.vars.push((name, value.clone()));
+            }
+        }
+        Ok(value)
+    }
+
+    fn assign(&mut self, name: &str, value: Operand) -> Run<()> {
+        match self.vars.iter_mut().rev().find(|(known, _)| *known == name) {
+            Some((_, slot)) => {
+                *slot = value;
+                Ok(())
+            }
+            None => Err(self.error(&format!("undefined variable: {name}"))),
+        }
+    }
+
+    fn command(&mut self, dot: &Operand, command: &'t Command, last: Option<Operand>) -> Run<Operand> {
+        let first = &command.args[0];
+        let args = &command.args;
+        match &first.kind {
+            ArgKind::Field(fields) => self.field_chain(dot, dot.clone(), first, fields, args, last),
+            ArgKind::Chain(inner, fields) => self.chain(dot, first, inner, fields, args, last),
+            ArgKind::Identifier(function) => {
+                self.at = At::Arg(first);
+                self.call_function(dot, function, At::Command(command), &args[1..], last)
+            }
+            ArgKind::Pipe(pipe) => {
+                self.not_a_function(args, last.as_ref())?;
+                self.pipeline(dot, Some(pipe))
+            }
+            ArgKind::Variable(name, fields) => self.variable(dot, first, name, fields, args, last),
+            constant => {
+                self.at = At::Arg(first);
+                self.not_a_function(args, last.as_ref())?;
+                match constant {
+                    ArgKind::Bool(value) => Ok(Operand::plain(Value::Bool(*value))),
+                    ArgKind::Dot => Ok(dot.clone()),
+                    ArgKind::Number(number) => self.constant(number),
+                    ArgKind::String(_, text) => Ok(Operand::plain(Value::String(text.clone()))),
+                    _ => Err(self.error("nil is not a command")),
+                }
+            }
+        }
+    }
+
+    fn not_a_function(&self, args: &[Arg], last: Option<&Operand>) -> Run<()> {
+        if args.len() > 1 || last.is_some() {
+            let word = match &args[0].kind {
+                ArgKind::Pipe(pipe) => pipe.to_string(),
+                _ => args[0].to_string(),
+            };
+            return Err(self.error(&format!("can't give argument to non-function {word}")));
+        }
+        Ok(())
+    }
+
+    fn constant(&self, number: &Number) -> Run<Operand> {
+        let text = &number.text;
+        let hex = text.len() > 2 && text.starts_with('0') && text[1..].starts_with(['x', 'X']) && !text.contains(['p', 'P']);
+        let value = if number.complex {
+            return Err(self.error("complex numbers are not supported"));
+        } else if number.float.is_some() && !hex && !text.starts_with('\'') && text.contains(['.', 'e', 'E', 'p', 'P']) {
+            Value::Float(number.float.unwrap_or_default())
+        } else if let Some(int) = number.int {
+            Value::int(int)
+        } else {
+            return Err(self.error(&format!("{text} overflows int")));
+        };
+        Ok(Operand::plain(value))
+    }
+
+    fn chain(
+        &mut self,
+        dot: &Operand,
+        arg: &'t Arg,
+        inner: &'t Arg,
+        fields: &'t [Text],
+        args: &'t [Arg],
+        last: Option<Operand>,
+    ) -> Run<Operand> {
+        self.at = At::Arg(arg);
+        let receiver = self.operand(dot, inner)?;
+        self.field_chain(dot, receiver, arg, fields, args, last)
+    }
+
+    /// The value of an argument whose type does not matter.
+    fn operand(&mut self, dot: &Operand, arg: &'t Arg) -> Run<Operand> {
+        self.at = At::Arg(arg);
+        match &arg.kind {
+            ArgKind::Dot => Ok(dot.clone()),
+            ArgKind::Nil => Ok(Operand::plain(Value::Nil)),
+            ArgKind::Bool(value) => Ok(Operand::plain(Value::Bool(*value))),
+            ArgKind::Number(number) => self.constant(number),
+            ArgKind::String(_, text) => Ok(Operand::plain(Value::String(text.clone()))),
+            ArgKind::Field(fields) => self.field_chain(dot, dot.clone(), arg, fields, &[], None),
+            ArgKind::Variable(name, fields) => self.variable(dot, arg, name, fields, &[], None),
+            ArgKind::Chain(inner, fields) => self.chain(dot, arg, inner, fields, &[], None),
+            ArgKind::Identifier(function) => self.call_function(dot, function, At::Arg(arg), &[], None),
+            ArgKind::Pipe(pipe) => self.pipeline(dot, Some(pipe)),
+        }
+    }
+
+    fn variable(
+        &mut self,
+        dot: &Operand,
+        arg: &'t Arg,
+        name: &str,
+        fields: &'t [Text],
+        args: &'t [Arg],
+        last: Option<Operand>,
+    ) -> Run<Operand> {
+        self.at = At::Arg(arg);
+        let found = self.vars.iter().rev().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
+        let Some(value) = found else { return Err(self.error(&format!("undefined variable: {name}"))) };
+        if fields.is_empty() {
+            if !args.is_empty() {
+                self.not_a_function(args, last.as_ref())?;
+            }
+            return Ok(value);
+        }
+        self.field_chain(dot, value, arg, fields, args, last)
+    }
+
+    // === fields and methods ===
+
+    fn field_chain(
+        &mut self,
+        dot: &Operand,
+        mut receiver: Operand,
+        arg: &'t Arg,
+        fields: &'t [Text],
+        args: &'t [Arg],
+        last: Option<Operand>,
+    ) -> Run<Operand> {
+        self.at = At::Arg(arg);
+        let (final_field, path) = fields.split_last().expect("a chain has fields");
+        for field in path {
+            receiver = self.field(dot, field, arg, &[], None, receiver)?;
+        }
+        self.field(dot, final_field, arg, args, last, receiver)
+    }
+
+    fn field(
+        &mut self,
+        dot: &Operand,
+        name: &Text,
+        arg: &'t Arg,
+        args: &'t [Arg],
+        last: Option<Operand>,
+        receiver: Operand,
+    ) -> Run<Operand> {
+        let has_args = args.len() > 1 || last.is_some();
+        match &receiver.value {
+            Value::Nil if !receiver.boxed => return Ok(Operand::plain(Value::Nil)),
+            Value::Nil => {
+                return Err(self.error(&format!("nil pointer evaluating {}.{name}", receiver.type_name())));
+            }
+            Value::Map(map) => {
+                if has_args {
+                    return Err(self.error(&format!("{name} is not a method but has arguments")));
+                }
+                let boxed = map.kind != crate::value::MapKind::String;
+                let value = map.get(name.as_bytes());
+                self.context.host.read(map, name, value.is_some());
+                return Ok(match value {
+                    Some(value) => Operand { value, boxed },
+                    None if boxed => Operand::boxed(Value::Nil),
+                    None => Operand::plain("".into()),
+                });
+            }
+            Value::Object(object) => {
+                let object = object.clone();
+                let text = name.to_str();
+                if let Some(signature) = object.method(&text) {
+                    let values = self.arguments(dot, &text, signature, args.get(1..).unwrap_or_default(), last)?;
+                    let result = object.call(self.context, &text, &values);
+                    self.at = At::Arg(arg);
+                    return result.map(Operand::plain).map_err(|failure| self.call_error(&text, failure));
+                }
+                if let Some(field) = object.field(&text) {
+                    if has_args {
+                        let problem = format!("{name} has arguments but cannot be invoked as function");
+                        return Err(self.error(&problem));
+                    }
+                    return Ok(Operand::plain(field));
+                }
+                if let Some(entries) = object.entries() {
+                    if has_args {
+                        return Err(self.error(&format!("{name} is not a method but has arguments")));
+                    }
+                    return Ok(Operand::plain(entries.get(name.as_bytes()).cloned().unwrap_or(Value::Bytes("".into()))));
+                }
+            }
+            _ => {}
+        }
+        Err(self.error(&format!("can't evaluate field {name} in type {}", receiver.type_name())))
+    }
+
+    fn call_error(&self, name: &str, failure: Failure) -> Error {
+        self.error_with(&format!("error calling {name}: {}", failure.0.text()), Some(failure.0))
+    }
+
+    // === calls ===
+
+    fn call_function(
+        &mut self,
+        dot: &Operand,
+        function: &'static Function,
+        at: At<'t>,
+        args: &'t [Arg],
+        last: Option<Operand>,
+    ) -> Run<Operand> {
+        self.at = match at {
+            At::Command(command) => At::Arg(&command.args[0]),
+            other => other,
+        };
+        let name = function.name;
+        if function.is_short_circuit() {
+            return self.and_or(dot, function, args, last);
+        }
+        let signature = Signature { params: function.params, variadic: function.variadic };
+        let values = self.arguments(dot, name, signature, args, last)?;
+        if let Err(problem) = self.context.step() {
+            return Err(self.error(problem));
+        }
+        let result = (function.call)(self.context, &values);
+        self.at = at;
+        result.map(Operand::plain).map_err(|failure| self.call_error(name, failure))
+    }
+
+    /// `and` and `or` stop at the first argument that decides.
+    fn and_or(
+        &mut self,
+        dot: &Operand,
+        function: &'static Function,
+        args: &'t [Arg],
+        last: Option<Operand>,
+    ) -> Run<Operand> {
+        let name = function.name;
+        if args.is_empty() && last.is_none() {
+            return Err(self.error(&format!("wrong number of args for {name}: want at least 1 got 0")));
+        }
+        let mut value = Operand::plain(Value::Nil);
+        for arg in args {
+            value = self.typed_arg(dot, Type::Reflect, arg)?;
+            if value.value.truth() == (name == "or") {
+                return Ok(value);
+            }
+        }
+        Ok(last.unwrap_or(value))
+    }
+
+    fn arguments(
+        &mut self,
+        dot: &Operand,
+        name: &str,
+        signature: Signature,
+        args: &'t [Arg],
+        last: Option<Operand>,
+    ) -> Run<Vec<Value>> {
+        let params = signature.params;
+        let given = args.len() + usize::from(last.is_some());
+        if signature.variadic {
+            let fixed = params.len() - 1;
+            if given < fixed {
+                let problem = format!("wrong number of args for {name}: want at least {fixed} got {}", args.len());
+                return Err(self.error(&problem));
+            }
+        } else if given != params.len() {
+            let problem = format!("wrong number of args for {name}: want {} got {given}", params.len());
+            return Err(self.error(&problem));
+        }
+        let param = |index: usize| params[index.min(params.len() - 1)];
+        let mut values = Vec::with_capacity(given);
+        for (index, arg) in args.iter().enumerate() {
+            values.push(self.typed_arg(dot, param(index), arg)?.value);
+        }
+        if let Some(last) = last {
+            values.push(self.validate(last, param(args.len()))?.value);
+        }
+        Ok(values)
+    }
+
+    /// Evaluates an argument for a parameter of some type.
+    fn typed_arg(&mut self, dot: &Operand, kind: Type, arg: &'t Arg) -> Run<Operand> {
+        self.at = At::Arg(arg);
+        match &arg.kind {
+            ArgKind::Nil if kind.takes_nil() => Ok(Operand::plain(Value::Nil)),
+            ArgKind::Nil => Err(self.error(&format!("cannot assign nil to {}", kind.name()))),
+            ArgKind::Dot
+            | ArgKind::Field(_)
+            | ArgKind::Variable(..)
+            | ArgKind::Pipe(_)
+            | ArgKind::Identifier(_)
+            | ArgKind::Chain(..) => {
+                let value = self.operand(dot, arg)?;
+                self.validate(value, kind)
+            }
+            ArgKind::Bool(_) | ArgKind::Number(_) | ArgKind::String(..) => self.literal(kind, arg),
+        }
+    }
+
+    fn literal(&mut self, kind: Type, arg: &'t Arg) -> Run<Operand> {
+        let expected = |what: &str| format!("expected {what}; found {arg}");
+        let value = match (kind, &arg.kind) {
+            (Type::Any | Type::Reflect, ArgKind::Number(number)) => return self.constant(number),
+            (Type::Any | Type::Reflect | Type::Bool, ArgKind::Bool(value)) => Value::Bool(*value),
+            (Type::Any | Type::Reflect | Type::String, ArgKind::String(_, text)) => Value::String(text.clone()),
+            (Type::Int, ArgKind::Number(Number { int: Some(int), .. })) => Value::int(*int),
+            (Type::Int64, ArgKind::Number(Number { int: Some(int), .. })) => Value::int64(*int),
+            (Type::Float, ArgKind::Number(Number { float: Some(float), .. })) => Value::Float(*float),
+            (Type::Bool, _) => return Err(self.error(&expected("bool"))),
+            (Type::String, _) => return Err(self.error(&expected("string"))),
+            (Type::Int | Type::Int64, _) => return Err(self.error(&expected("integer"))),
+            (Type::Float, _) => return Err(self.error(&expected("float"))),
+            _ => return Err(self.error(&format!("can't handle {arg} for arg of type {}", kind.name()))),
+        };
+        Ok(Operand::plain(value))
+    }
+
+    /// Checks that a value may be given to a parameter of some type.
+    fn validate(&self, operand: Operand, kind: Type) -> Run<Operand> {
+        if operand.value.is_nil() {
+            if matches!(kind, Type::Any | Type::Reflect) || !operand.boxed && kind.takes_nil() {
+                return Ok(operand);
+            }
+            let problem = if operand.boxed {
+                format!("wrong type for value; expected {}; got interface {{}}", kind.name())
+            } else {
+                format!("invalid value; expected {}", kind.name())
+            };
+            return Err(self.error(&problem));
+        }
+        if kind.accepts(&operand.value) {
+            return Ok(operand);
+        }
+        let got = operand.value.type_name();
+        Err(self.error(&format!("wrong type for value; expected {}; got {got}", kind.name())))
+    }
+}
+
+/// Whether a value of a kind can be compared with `eq` by itself.
+pub(crate) fn is_basic(kind: Kind) -> bool {
+    matches!(kind, Kind::Bool | Kind::Int(_) | Kind::Float64 | Kind::String)
+}

@@ -1,0 +1,67 @@
+//! `%v`: values as Go's `fmt.Print` writes them.
+
+use kpkg_yaml::number::format_general;
+
+use crate::value::{IntKind, Value};
+
+/// How deep a value may nest to be printed; maps can contain themselves.
+pub(crate) const MAX_NESTING: usize = 2000;
+
+const TOO_DEEP: &str = "value is nested too deeply to print";
+
+/// The text of a value.
+pub(crate) fn print(value: &Value) -> Result<Vec<u8>, &'static str> {
+    let mut out = Vec::new();
+    print_to(value, &mut out, 0)?;
+    Ok(out)
+}
+
+/// The text of a value as a string; empty where it cannot be printed.
+pub(crate) fn text(value: &Value) -> String {
+    String::from_utf8_lossy(&print(value).unwrap_or_default()).into_owned()
+}
+
+fn print_to(value: &Value, out: &mut Vec<u8>, depth: usize) -> Result<(), &'static str> {
+    if depth > MAX_NESTING {
+        return Err(TOO_DEEP);
+    }
+    match value {
+        Value::Nil => out.extend_from_slice(b"<nil>"),
+        Value::Bool(value) => out.extend_from_slice(if *value { b"true" } else { b"false" }),
+        Value::Int(value, kind) => out.extend_from_slice(int_text(*value, *kind).as_bytes()),
+        Value::Float(value) => out.extend_from_slice(format_general(*value).as_bytes()),
+        Value::String(text) => out.extend_from_slice(text.as_bytes()),
+        Value::Bytes(bytes) => {
+            let numbers: Vec<String> = bytes.as_bytes().iter().map(ToString::to_string).collect();
+            out.extend_from_slice(format!("[{}]", numbers.join(" ")).as_bytes());
+        }
+        Value::List(list) => {
+            out.push(b'[');
+            for (index, item) in list.items().iter().enumerate() {
+                if index > 0 {
+                    out.push(b' ');
+                }
+                print_to(item, out, depth + 1)?;
+            }
+            out.push(b']');
+        }
+        Value::Map(map) => {
+            out.extend_from_slice(b"map[");
+            for (index, (key, value)) in map.entries().iter().enumerate() {
+                if index > 0 {
+                    out.push(b' ');
+                }
+                out.extend_from_slice(key.as_bytes());
+                out.push(b':');
+                print_to(value, out, depth + 1)?;
+            }
+            out.push(b']');
+        }
+        Value::Object(object) => out.extend_from_slice(object.print().as_bytes()),
+    }
+    Ok(())
+}
+
+pub(crate) fn int_text(value: i64, kind: IntKind) -> String {
+    if kind == IntKind::Uint64 { (value as u64).to_string() } else { value.to_string() }
+}

@@ -1,0 +1,183 @@
+//! Helm's own functions.
+
+use super::encoding::{must, spent};
+use super::{Answer, Function, Type, fixed, string, text};
+use crate::encode::{self, JsonStyle};
+use crate::error::{Error, Failure, WARN_END, WARN_START};
+use crate::exec::{Context, execute};
+use crate::host::LookupRequest;
+use crate::json;
+use crate::parse::parse;
+use crate::quote::quote;
+use crate::set::Set;
+use crate::text::Text;
+use crate::value::{Entries, Value};
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use Type::{Any, String as Str};
+
+/// How often one template may be open at a time.
+const MAX_INCLUDES: u32 = 1000;
+
+pub(super) static FUNCTIONS: &[Function] = &[
+    fixed("include", &[Str, Any], |context, args| include(context, text(&args[0]), &args[1])),
+    fixed("tpl", &[Str, Any], |context, args| tpl(context, text(&args[0]), &args[1])),
+    fixed("required", &[Str, Any], |context, args| {
+        let missing = args[1].is_nil() || matches!(&args[1], Value::String(text) if text.is_empty());
+        match missing {
+            true if context.lint => Ok("".into()),
+            true => Err(warning(&string(&args[0]))),
+            false => Ok(args[1].clone()),
+        }
+    }),
+    fixed("fail", &[Str], |context, args| if context.lint { Ok("".into()) } else { Err(warning(&string(&args[0]))) }),
+    fixed("lookup", &[Str, Str, Str, Str], |context, args| {
+        let part = |index: usize| string(&args[index]).into_owned();
+        let request = LookupRequest { api_version: part(0), kind: part(1), namespace: part(2), name: part(3) };
+        Ok(context.host.lookup(&request))
+    }),
+    fixed("getHostByName", &[Str], |context, args| Ok(context.host.host_by_name(&string(&args[0])).into())),
+    fixed("toYaml", &[Any], |context, args| spent(context, without_break(encode::yaml(&args[0]).unwrap_or_default()))),
+    fixed("mustToYaml", &[Any], |context, args| must(context, encode::yaml(&args[0]).map(without_break))),
+    fixed("toYamlPretty", &[Any], |context, args| {
+        spent(context, without_break(encode::yaml_pretty(&args[0]).unwrap_or_default()))
+    }),
+    fixed("toJson", &[Any], |context, args| {
+        spent(context, encode::json(&args[0], JsonStyle::COMPACT).unwrap_or_default())
+    }),
+    fixed("mustToJson", &[Any], |context, args| must(context, encode::json(&args[0], JsonStyle::COMPACT))),
+    fixed("fromYaml", &[Str], |_, args| Ok(or_error_map(read_yaml(text(&args[0]), "map[string]interface {}")))),
+    fixed("fromYamlArray", &[Str], |_, args| Ok(or_error_list(read_yaml(text(&args[0]), "[]interface {}")))),
+    fixed("fromJson", &[Str], |_, args| {
+        Ok(or_error_map(json::parse_as(text(&args[0]), "map[string]interface {}")))
+    }),
+    fixed("fromJsonArray", &[Str], |_, args| Ok(or_error_list(json::parse_as(text(&args[0]), "[]interface {}")))),
+];
+
+fn warning(message: &str) -> Failure {
+    Failure::new(format!("{WARN_START}{message}{WARN_END}"))
+}
+
+fn without_break(mut text: String) -> String {
+    if text.ends_with('\n') {
+        text.pop();
+    }
+    text
+}
+
+fn include(context: &mut Context<'_>, name: &[u8], data: &Value) -> Answer {
+    let key = Text::from(name);
+    let open = context.includes.entry(key.clone()).or_insert(0);
+    let name = String::from_utf8_lossy(name);
+    if *open > MAX_INCLUDES {
+        return Err(Failure::limit(format!(
+            "rendering template has a nested reference name: {name}: unable to execute template"
+        )));
+    }
+    *open += 1;
+    let result = run_include(context, &name, data);
+    if let Some(open) = context.includes.get_mut(&key) {
+        *open -= 1;
+    }
+    result
+}
+
+fn run_include(context: &mut Context<'_>, name: &str, data: &Value) -> Answer {
+    let Some(tree) = context.set.get(name) else {
+        if let Some(foreign) = context.host.foreign(name, data) {
+            return foreign.map(Value::from).map_err(Failure::new);
+        }
+        return Err(Failure(Error::plain(format!(
+            "template: no template {} associated with template \"gotpl\"",
+            quote(name.as_bytes())
+        ))));
+    };
+    context.check_depth().map_err(Failure::limit)?;
+    let mut out = Vec::new();
+    execute(&tree, data, &mut out, context)?;
+    Ok(out.into())
+}
+
+fn tpl(context: &mut Context<'_>, source: &[u8], data: &Value) -> Answer {
+    context.check_depth().map_err(Failure::limit)?;
+    let trees = parse_once(context, source)?;
+    let Some(tree) = trees.iter().find(|tree| &*tree.name == "gotpl").cloned() else { return Ok("".into()) };
+    let outer = context.set.clone();
+    if trees.len() > 1 {
+        context.set = Rc::new(Set::layer(outer.clone(), &trees));
+    }
+    let mut out = Vec::new();
+    let result = execute(&tree, data, &mut out, context);
+    context.set = outer;
+    result.map_err(|error| {
+        let text = format!("error during tpl function execution for {}: {error}", quote(source));
+        Failure(Error::wrap(text, error))
+    })?;
+    Ok(remove_no_value(out).into())
+}
+
+/// Charts call `tpl` on the same texts again and again.
+fn parse_once(context: &Context<'_>, source: &[u8]) -> Result<Arc<[Arc<crate::ast::Tree>]>, Failure> {
+    if let Some(trees) = context.parsed.borrow().get(source) {
+        return Ok(trees.clone());
+    }
+    let text: Arc<str> = String::from_utf8_lossy(source).into();
+    let trees = parse("gotpl".into(), text).map_err(|error| {
+        let text = format!("cannot parse template {}: {error}", quote(source));
+        Failure(Error::wrap(text, error))
+    })?;
+    let trees: Arc<[_]> = trees.into();
+    context.parsed.borrow_mut().insert(source.into(), trees.clone());
+    Ok(trees)
+}
+
+/// Go prints `<no value>` for nil; Helm takes it out again.
+pub(crate) fn remove_no_value(bytes: Vec<u8>) -> Vec<u8> {
+    const MARK: &[u8] = b"<no value>";
+    if super::strings::find(&bytes, MARK).is_none() {
+        return bytes;
+    }
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut rest = bytes.as_slice();
+    while let Some(at) = super::strings::find(rest, MARK) {
+        out.extend_from_slice(&rest[..at]);
+        rest = &rest[at + MARK.len()..];
+    }
+    out.extend_from_slice(rest);
+    out
+}
+
+fn read_yaml(bytes: &[u8], wanted: &str) -> Result<Value, String> {
+    let plain = kpkg_yaml::read_bytes(bytes).map_err(|error| format!("error converting YAML to JSON: {error}"))?;
+    let found = match (&plain, wanted) {
+        (kpkg_yaml::Value::Null, _)
+        | (kpkg_yaml::Value::Map(_), "map[string]interface {}")
+        | (kpkg_yaml::Value::List(_), "[]interface {}") => return Ok(Value::from(&plain)),
+        (kpkg_yaml::Value::Map(_), _) => "object",
+        (kpkg_yaml::Value::List(_), _) => "array",
+        (kpkg_yaml::Value::String(_), _) => "string",
+        (kpkg_yaml::Value::Bool(_), _) => "bool",
+        _ => "number",
+    };
+    Err(format!(
+        "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {found} into Go value of type {wanted}"
+    ))
+}
+
+fn or_error_map(read: Result<Value, String>) -> Value {
+    match read {
+        Ok(Value::Nil) => Value::map(Entries::new()),
+        Ok(value) => value,
+        Err(problem) => Value::map(Entries::from([("Error".into(), problem.into())])),
+    }
+}
+
+fn or_error_list(read: Result<Value, String>) -> Value {
+    match read {
+        Ok(Value::Nil) => Value::list(Vec::new()),
+        Ok(value) => value,
+        Err(problem) => Value::list(vec![problem.into()]),
+    }
+}

@@ -1,0 +1,501 @@
+//! Sprig's functions on strings.
+
+use super::{Answer, Function, Type, fixed, int, list_of, string, strslice, strval, text, variadic};
+use crate::error::Failure;
+use crate::exec::Context;
+use crate::format::print;
+use crate::quote::quote;
+use crate::text::Text;
+use crate::value::{Entries, List, ListKind, Map, MapKind, Value};
+
+use Type::{Any, Int, String as Str};
+
+pub(super) static FUNCTIONS: &[Function] = &[
+    fixed("hello", &[], |_, _| Ok("Hello!".into())),
+    fixed("abbrev", &[Int, Str], |_, args| Ok(abbreviate(&string(&args[1]), 0, int(&args[0])).into())),
+    fixed("abbrevboth", &[Int, Int, Str], |_, args| {
+        let (left, right) = (int(&args[0]), int(&args[1]));
+        if right < 4 || left > 0 && right < 7 {
+            return Ok(args[2].clone());
+        }
+        Ok(abbreviate(&string(&args[2]), left, right).into())
+    }),
+    fixed("trunc", &[Int, Str], |_, args| Ok(truncate(int(&args[0]), text(&args[1])).into())),
+    fixed("trim", &[Str], |_, args| Ok(string(&args[0]).trim_matches(is_space).into())),
+    fixed("upper", &[Str], |_, args| Ok(map_characters(text(&args[0]), |character, out| out.extend(upper(character))))),
+    fixed("lower", &[Str], |_, args| Ok(map_characters(text(&args[0]), |character, out| out.extend(lower(character))))),
+    fixed("title", &[Str], |_, args| Ok(title(&string(&args[0])).into())),
+    fixed("untitle", &[Str], |_, args| Ok(untitle(&string(&args[0])).into())),
+    fixed("substr", &[Int, Int, Str], |_, args| substring(int(&args[0]), int(&args[1]), text(&args[2]))),
+    fixed("repeat", &[Int, Str], |context, args| repeat(context, int(&args[0]), text(&args[1]))),
+    fixed("trimall", &[Str, Str], |_, args| Ok(trim_all(&string(&args[0]), &string(&args[1])))),
+    fixed("trimAll", &[Str, Str], |_, args| Ok(trim_all(&string(&args[0]), &string(&args[1])))),
+    fixed("trimSuffix", &[Str, Str], |_, args| Ok(text(&args[1]).strip_suffix(text(&args[0])).map_or_else(|| args[1].clone(), |rest| Text::from(rest).into()))),
+    fixed("trimPrefix", &[Str, Str], |_, args| Ok(text(&args[1]).strip_prefix(text(&args[0])).map_or_else(|| args[1].clone(), |rest| Text::from(rest).into()))),
+    fixed("nospace", &[Str], |_, args| Ok(string(&args[0]).chars().filter(|character| !is_space(*character)).collect::<String>().into())),
+    fixed("initials", &[Str], |_, args| Ok(initials(&string(&args[0])).into())),
+    fixed("swapcase", &[Str], |_, args| Ok(swap_case(&string(&args[0])).into())),
+    fixed("snakecase", &[Str], |_, args| Ok(delimited(&string(&args[0]), '_').into())),
+    fixed("kebabcase", &[Str], |_, args| Ok(delimited(&string(&args[0]), '-').into())),
+    fixed("camelcase", &[Str], |_, args| Ok(pascal_case(&string(&args[0])).into())),
+    fixed("wrap", &[Int, Str], |_, args| Ok(wrap(&string(&args[1]), int(&args[0]), "\n", false).into())),
+    fixed("wrapWith", &[Int, Str, Str], |_, args| Ok(wrap(&string(&args[2]), int(&args[0]), &string(&args[1]), true).into())),
+    fixed("contains", &[Str, Str], |_, args| Ok(Value::Bool(find(text(&args[1]), text(&args[0])).is_some()))),
+    fixed("hasPrefix", &[Str, Str], |_, args| Ok(Value::Bool(text(&args[1]).starts_with(text(&args[0]))))),
+    fixed("hasSuffix", &[Str, Str], |_, args| Ok(Value::Bool(text(&args[1]).ends_with(text(&args[0]))))),
+    variadic("quote", &[Any], |context, args| {
+        let quoted: Vec<String> =
+            args.iter().filter(|arg| !arg.is_nil()).map(|arg| quote(strval(arg).as_bytes())).collect();
+        spent(context, quoted.join(" ").into_bytes())
+    }),
+    variadic("squote", &[Any], |context, args| {
+        let quoted: Vec<Vec<u8>> = args
+            .iter()
+            .filter(|arg| !arg.is_nil())
+            .map(|arg| [b"'".to_vec(), print(arg).unwrap_or_default(), b"'".to_vec()].concat())
+            .collect();
+        spent(context, quoted.join(&b' '))
+    }),
+    variadic("cat", &[Any], |context, args| {
+        let texts: Vec<Vec<u8>> =
+            args.iter().filter(|arg| !arg.is_nil()).map(|arg| print(arg).unwrap_or_default()).collect();
+        spent(context, texts.join(&b' '))
+    }),
+    fixed("indent", &[Int, Str], |context, args| indent(context, int(&args[0]), text(&args[1]), b"")),
+    fixed("nindent", &[Int, Str], |context, args| indent(context, int(&args[0]), text(&args[1]), b"\n")),
+    fixed("replace", &[Str, Str, Str], |context, args| {
+        let replaced = replace(text(&args[2]), text(&args[0]), text(&args[1]), context)?;
+        Ok(replaced.into())
+    }),
+    fixed("plural", &[Str, Str, Int], |_, args| Ok(args[usize::from(int(&args[2]) != 1)].clone())),
+    fixed("toString", &[Any], |_, args| Ok(strval(&args[0]).into())),
+    fixed("split", &[Str, Str], |_, args| Ok(numbered(&split(text(&args[1]), text(&args[0]), -1)))),
+    fixed("splitn", &[Str, Int, Str], |_, args| Ok(numbered(&split(text(&args[2]), text(&args[0]), int(&args[1]))))),
+    fixed("splitList", &[Str, Str], |_, args| Ok(Value::strings(split(text(&args[1]), text(&args[0]), -1)))),
+    fixed("toStrings", &[Any], |_, args| match &args[0] {
+        Value::List(list) if list.kind == ListKind::String => Ok(list_of(list)),
+        other => Ok(Value::strings(strslice(other))),
+    }),
+    fixed("join", &[Str, Any], |context, args| {
+        let parts = strslice(&args[1]);
+        let parts: Vec<&[u8]> = parts.iter().map(Text::as_bytes).collect();
+        spent(context, parts.join(text(&args[0])))
+    }),
+    fixed("sortAlpha", &[Any], |_, args| match &args[0] {
+        Value::List(list) => {
+            let mut sorted = strslice(&Value::List(list.clone()));
+            sorted.sort();
+            Ok(Value::List(List::new(ListKind::String, sorted.into_iter().map(Value::String).collect())))
+        }
+        other => Ok(Value::strings([strval(other)])),
+    }),
+    fixed("shuffle", &[Str], |context, args| {
+        let mut characters: Vec<char> = string(&args[0]).chars().collect();
+        for index in (1..characters.len()).rev() {
+            let other = context.ambient.below(u64::try_from(index).unwrap_or(0) + 1);
+            characters.swap(index, usize::try_from(other).unwrap_or(0));
+        }
+        Ok(characters.into_iter().collect::<String>().into())
+    }),
+    fixed("randAlphaNum", &[Int], |context, args| random(context, int(&args[0]), is_alphanumeric)),
+    fixed("randAlpha", &[Int], |context, args| random(context, int(&args[0]), |byte| byte.is_ascii_alphabetic())),
+    fixed("randNumeric", &[Int], |context, args| random(context, int(&args[0]), |byte| byte.is_ascii_digit())),
+    fixed("randAscii", &[Int], |context, args| random(context, int(&args[0]), |byte| (b' '..=b'~').contains(&byte))),
+];
+
+fn spent(context: &mut Context<'_>, bytes: Vec<u8>) -> Answer {
+    context.spend(bytes.len())?;
+    Ok(bytes.into())
+}
+
+/// Go's `unicode.IsSpace`.
+pub(super) fn is_space(character: char) -> bool {
+    character.is_whitespace()
+}
+
+fn is_alphanumeric(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+}
+
+/// Changes characters one by one; what is not UTF-8 becomes U+FFFD, as Go's `strings.Map` has it.
+fn map_characters(bytes: &[u8], change: impl Fn(char, &mut String)) -> Value {
+    let mut out = String::with_capacity(bytes.len());
+    for character in String::from_utf8_lossy(bytes).chars() {
+        change(character, &mut out);
+    }
+    out.into()
+}
+
+/// Go maps one character to one; Rust's longer mappings are left alone.
+fn upper(character: char) -> Option<char> {
+    let mut mapped = character.to_uppercase();
+    match (mapped.next(), mapped.next()) {
+        (Some(one), None) => Some(one),
+        _ => Some(character),
+    }
+}
+
+fn lower(character: char) -> Option<char> {
+    let mut mapped = character.to_lowercase();
+    match (mapped.next(), mapped.next()) {
+        (Some(one), None) => Some(one),
+        _ => Some(if character == 'İ' { 'i' } else { character }),
+    }
+}
+
+fn random(context: &mut Context<'_>, count: i64, wanted: fn(u8) -> bool) -> Answer {
+    let count = usize::try_from(count).unwrap_or(0);
+    context.spend(count)?;
+    let alphabet: Vec<u8> = (0..=127).filter(|byte| wanted(*byte)).collect();
+    let size = u64::try_from(alphabet.len()).unwrap_or(1);
+    let pick = |_| alphabet[usize::try_from(context.ambient.below(size)).unwrap_or(0)];
+    Ok((0..count).map(pick).collect::<Vec<u8>>().into())
+}
+
+fn truncate(count: i64, bytes: &[u8]) -> Text {
+    let length = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
+    let at = |position: i64| usize::try_from(position).unwrap_or(0);
+    if count < 0 && length.saturating_add(count) > 0 {
+        bytes[at(length + count)..].into()
+    } else if count >= 0 && length > count {
+        bytes[..at(count)].into()
+    } else {
+        bytes.into()
+    }
+}
+
+fn substring(start: i64, end: i64, bytes: &[u8]) -> Answer {
+    let length = bytes.len();
+    let out_of_range = |what: String| Failure::new(format!("runtime error: slice bounds out of range {what}"));
+    let position = |value: i64| usize::try_from(value).ok();
+    if start < 0 {
+        let end = position(end).ok_or_else(|| out_of_range(format!("[:{end}]")))?;
+        return bytes.get(..end).map(|part| Text::from(part).into()).ok_or_else(|| out_of_range(format!("[:{end}] with length {length}")));
+    }
+    let from = position(start).unwrap_or(0);
+    match position(end).filter(|end| *end <= length) {
+        None => bytes
+            .get(from..)
+            .map(|part| Text::from(part).into())
+            .ok_or_else(|| out_of_range(format!("[{from}:{length}]"))),
+        Some(end) => bytes
+            .get(from..end)
+            .map(|part| Text::from(part).into())
+            .ok_or_else(|| out_of_range(format!("[{from}:{end}]"))),
+    }
+}
+
+fn repeat(context: &mut Context<'_>, count: i64, bytes: &[u8]) -> Answer {
+    let Ok(count) = usize::try_from(count) else {
+        return Err("strings: negative Repeat count".into());
+    };
+    context.spend(bytes.len().saturating_mul(count))?;
+    Ok(bytes.repeat(count).into())
+}
+
+fn trim_all(cut: &str, from: &str) -> Value {
+    from.trim_matches(|character| cut.contains(character)).into()
+}
+
+fn indent(context: &mut Context<'_>, spaces: i64, bytes: &[u8], before: &[u8]) -> Answer {
+    let Ok(spaces) = usize::try_from(spaces) else {
+        return Err("strings: negative Repeat count".into());
+    };
+    let lines = bytes.iter().filter(|byte| **byte == b'\n').count() + 1;
+    let size = before.len() + bytes.len() + spaces.saturating_mul(lines);
+    context.spend(size)?;
+    let pad = vec![b' '; spaces];
+    let mut out = Vec::with_capacity(size);
+    out.extend_from_slice(before);
+    out.extend_from_slice(&pad);
+    let mut rest = bytes;
+    while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+        out.extend_from_slice(&rest[..=end]);
+        out.extend_from_slice(&pad);
+        rest = &rest[end + 1..];
+    }
+    out.extend_from_slice(rest);
+    Ok(out.into())
+}
+
+/// The first place of a byte string in another.
+pub(super) fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
+    if needle.is_empty() {
+        return Some(0);
+    }
+    haystack.windows(needle.len()).position(|window| window == needle)
+}
+
+fn replace(source: &[u8], old: &[u8], new: &[u8], context: &mut Context<'_>) -> Result<Vec<u8>, Failure> {
+    if old.is_empty() {
+        // Go replaces the empty string before every character and at the end.
+        let mut out = new.to_vec();
+        for character in String::from_utf8_lossy(source).chars() {
+            out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+            out.extend_from_slice(new);
+        }
+        context.spend(out.len())?;
+        return Ok(out);
+    }
+    let mut out = Vec::with_capacity(source.len());
+    let mut rest = source;
+    while let Some(at) = find(rest, old) {
+        context.spend(at + new.len())?;
+        out.extend_from_slice(&rest[..at]);
+        out.extend_from_slice(new);
+        rest = &rest[at + old.len()..];
+    }
+    out.extend_from_slice(rest);
+    Ok(out)
+}
+
+/// `strings.SplitN`; a negative limit means all.
+pub(super) fn split(source: &[u8], separator: &[u8], limit: i64) -> Vec<Text> {
+    if limit == 0 {
+        return Vec::new();
+    }
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let mut parts = Vec::new();
+    let mut rest = source;
+    while parts.len() + 1 < limit {
+        let cut = if separator.is_empty() { first_character(rest) } else { find(rest, separator) };
+        let Some(at) = cut else { break };
+        parts.push(rest[..at].into());
+        rest = &rest[at + separator.len()..];
+    }
+    if !(separator.is_empty() && rest.is_empty()) {
+        parts.push(rest.into());
+    }
+    parts
+}
+
+/// The length of the first character, if another follows.
+fn first_character(bytes: &[u8]) -> Option<usize> {
+    let length = match std::str::from_utf8(bytes) {
+        Ok(text) => text.chars().next().map_or(0, char::len_utf8),
+        Err(error) if error.valid_up_to() > 0 => 1,
+        Err(_) => 1,
+    };
+    (length < bytes.len() && length > 0).then_some(length)
+}
+
+fn numbered(parts: &[Text]) -> Value {
+    let entries: Entries =
+        parts.iter().enumerate().map(|(index, part)| (format!("_{index}").into(), part.clone().into())).collect();
+    Value::Map(Map::new(MapKind::String, entries))
+}
+
+fn title(text: &str) -> String {
+    let mut after_separator = true;
+    text.chars()
+        .map(|character| {
+            let mapped = if after_separator { upper(character).unwrap_or(character) } else { character };
+            after_separator = is_title_separator(character);
+            mapped
+        })
+        .collect()
+}
+
+fn is_title_separator(character: char) -> bool {
+    if character.is_ascii() {
+        return !(character.is_ascii_alphanumeric() || character == '_');
+    }
+    !character.is_alphabetic() && !character.is_numeric() && character.is_whitespace()
+}
+
+fn untitle(text: &str) -> String {
+    let mut after_space = true;
+    text.chars()
+        .map(|character| {
+            let mapped = if after_space { lower(character).unwrap_or(character) } else { character };
+            after_space = is_space(character);
+            mapped
+        })
+        .collect()
+}
+
+fn swap_case(text: &str) -> String {
+    let mut after_space = true;
+    text.chars()
+        .map(|character| {
+            let mapped = if character.is_uppercase() {
+                lower(character).unwrap_or(character)
+            } else if character.is_lowercase() {
+                if after_space { upper(character).unwrap_or(character) } else { upper(character).unwrap_or(character) }
+            } else {
+                character
+            };
+            after_space = is_space(character);
+            mapped
+        })
+        .collect()
+}
+
+fn initials(text: &str) -> String {
+    let mut after_space = true;
+    let mut out = String::new();
+    for character in text.chars() {
+        if is_space(character) {
+            after_space = true;
+        } else if after_space {
+            out.push(character);
+            after_space = false;
+        }
+    }
+    out
+}
+
+/// Commons-lang's `abbreviate`, with three dots.
+fn abbreviate(text: &str, offset: i64, width: i64) -> String {
+    if width < 4 {
+        return text.to_owned();
+    }
+    // The library counts bytes.
+    let length = i64::try_from(text.len()).unwrap_or(i64::MAX);
+    if length <= width {
+        return text.to_owned();
+    }
+    let cut = |from: i64, to: i64| {
+        let range = usize::try_from(from).unwrap_or(0)..usize::try_from(to).unwrap_or(0);
+        String::from_utf8_lossy(text.as_bytes().get(range).unwrap_or_default()).into_owned()
+    };
+    let mut offset = offset.min(length);
+    if length - offset < width - 3 {
+        offset = length - (width - 3);
+    }
+    if offset <= 4 {
+        return cut(0, width - 3) + "...";
+    }
+    if offset + (width - 3) < length {
+        return format!("...{}", abbreviate(&cut(offset, length), 0, width - 3));
+    }
+    format!("...{}", cut(length - (width - 3), length))
+}
+
+/// The library `xstrings`: words end where case or kind of character changes.
+fn delimited(text: &str, delimiter: char) -> String {
+    let characters: Vec<char> = text.chars().collect();
+    let mut out = String::new();
+    let mut index = 0;
+    while index < characters.len() {
+        let start = index;
+        let kind = word_kind(characters[index]);
+        index += 1;
+        match kind {
+            WordKind::Connector => {
+                while index < characters.len() && word_kind(characters[index]) == WordKind::Connector {
+                    index += 1;
+                }
+                continue;
+            }
+            WordKind::Upper => {
+                while index < characters.len() && word_kind(characters[index]) == WordKind::Upper {
+                    index += 1;
+                }
+                let lower_follows = characters.get(index).is_some_and(|next| word_kind(*next) == WordKind::Lower);
+                if lower_follows && index - start > 1 {
+                    index -= 1;
+                } else if lower_follows {
+                    index = run_end(&characters, index, WordKind::Lower);
+                }
+            }
+            WordKind::Lower | WordKind::Other => index = run_end(&characters, index, kind),
+            WordKind::Digit => index = run_end(&characters, index, WordKind::Digit),
+        }
+        let numeric = kind == WordKind::Digit;
+        let needs_delimiter = !out.is_empty() && !(numeric && ends_word(&characters, start));
+        if needs_delimiter && !out.ends_with(delimiter) {
+            out.push(delimiter);
+        }
+        out.extend(characters[start..index].iter().filter_map(|character| lower(*character)));
+    }
+    out
+}
+
+/// Digits stay with the word before them.
+fn ends_word(characters: &[char], start: usize) -> bool {
+    start > 0 && matches!(word_kind(characters[start - 1]), WordKind::Lower | WordKind::Upper | WordKind::Other)
+}
+
+fn run_end(characters: &[char], from: usize, kind: WordKind) -> usize {
+    from + characters[from..].iter().take_while(|character| word_kind(**character) == kind).count()
+}
+
+#[derive(PartialEq, Eq, Clone, Copy)]
+enum WordKind {
+    Upper,
+    Lower,
+    Digit,
+    Connector,
+    Other,
+}
+
+fn word_kind(character: char) -> WordKind {
+    match character {
+        '-' | '_' => WordKind::Connector,
+        other if is_space(other) => WordKind::Connector,
+        other if other.is_uppercase() => WordKind::Upper,
+        other if other.is_lowercase() => WordKind::Lower,
+        other if other.is_numeric() => WordKind::Digit,
+        _ => WordKind::Other,
+    }
+}
+
+fn pascal_case(text: &str) -> String {
+    let connector = |character: char| matches!(character, '-' | '_') || is_space(character);
+    let mut out = String::new();
+    let lead: String = text.chars().take_while(|character| connector(*character)).collect();
+    out.push_str(&lead);
+    let mut capital = true;
+    let mut pending = String::new();
+    for character in text.chars().skip(lead.chars().count()) {
+        if connector(character) {
+            pending.push(character);
+            capital = true;
+            continue;
+        }
+        pending.clear();
+        if capital {
+            out.extend(upper(character));
+            capital = false;
+        } else {
+            out.push(character);
+        }
+    }
+    out.push_str(&pending);
+    out
+}
+
+/// Commons-lang's `wrap`.
+fn wrap(text: &str, length: i64, separator: &str, break_words: bool) -> String {
+    let length = usize::try_from(length.max(1)).unwrap_or(1);
+    let bytes = text.as_bytes();
+    let mut offset = 0;
+    let mut out: Vec<u8> = Vec::with_capacity(bytes.len() + 32);
+    while bytes.len() - offset > length {
+        if bytes[offset] == b' ' {
+            offset += 1;
+            continue;
+        }
+        let end = offset + length + 1;
+        let space = bytes[offset..end.min(bytes.len())].iter().rposition(|byte| *byte == b' ').map(|at| at + offset);
+        if let Some(space) = space.filter(|space| *space >= offset) {
+            out.extend_from_slice(&bytes[offset..space]);
+            out.extend_from_slice(separator.as_bytes());
+            offset = space + 1;
+        } else if break_words {
+            out.extend_from_slice(&bytes[offset..offset + length]);
+            out.extend_from_slice(separator.as_bytes());
+            offset += length;
+        } else if let Some(next) = bytes[offset + length..].iter().position(|byte| *byte == b' ') {
+            let space = offset + length + next;
+            out.extend_from_slice(&bytes[offset..space]);
+            out.extend_from_slice(separator.as_bytes());
+            offset = space + 1;
+        } else {
+            break;
+        }
+    }
+    out.extend_from_slice(&bytes[offset..]);
+    String::from_utf8_lossy(&out).into_owned()
+}

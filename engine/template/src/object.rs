@@ -1,0 +1,71 @@
+//! Values that are more than data: structs with fields, values with methods.
+
+use std::any::Any;
+use std::rc::Rc;
+
+use crate::error::Failure;
+use crate::exec::Context;
+use crate::funcs::Type;
+use crate::value::{Entries, Kind, Value};
+
+/// The parameters of a method.
+#[derive(Debug, Clone, Copy)]
+pub struct Signature {
+    /// Their types.
+    pub params: &'static [Type],
+    /// Whether the last may be given any number of times.
+    pub variadic: bool,
+}
+
+/// A value that the host gives to templates.
+pub trait Object {
+    /// Go's name of its type.
+    fn type_name(&self) -> &str;
+
+    /// Go's kind of its type.
+    fn kind(&self) -> Kind;
+
+    /// What `printf "%v"` prints.
+    fn print(&self) -> String;
+
+    /// To find out what it is.
+    fn as_any(&self) -> &dyn Any;
+
+    /// Whether templates take it for true.
+    fn truth(&self) -> bool {
+        true
+    }
+
+    /// A field of a struct.
+    fn field(&self, _name: &str) -> Option<Value> {
+        None
+    }
+
+    /// The parameters of a method, if there is one of that name.
+    fn method(&self, _name: &str) -> Option<Signature> {
+        None
+    }
+
+    /// Calls a method with arguments of the types asked for.
+    fn call(&self, _context: &mut Context<'_>, name: &str, _args: &[Value]) -> Result<Value, Failure> {
+        Err(Failure::new(format!("no method {name}")))
+    }
+
+    /// The entries, if it behaves as a map.
+    fn entries(&self) -> Option<Entries> {
+        None
+    }
+
+    /// The items, if it behaves as a slice.
+    fn items(&self) -> Option<Vec<Value>> {
+        None
+    }
+
+    /// What `toJson` and `toYaml` write.
+    fn plain(&self) -> Value;
+
+    /// Itself with its fields settled, as `tpl` and others keep it.
+    fn same(&self, _other: &Rc<dyn Object>) -> bool {
+        false
+    }
+}

@@ -1,0 +1,494 @@
+//! `fmt.Sprintf` with Go's verbs, flags and complaints.
+
+use kpkg_yaml::number::format_general;
+
+use crate::format::{int_text, print, text};
+use crate::quote::{is_print, quote, quote_with};
+use crate::value::{ListKind, MapKind, Value};
+
+/// Widths and precisions beyond this are refused, as in Go.
+const MAX_NUMBER: i64 = 1_000_000;
+
+/// The flags of one verb.
+#[derive(Debug, Default, Clone)]
+struct Spec {
+    plus: bool,
+    minus: bool,
+    sharp: bool,
+    space: bool,
+    zero: bool,
+    width: Option<usize>,
+    precision: Option<usize>,
+}
+
+/// Formats values as `Sprintf` does.
+pub(crate) fn sprintf(format: &[u8], args: &[Value]) -> Vec<u8> {
+    let mut printer = Printer { format, at: 0, args, next: 0, reordered: false, good_index: true, out: Vec::new() };
+    printer.run();
+    printer.out
+}
+
+/// `fmt.Sprint`: spaces between operands where neither is a string.
+pub(crate) fn sprint(args: &[Value]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut previous_string = true;
+    for (index, arg) in args.iter().enumerate() {
+        let is_string = matches!(arg, Value::String(_));
+        if index > 0 && !is_string && !previous_string {
+            out.push(b' ');
+        }
+        out.extend(print(arg).unwrap_or_default());
+        previous_string = is_string;
+    }
+    out
+}
+
+/// `fmt.Sprintln`
+pub(crate) fn sprintln(args: &[Value]) -> Vec<u8> {
+    let texts: Vec<Vec<u8>> = args.iter().map(|arg| print(arg).unwrap_or_default()).collect();
+    let mut out = texts.join(&b' ');
+    out.push(b'\n');
+    out
+}
+
+struct Printer<'a> {
+    format: &'a [u8],
+    at: usize,
+    args: &'a [Value],
+    next: usize,
+    reordered: bool,
+    good_index: bool,
+    out: Vec<u8>,
+}
+
+impl Printer<'_> {
+    fn run(&mut self) {
+        while self.at < self.format.len() {
+            let rest = &self.format[self.at..];
+            let literal = rest.iter().position(|byte| *byte == b'%').unwrap_or(rest.len());
+            self.out.extend_from_slice(&rest[..literal]);
+            self.at += literal;
+            if self.at >= self.format.len() {
+                break;
+            }
+            self.at += 1;
+            self.verb();
+        }
+        if !self.reordered && self.next < self.args.len() {
+            self.out.extend_from_slice(b"%!(EXTRA ");
+            let extra: Vec<String> = self.args[self.next..].iter().map(typed).collect();
+            self.out.extend_from_slice(extra.join(", ").as_bytes());
+            self.out.push(b')');
+        }
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.format.get(self.at).copied()
+    }
+
+    fn verb(&mut self) {
+        let mut spec = self.flags();
+        self.good_index = true;
+        let mut after_index = self.index();
+        if self.peek() == Some(b'*') {
+            self.at += 1;
+            match self.star() {
+                Some(width) => {
+                    spec.minus |= width < 0;
+                    spec.zero &= width >= 0;
+                    spec.width = usize::try_from(width.unsigned_abs()).ok();
+                }
+                None => self.out.extend_from_slice(b"%!(BADWIDTH)"),
+            }
+            after_index = false;
+        } else {
+            spec.width = self.number();
+            if after_index && spec.width.is_some() {
+                self.good_index = false;
+            }
+        }
+        if self.peek() == Some(b'.') {
+            self.at += 1;
+            if after_index {
+                self.good_index = false;
+            }
+            after_index = self.index();
+            if self.peek() == Some(b'*') {
+                self.at += 1;
+                match self.star() {
+                    Some(precision) if precision >= 0 => spec.precision = usize::try_from(precision).ok(),
+                    Some(_) => {}
+                    None => self.out.extend_from_slice(b"%!(BADPREC)"),
+                }
+                after_index = false;
+            } else {
+                spec.precision = Some(self.number().unwrap_or(0));
+            }
+        }
+        if !after_index {
+            self.index();
+        }
+        let rest = String::from_utf8_lossy(&self.format[self.at.min(self.format.len())..]).into_owned();
+        let Some(verb) = rest.chars().next() else {
+            self.out.extend_from_slice(b"%!(NOVERB)");
+            return;
+        };
+        self.at += if verb == char::REPLACEMENT_CHARACTER { 1 } else { verb.len_utf8() };
+        if verb == '%' {
+            self.out.push(b'%');
+        } else if !self.good_index {
+            self.out.extend_from_slice(format!("%!{verb}(BADINDEX)").as_bytes());
+        } else if let Some(arg) = self.args.get(self.next).cloned() {
+            self.next += 1;
+            let text = format_verb(&spec, verb, &arg);
+            self.out.extend(text);
+        } else {
+            self.out.extend_from_slice(format!("%!{verb}(MISSING)").as_bytes());
+        }
+    }
+
+    fn flags(&mut self) -> Spec {
+        let mut spec = Spec::default();
+        loop {
+            match self.peek() {
+                Some(b'#') => spec.sharp = true,
+                Some(b'0') => spec.zero = true,
+                Some(b'+') => spec.plus = true,
+                Some(b'-') => spec.minus = true,
+                Some(b' ') => spec.space = true,
+                _ => return spec,
+            }
+            self.at += 1;
+        }
+    }
+
+    fn number(&mut self) -> Option<usize> {
+        let start = self.at;
+        let mut value: i64 = 0;
+        while let Some(digit @ b'0'..=b'9') = self.peek() {
+            value = value * 10 + i64::from(digit - b'0');
+            self.at += 1;
+            if value > MAX_NUMBER {
+                return None;
+            }
+        }
+        (self.at > start).then(|| usize::try_from(value).unwrap_or(0))
+    }
+
+    /// `[n]` chooses the argument.
+    fn index(&mut self) -> bool {
+        if self.peek() != Some(b'[') {
+            return false;
+        }
+        self.reordered = true;
+        let rest = &self.format[self.at + 1..];
+        let Some(end) = rest.iter().position(|byte| *byte == b']') else {
+            self.good_index = false;
+            self.at += 1;
+            return false;
+        };
+        let number = std::str::from_utf8(&rest[..end]).ok().and_then(|text| text.parse::<usize>().ok());
+        self.at += end + 2;
+        match number {
+            Some(number) if (1..=self.args.len()).contains(&number) => {
+                self.next = number - 1;
+                true
+            }
+            _ => {
+                self.good_index = false;
+                true
+            }
+        }
+    }
+
+    fn star(&mut self) -> Option<i64> {
+        let arg = self.args.get(self.next)?;
+        self.next += 1;
+        match arg {
+            Value::Int(value, _) if value.abs() <= MAX_NUMBER => Some(*value),
+            _ => None,
+        }
+    }
+}
+
+/// `type=value`, as complaints show an argument.
+fn typed(value: &Value) -> String {
+    if value.is_nil() { "<nil>".to_owned() } else { format!("{}={}", value.type_name(), text(value)) }
+}
+
+fn bad(verb: char, value: &Value) -> Vec<u8> {
+    format!("%!{verb}({})", typed(value)).into_bytes()
+}
+
+fn format_verb(spec: &Spec, verb: char, value: &Value) -> Vec<u8> {
+    match (verb, value) {
+        ('T', _) => pad(spec, value.type_name().as_bytes().to_vec()),
+        ('v', Value::Nil) => pad(spec, b"<nil>".to_vec()),
+        (_, Value::Nil) => format!("%!{verb}(<nil>)").into_bytes(),
+        ('v', _) if spec.sharp => pad(spec, go_syntax(value).into_bytes()),
+        (_, Value::List(list)) if verb != 'p' => {
+            let items: Vec<Vec<u8>> = list.items().iter().map(|item| format_verb(spec, verb, item)).collect();
+            [b"[".to_vec(), items.join(&b' '), b"]".to_vec()].concat()
+        }
+        (_, Value::Map(map)) if verb != 'p' => {
+            let pairs: Vec<Vec<u8>> = map
+                .entries()
+                .iter()
+                .map(|(key, value)| {
+                    let key = format_verb(spec, verb, &Value::String(key.clone()));
+                    [key, b":".to_vec(), format_verb(spec, verb, value)].concat()
+                })
+                .collect();
+            [b"map[".to_vec(), pairs.join(&b' '), b"]".to_vec()].concat()
+        }
+        (_, Value::Bool(flag)) => match verb {
+            't' | 'v' => pad(spec, flag.to_string().into_bytes()),
+            _ => bad(verb, value),
+        },
+        (_, Value::Int(number, kind)) => format_int(spec, verb, *number, kind.is_unsigned()).unwrap_or_else(|| bad(verb, value)),
+        (_, Value::Float(number)) => format_float(spec, verb, *number).unwrap_or_else(|| bad(verb, value)),
+        (_, Value::String(text)) => format_bytes(spec, verb, text.as_bytes()).unwrap_or_else(|| bad(verb, value)),
+        (_, Value::Bytes(bytes)) => match verb {
+            'v' | 'd' => pad(spec, print(value).unwrap_or_default()),
+            _ => format_bytes(spec, verb, bytes.as_bytes()).unwrap_or_else(|| bad(verb, value)),
+        },
+        (_, Value::Object(object)) => {
+            format_bytes(spec, verb, object.print().as_bytes()).unwrap_or_else(|| bad(verb, value))
+        }
+        _ => bad(verb, value),
+    }
+}
+
+/// Pads to the width, counted in characters.
+fn pad(spec: &Spec, text: Vec<u8>) -> Vec<u8> {
+    let width = spec.width.unwrap_or(0);
+    let length = String::from_utf8_lossy(&text).chars().count();
+    if length >= width {
+        return text;
+    }
+    let fill = if spec.zero && !spec.minus { b'0' } else { b' ' };
+    let padding = vec![fill; width - length];
+    if spec.minus { [text, padding].concat() } else { [padding, text].concat() }
+}
+
+fn format_bytes(spec: &Spec, verb: char, bytes: &[u8]) -> Option<Vec<u8>> {
+    let cut = |bytes: &[u8]| match spec.precision {
+        None => bytes.to_vec(),
+        Some(count) => String::from_utf8_lossy(bytes).chars().take(count).collect::<String>().into_bytes(),
+    };
+    let text = match verb {
+        'v' | 's' => cut(bytes),
+        'q' => {
+            let text = cut(bytes);
+            if spec.sharp && !text.contains(&b'`') && text.iter().all(|byte| *byte >= b' ' && *byte != 0x7F || *byte == b'\t') {
+                [b"`".to_vec(), text, b"`".to_vec()].concat()
+            } else {
+                quote(&text).into_bytes()
+            }
+        }
+        'x' | 'X' => {
+            let bytes = spec.precision.map_or(bytes, |count| &bytes[..count.min(bytes.len())]);
+            let digit = |byte: &u8| if verb == 'x' { format!("{byte:02x}") } else { format!("{byte:02X}") };
+            let prefix = if spec.sharp && !bytes.is_empty() { format!("0{verb}") } else { String::new() };
+            let separator = if spec.space { format!(" {prefix}") } else { String::new() };
+            let digits: Vec<String> = bytes.iter().map(digit).collect();
+            format!("{prefix}{}", digits.join(&separator)).into_bytes()
+        }
+        _ => return None,
+    };
+    Some(pad(spec, text))
+}
+
+fn format_int(spec: &Spec, verb: char, number: i64, unsigned: bool) -> Option<Vec<u8>> {
+    let negative = number < 0 && !unsigned;
+    let magnitude = if negative { number.unsigned_abs() } else { number as u64 };
+    let digits = match verb {
+        'v' | 'd' => magnitude.to_string(),
+        'b' => format!("{magnitude:b}"),
+        'o' | 'O' => format!("{magnitude:o}"),
+        'x' => format!("{magnitude:x}"),
+        'X' => format!("{magnitude:X}"),
+        'c' | 'q' | 'U' => return Some(format_character(spec, verb, number)),
+        _ => return None,
+    };
+    let prefix = match verb {
+        'O' => "0o",
+        'b' if spec.sharp => "0b",
+        'o' if spec.sharp && !digits.starts_with('0') => "0",
+        'x' if spec.sharp => "0x",
+        'X' if spec.sharp => "0X",
+        _ => "",
+    };
+    let sign = if negative {
+        "-"
+    } else if spec.plus {
+        "+"
+    } else if spec.space {
+        " "
+    } else {
+        ""
+    };
+    let mut digits = match spec.precision {
+        Some(0) if magnitude == 0 => String::new(),
+        Some(precision) => format!("{digits:0>precision$}"),
+        None => digits,
+    };
+    if spec.zero && !spec.minus && spec.precision.is_none() {
+        let width = spec.width.unwrap_or(0).saturating_sub(sign.len());
+        digits = format!("{digits:0>width$}");
+    }
+    let spaces = Spec { zero: false, ..spec.clone() };
+    Some(pad(&spaces, format!("{sign}{prefix}{digits}").into_bytes()))
+}
+
+fn format_character(spec: &Spec, verb: char, number: i64) -> Vec<u8> {
+    let character = u32::try_from(number).ok().and_then(char::from_u32).unwrap_or(char::REPLACEMENT_CHARACTER);
+    let text = match verb {
+        'c' => character.to_string(),
+        'q' => quote_with(character.to_string().as_bytes(), '\''),
+        _ => {
+            let code = format!("U+{number:04X}");
+            if spec.sharp && is_print(character) { format!("{code} '{character}'") } else { code }
+        }
+    };
+    pad(spec, text.into_bytes())
+}
+
+fn format_float(spec: &Spec, verb: char, number: f64) -> Option<Vec<u8>> {
+    let body = match verb {
+        'v' => spec.precision.map_or_else(|| format_general(number), |precision| general(number, precision, false)),
+        'g' | 'G' => spec.precision.map_or_else(|| format_general(number), |precision| general(number, precision, spec.sharp)),
+        'f' | 'F' => fixed(number, spec.precision.unwrap_or(6)),
+        'e' | 'E' => exponential(number, spec.precision.unwrap_or(6)),
+        _ => return None,
+    };
+    let body = if matches!(verb, 'E' | 'G') { body.to_uppercase() } else { body };
+    let body = if number.is_finite() { body } else { special(number) };
+    let (negative, digits) = match body.strip_prefix(['-', '+']) {
+        Some(digits) => (body.starts_with('-'), digits.to_owned()),
+        None => (false, body),
+    };
+    let sign = if negative {
+        "-"
+    } else if spec.plus || number == f64::INFINITY && spec.plus {
+        "+"
+    } else if spec.space {
+        " "
+    } else if number == f64::INFINITY {
+        "+"
+    } else {
+        ""
+    };
+    if spec.zero && !spec.minus && number.is_finite() {
+        let width = spec.width.unwrap_or(0).saturating_sub(sign.len());
+        return Some(format!("{sign}{digits:0>width$}").into_bytes());
+    }
+    let spaces = Spec { zero: false, ..spec.clone() };
+    Some(pad(&spaces, format!("{sign}{digits}").into_bytes()))
+}
+
+fn special(number: f64) -> String {
+    if number.is_nan() { "NaN".to_owned() } else if number > 0.0 { "+Inf".to_owned() } else { "-Inf".to_owned() }
+}
+
+fn fixed(number: f64, precision: usize) -> String {
+    format!("{number:.precision$}")
+}
+
+fn exponential(number: f64, precision: usize) -> String {
+    let text = format!("{number:.precision$e}");
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let (sign, digits) = exponent.strip_prefix('-').map_or(('+', exponent), |digits| ('-', digits));
+    format!("{mantissa}e{sign}{digits:0>2}")
+}
+
+/// `%.Ng`
+fn general(number: f64, precision: usize, keep_zeros: bool) -> String {
+    let precision = precision.max(1);
+    let text = format!("{number:.*e}", precision - 1);
+    let exponent: i32 = text.split_once('e').and_then(|(_, exponent)| exponent.parse().ok()).unwrap_or(0);
+    let limit = i32::try_from(precision).unwrap_or(i32::MAX);
+    let trim = |text: String| {
+        if text.contains('.') && !keep_zeros {
+            text.trim_end_matches('0').trim_end_matches('.').to_owned()
+        } else {
+            text
+        }
+    };
+    if exponent < -4 || exponent >= limit.max(if precision > 21 { 21 } else { limit }) {
+        let text = exponential(number, precision - 1);
+        let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "+00"));
+        return format!("{}e{exponent}", trim(mantissa.to_owned()));
+    }
+    let decimals = usize::try_from(limit - 1 - exponent).unwrap_or(0);
+    trim(fixed(number, decimals))
+}
+
+/// `%#v`
+fn go_syntax(value: &Value) -> String {
+    match value {
+        Value::Nil => "interface {}(nil)".to_owned(),
+        Value::String(text) => quote(text.as_bytes()),
+        Value::Int(number, kind) if kind.is_unsigned() => format!("0x{number:x}"),
+        Value::Int(number, kind) => int_text(*number, *kind),
+        Value::Bytes(bytes) => {
+            let items: Vec<String> = bytes.as_bytes().iter().map(|byte| format!("0x{byte:x}")).collect();
+            format!("[]byte{{{}}}", items.join(", "))
+        }
+        Value::List(list) => {
+            let items: Vec<String> = list.items().iter().map(go_syntax).collect();
+            let name = match list.kind {
+                ListKind::Any => "[]interface {}",
+                ListKind::String => "[]string",
+                ListKind::Int => "[]int",
+            };
+            format!("{name}{{{}}}", items.join(", "))
+        }
+        Value::Map(map) => {
+            let pairs: Vec<String> =
+                map.entries().iter().map(|(key, value)| format!("{}:{}", quote(key.as_bytes()), go_syntax(value))).collect();
+            let name = match map.kind {
+                MapKind::Any => "map[string]interface {}",
+                MapKind::String => "map[string]string",
+                MapKind::Values => "common.Values",
+            };
+            format!("{name}{{{}}}", pairs.join(", "))
+        }
+        other => text(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn verbs() {
+        let cases: Vec<(&str, Vec<Value>, &str)> = vec![
+            ("%s-%d", vec!["a".into(), Value::int(3)], "a-3"),
+            ("%5d|%-5d|%05d", vec![Value::int(42), Value::int(42), Value::int(-42)], "   42|42   |-0042"),
+            ("%.2f", vec![3.14159.into()], "3.14"),
+            ("%d", vec!["x".into()], "%!d(string=x)"),
+            ("%s", vec![], "%!s(MISSING)"),
+            ("x", vec!["y".into()], "x%!(EXTRA string=y)"),
+            ("%v", vec![Value::Nil], "<nil>"),
+            ("%s", vec![Value::Nil], "%!s(<nil>)"),
+            ("%q", vec!["a\"b".into()], "\"a\\\"b\""),
+            ("%x", vec!["hi".into()], "6869"),
+            ("%t", vec![true.into()], "true"),
+            ("%[2]s %[1]s", vec!["a".into(), "b".into()], "b a"),
+            ("100%%", vec![], "100%"),
+            ("%", vec![], "%!(NOVERB)"),
+            ("%g", vec![1e6.into()], "1e+06"),
+            ("%e", vec![1500.0.into()], "1.500000e+03"),
+            ("%s", vec![Value::int(5)], "%!s(int=5)"),
+            ("%08.3f", vec![3.14159.into()], "0003.142"),
+            ("%+d", vec![Value::int(5)], "+5"),
+            ("%c", vec![Value::int(65)], "A"),
+            ("%v", vec![Value::strings(["a", "b"])], "[a b]"),
+        ];
+        for (format, args, want) in cases {
+            assert_eq!(String::from_utf8_lossy(&sprintf(format.as_bytes(), &args)), want, "{format}");
+        }
+    }
+}

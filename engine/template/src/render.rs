@@ -1,0 +1,63 @@
+//! Runs a chart's templates: the crate's front door.
+
+use std::rc::Rc;
+
+use crate::ambient::Ambient;
+use crate::error::Error;
+use crate::exec::{Context, Limits, execute};
+use crate::funcs::remove_no_value;
+use crate::host::Host;
+use crate::set::{Set, Templates};
+use crate::value::Value;
+
+/// Renders one template after another on the current thread, sharing what may be shared.
+pub struct Renderer<'h> {
+    templates: Templates,
+    context: Context<'h>,
+    ambient: Ambient,
+}
+
+impl<'h> Renderer<'h> {
+    /// A renderer; call it on a thread made by [`with_stack`].
+    pub fn new(templates: &Templates, host: &'h dyn Host, ambient: &Ambient, limits: Limits) -> Self {
+        let set = Rc::new(Set::new(templates.clone()));
+        Self {
+            templates: templates.clone(),
+            context: Context::new(set, host, ambient.clone(), limits),
+            ambient: ambient.clone(),
+        }
+    }
+
+    /// In lint mode `required` and `fail` let everything pass.
+    #[must_use]
+    pub fn lint(mut self, lint: bool) -> Self {
+        self.context.lint = lint;
+        self
+    }
+
+    /// Renders a template with a value as its dot.
+    pub fn render(&mut self, name: &str, dot: &Value) -> Result<Vec<u8>, Error> {
+        let Some(tree) = self.templates.get(name) else {
+            let quoted = crate::quote::quote(name.as_bytes());
+            return Err(Error::plain(format!("template: no template {quoted} associated with template \"gotpl\"")));
+        };
+        self.context.ambient = self.ambient.for_file(name);
+        let mut out = Vec::new();
+        execute(&tree, dot, &mut out, &mut self.context)?;
+        Ok(remove_no_value(out))
+    }
+}
+
+/// Bytes of stack that a rendering thread gets; memory is used only as far as templates nest.
+const STACK: usize = 256 << 20;
+
+/// Runs something on a thread whose stack is deep enough for what the default [`Limits`] allow.
+pub fn with_stack<T: Send>(work: impl FnOnce() -> T + Send) -> std::io::Result<T> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("render".to_owned()).stack_size(STACK).spawn_scoped(scope, work)?;
+        Ok(match thread.join() {
+            Ok(value) => value,
+            Err(panic) => std::panic::resume_unwind(panic),
+        })
+    })
+}

@@ -1,0 +1,411 @@
+//! Go's values, as far as templates meet them.
+//!
+//! Maps are shared and change in place (`set`, `merge`), so values live on one thread: each rendering
+//! thread makes its own from plain [`kpkg_yaml::Value`]s. Lists and strings never change.
+
+use std::cell::{Ref, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use crate::object::Object;
+use crate::text::Text;
+
+/// The kinds of Go's integers that templates can meet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IntKind {
+    /// `int`, what literals and `len` are.
+    Int,
+    /// `int64`, what arithmetic gives.
+    Int64,
+    /// `int32`, a character.
+    Int32,
+    /// `uint8`, a byte.
+    Uint8,
+    /// `uint32`
+    Uint32,
+    /// `uint64`
+    Uint64,
+}
+
+impl IntKind {
+    /// Go's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Int => "int",
+            Self::Int64 => "int64",
+            Self::Int32 => "int32",
+            Self::Uint8 => "uint8",
+            Self::Uint32 => "uint32",
+            Self::Uint64 => "uint64",
+        }
+    }
+
+    /// Whether it has no sign.
+    pub fn is_unsigned(self) -> bool {
+        matches!(self, Self::Uint8 | Self::Uint32 | Self::Uint64)
+    }
+}
+
+/// What a list holds, by Go's type of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListKind {
+    /// `[]interface {}`
+    Any,
+    /// `[]string`
+    String,
+    /// `[]int`
+    Int,
+}
+
+/// What a map holds, by Go's type of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MapKind {
+    /// `map[string]interface {}`
+    Any,
+    /// `map[string]string`
+    String,
+    /// `common.Values`, which is `map[string]interface {}` under another name.
+    Values,
+}
+
+/// A value.
+#[derive(Clone, Default)]
+pub enum Value {
+    /// `nil`
+    #[default]
+    Nil,
+    /// `bool`
+    Bool(bool),
+    /// An integer.
+    Int(i64, IntKind),
+    /// `float64`
+    Float(f64),
+    /// `string`
+    String(Text),
+    /// `[]uint8`
+    Bytes(Text),
+    /// A slice.
+    List(List),
+    /// A map with strings for keys.
+    Map(Map),
+    /// Anything else: structs, times, values with methods.
+    Object(Rc<dyn Object>),
+}
+
+/// A slice.
+#[derive(Clone)]
+pub struct List {
+    /// Its type.
+    pub kind: ListKind,
+    items: Rc<ListItems>,
+}
+
+struct ListItems(Vec<Value>);
+
+impl List {
+    /// A list of a type.
+    pub fn new(kind: ListKind, items: Vec<Value>) -> Self {
+        Self { kind, items: Rc::new(ListItems(items)) }
+    }
+
+    /// The items.
+    pub fn items(&self) -> &[Value] {
+        &self.items.0
+    }
+
+    /// How many.
+    pub fn len(&self) -> usize {
+        self.items.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.items.0.is_empty()
+    }
+}
+
+/// The entries of a map, in the order in which Go prints and ranges over them.
+pub type Entries = BTreeMap<Text, Value>;
+
+/// A shared map.
+#[derive(Clone)]
+pub struct Map {
+    /// Its type.
+    pub kind: MapKind,
+    shared: Rc<MapEntries>,
+}
+
+struct MapEntries(RefCell<Entries>);
+
+impl Map {
+    /// A map of a type.
+    pub fn new(kind: MapKind, entries: Entries) -> Self {
+        Self { kind, shared: Rc::new(MapEntries(RefCell::new(entries))) }
+    }
+
+    /// The same map under another type.
+    #[must_use]
+    pub fn with_kind(&self, kind: MapKind) -> Self {
+        Self { kind, shared: self.shared.clone() }
+    }
+
+    /// The entries, to read. Templates never run while this is held.
+    pub fn entries(&self) -> Ref<'_, Entries> {
+        self.shared.0.borrow()
+    }
+
+    /// The value under a key.
+    pub fn get(&self, key: &[u8]) -> Option<Value> {
+        self.entries().get(key).cloned()
+    }
+
+    /// Sets a key, for everyone who shares the map.
+    pub fn insert(&self, key: Text, value: Value) {
+        self.shared.0.borrow_mut().insert(key, value);
+    }
+
+    /// Removes a key, for everyone who shares the map.
+    pub fn remove(&self, key: &[u8]) {
+        self.shared.0.borrow_mut().remove(key);
+    }
+
+    /// How many entries.
+    pub fn len(&self) -> usize {
+        self.entries().len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.entries().is_empty()
+    }
+
+    /// Whether two are the same shared map.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.shared, &other.shared)
+    }
+
+    /// What tells this map from others as long as it lives.
+    pub fn identity(&self) -> usize {
+        Rc::as_ptr(&self.shared).addr()
+    }
+}
+
+// A chain of lists in lists may be longer than the stack is deep: they are taken apart in a loop.
+impl Drop for ListItems {
+    fn drop(&mut self) {
+        dismantle(std::mem::take(&mut self.0));
+    }
+}
+
+impl Drop for MapEntries {
+    fn drop(&mut self) {
+        dismantle(std::mem::take(self.0.get_mut()).into_values());
+    }
+}
+
+fn dismantle(values: impl IntoIterator<Item = Value>) {
+    let nested = |value: &Value| matches!(value, Value::List(_) | Value::Map(_));
+    let mut stack: Vec<Value> = values.into_iter().filter(nested).collect();
+    while let Some(value) = stack.pop() {
+        match value {
+            Value::List(list) => {
+                if let Some(mut items) = Rc::into_inner(list.items) {
+                    stack.extend(std::mem::take(&mut items.0).into_iter().filter(nested));
+                }
+            }
+            Value::Map(map) => {
+                if let Some(mut entries) = Rc::into_inner(map.shared) {
+                    stack.extend(std::mem::take(entries.0.get_mut()).into_values().filter(nested));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Go's kinds of types.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// No type at all.
+    Invalid,
+    /// `bool`
+    Bool,
+    /// An integer of some size.
+    Int(IntKind),
+    /// `float64`
+    Float64,
+    /// `string`
+    String,
+    /// A slice.
+    Slice,
+    /// A map.
+    Map,
+    /// A struct.
+    Struct,
+    /// A pointer.
+    Ptr,
+}
+
+impl Kind {
+    /// Go's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Invalid => "invalid",
+            Self::Bool => "bool",
+            Self::Int(kind) => kind.name(),
+            Self::Float64 => "float64",
+            Self::String => "string",
+            Self::Slice => "slice",
+            Self::Map => "map",
+            Self::Struct => "struct",
+            Self::Ptr => "ptr",
+        }
+    }
+}
+
+impl Value {
+    /// An `int`.
+    pub fn int(value: i64) -> Self {
+        Self::Int(value, IntKind::Int)
+    }
+
+    /// An `int` from a length.
+    pub fn count(value: usize) -> Self {
+        Self::int(i64::try_from(value).unwrap_or(i64::MAX))
+    }
+
+    /// An `int64`.
+    pub fn int64(value: i64) -> Self {
+        Self::Int(value, IntKind::Int64)
+    }
+
+    /// A `[]interface {}`.
+    pub fn list(items: Vec<Value>) -> Self {
+        Self::List(List::new(ListKind::Any, items))
+    }
+
+    /// A `[]string`.
+    pub fn strings(items: impl IntoIterator<Item = impl Into<Text>>) -> Self {
+        let items = items.into_iter().map(|item| Self::String(item.into())).collect();
+        Self::List(List::new(ListKind::String, items))
+    }
+
+    /// A `map[string]interface {}`.
+    pub fn map(entries: Entries) -> Self {
+        Self::Map(Map::new(MapKind::Any, entries))
+    }
+
+    /// An object.
+    pub fn object(object: impl Object + 'static) -> Self {
+        Self::Object(Rc::new(object))
+    }
+
+    /// Go's kind of its type.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Nil => Kind::Invalid,
+            Self::Bool(_) => Kind::Bool,
+            Self::Int(_, kind) => Kind::Int(*kind),
+            Self::Float(_) => Kind::Float64,
+            Self::String(_) => Kind::String,
+            Self::Bytes(_) | Self::List(_) => Kind::Slice,
+            Self::Map(_) => Kind::Map,
+            Self::Object(object) => object.kind(),
+        }
+    }
+
+    /// Go's name of its type; `<nil>` for nil.
+    pub fn type_name(&self) -> &str {
+        match self {
+            Self::Nil => "<nil>",
+            Self::Bytes(_) => "[]uint8",
+            Self::List(list) => match list.kind {
+                ListKind::Any => "[]interface {}",
+                ListKind::String => "[]string",
+                ListKind::Int => "[]int",
+            },
+            Self::Map(map) => match map.kind {
+                MapKind::Any => "map[string]interface {}",
+                MapKind::String => "map[string]string",
+                MapKind::Values => "common.Values",
+            },
+            Self::Object(object) => object.type_name(),
+            _ => self.kind().name(),
+        }
+    }
+
+    /// Whether templates take it for true: not the zero value of its type.
+    pub fn truth(&self) -> bool {
+        match self {
+            Self::Nil => false,
+            Self::Bool(value) => *value,
+            Self::Int(value, _) => *value != 0,
+            Self::Float(value) => *value != 0.0,
+            Self::String(text) | Self::Bytes(text) => !text.is_empty(),
+            Self::List(list) => !list.is_empty(),
+            Self::Map(map) => !map.is_empty(),
+            Self::Object(object) => object.truth(),
+        }
+    }
+
+    /// Whether this is nil.
+    pub fn is_nil(&self) -> bool {
+        matches!(self, Self::Nil)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::String(text.into())
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::String(text.into())
+    }
+}
+
+impl From<Text> for Value {
+    fn from(text: Text) -> Self {
+        Self::String(text)
+    }
+}
+
+impl From<Vec<u8>> for Value {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::String(bytes.into())
+    }
+}
+
+impl From<bool> for Value {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
+    }
+}
+
+impl From<f64> for Value {
+    fn from(value: f64) -> Self {
+        Self::Float(value)
+    }
+}
+
+impl From<&kpkg_yaml::Value> for Value {
+    fn from(plain: &kpkg_yaml::Value) -> Self {
+        match plain {
+            kpkg_yaml::Value::Null => Self::Nil,
+            kpkg_yaml::Value::Bool(value) => Self::Bool(*value),
+            kpkg_yaml::Value::Int(value) => Self::Float(*value as f64),
+            kpkg_yaml::Value::Uint(value) => Self::Float(*value as f64),
+            kpkg_yaml::Value::Float(value) => Self::Float(*value),
+            kpkg_yaml::Value::String(text) => text.as_str().into(),
+            kpkg_yaml::Value::List(items) => Self::list(items.iter().map(Self::from).collect()),
+            kpkg_yaml::Value::Map(map) => Self::map(entries(map)),
+        }
+    }
+}
+
+/// The entries of a plain map.
+pub fn entries(map: &kpkg_yaml::Map) -> Entries {
+    map.iter().map(|(key, value)| (key.as_str().into(), value.into())).collect()
+}
