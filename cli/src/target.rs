@@ -55,3 +55,15 @@ impl TargetArgs {
 fn read(path: &PathBuf) -> Result<Kubeconfig> {
     Kubeconfig::read_from(path).with_context(|| format!("cannot read kubeconfig {}", path.display()))
 }
+
+impl TargetArgs {
+    /// Connects to the chosen cluster, which must run; with the namespace to work in.
+    pub(crate) async fn connect(&self, embedded: &crate::embedded::EmbeddedArgs) -> Result<(kube::Client, String)> {
+        match self.resolve().await? {
+            Target::Named { config, namespace } => {
+                Ok((kube::Client::try_from(*config).context("cannot connect to the cluster")?, namespace))
+            }
+            Target::Embedded { namespace } => Ok((embedded.connect().await?, namespace)),
+        }
+    }
+}
