@@ -10,20 +10,21 @@ pub(crate) fn report(error: &anyhow::Error, printer: &Printer) -> ExitCode {
     if error.chain().any(is_broken_pipe) {
         return ExitCode::SUCCESS;
     }
+    let hint = error.downcast_ref::<Hint>();
     let mut text = String::new();
-    for (depth, cause) in error.chain().enumerate() {
+    for cause in error.chain() {
         let cause = cause.to_string();
-        // Libraries often repeat their source in their own message.
-        if depth > 0 && text.contains(&cause) {
+        // The advice is part of the chain; and libraries often repeat their source in their own message.
+        if hint.is_some_and(|Hint(advice)| *advice == cause) || text.contains(&cause) {
             continue;
         }
-        if depth > 0 {
+        if !text.is_empty() {
             text.push_str(": ");
         }
         text.push_str(&cause);
     }
     printer.error(&text);
-    if let Some(Hint(hint)) = error.downcast_ref::<Hint>() {
+    if let Some(Hint(hint)) = hint {
         printer.hint(hint);
     }
     ExitCode::FAILURE

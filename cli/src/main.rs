@@ -6,6 +6,7 @@
 mod commands;
 mod failure;
 mod printer;
+mod progress;
 
 use std::process::ExitCode;
 
