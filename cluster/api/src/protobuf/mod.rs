@@ -67,12 +67,17 @@ pub enum ProtobufError {
 
 /// Reads a body: the envelope and the object in it, with `apiVersion` and `kind` set.
 pub fn decode(body: &[u8]) -> Result<Value, ProtobufError> {
+    decode_nested(body, 0)
+}
+
+/// An object may hold another with an envelope of its own (a `RawExtension`).
+fn decode_nested(body: &[u8], depth: usize) -> Result<Value, ProtobufError> {
     let envelope = Envelope::read(body)?;
     let type_ = envelope.type_().ok_or_else(|| ProtobufError::UnknownKind {
         kind: envelope.kind.to_string(),
         api_version: envelope.api_version.to_string(),
     })?;
-    let mut object = read::message(type_, envelope.raw)?;
+    let mut object = read::nested(type_, envelope.raw, depth)?;
     if let Value::Object(map) = &mut object {
         map.insert("apiVersion".to_owned(), envelope.api_version.into_owned().into());
         map.insert("kind".to_owned(), envelope.kind.into_owned().into());
@@ -153,3 +158,6 @@ impl<'a> Envelope<'a> {
         schema::type_of(group, version, &self.kind)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,7 +19,8 @@ pub(super) fn message(type_: &Type, bytes: &[u8]) -> Result<Value, ProtobufError
     nested(type_, bytes, 0)
 }
 
-fn nested(type_: &Type, bytes: &[u8], depth: usize) -> Result<Value, ProtobufError> {
+/// As [`message`], that many levels down already.
+pub(super) fn nested(type_: &Type, bytes: &[u8], depth: usize) -> Result<Value, ProtobufError> {
     let mut object = Map::new();
     fields(type_, &type_.wire, bytes, depth, &mut object)?;
     Ok(Value::Object(object))
@@ -147,7 +148,7 @@ fn element(field: &Field, wire: Wire<'_>, depth: usize) -> Result<Value, Protobu
         (Element::MicroTime, Wire::Bytes(bytes)) => {
             timestamp(field, bytes)?.map_or(Value::Null, |at| time::micros(at).into())
         }
-        (Element::RawExtension | Element::FieldsV1 | Element::Json, Wire::Bytes(bytes)) => raw(field, bytes)?,
+        (Element::RawExtension | Element::FieldsV1 | Element::Json, Wire::Bytes(bytes)) => raw(field, bytes, depth)?,
         (Element::Duration, Wire::Bytes(bytes)) => first_varint(bytes)?.cast_signed().into(),
         (_, wire) => return Err(wrong(wire, field.name)),
     })
@@ -222,13 +223,13 @@ fn timestamp(field: &Field, bytes: &[u8]) -> Result<Option<Timestamp>, ProtobufE
 }
 
 /// JSON inside protobuf. serde_json bounds its depth.
-fn raw(field: &Field, bytes: &[u8]) -> Result<Value, ProtobufError> {
+fn raw(field: &Field, bytes: &[u8], depth: usize) -> Result<Value, ProtobufError> {
     let bytes = first_bytes(bytes)?;
     if bytes.is_empty() {
         return Ok(Value::Null);
     }
     if bytes.starts_with(super::MAGIC) {
-        return super::decode(bytes);
+        return super::decode_nested(bytes, depth + 1);
     }
     serde_json::from_slice(bytes).map_err(|_| ProtobufError::Json(field.name))
 }
