@@ -190,13 +190,10 @@ pub enum Error {
     Runtime(#[from] kpkg_runtime::RuntimeError),
 
     /// Our own API server refused what every cluster needs.
-    #[error("cannot make {object}")]
+    #[error("cannot make what every cluster has: {reason}")]
     Bootstrap {
-        /// The object.
-        object: String,
         /// What the API server said.
-        #[source]
-        source: Box<kube::Error>,
+        reason: String,
     },
 }
 

@@ -136,6 +136,7 @@ impl Ground {
         })?;
         config.advertise = Some((address, settings.api_port).into());
         let api = ApiServer::new(store.clone(), config, Arc::new(node.clone()));
+        api.bootstrap().await.map_err(|status| Error::Bootstrap { reason: status.message().to_owned() })?;
         Ok(Self { store, pki, api, node, listener })
     }
 

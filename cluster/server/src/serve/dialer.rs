@@ -53,7 +53,7 @@ impl LocalNode {
 }
 
 impl NodeDialer for LocalNode {
-    fn dial(&self, node: &str) -> BoxFuture<'static, io::Result<Box<dyn AsyncReadWrite>>> {
+    fn dial(&self, node: &str) -> BoxFuture<'_, io::Result<Box<dyn AsyncReadWrite>>> {
         let dialed = self.dial_now(node);
         async move { dialed }.boxed()
     }

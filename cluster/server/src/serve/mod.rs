@@ -8,3 +8,6 @@ mod listener;
 pub(crate) use client::client;
 pub(crate) use dialer::LocalNode;
 pub(crate) use listener::{Listener, bind};
+
+#[cfg(test)]
+mod tests;
