@@ -1,4 +1,27 @@
-//! The controllers of a Kubernetes cluster.
+//! The controllers of a Kubernetes cluster: each brings one kind of object to the state that its
+//! spec asks for, through the API and nothing else.
+//!
+//! A controller is a folder of three files: `mod.rs` says what is watched and which keys a change
+//! wakes, `decide.rs` is a pure function from what was observed to what to do, `act.rs` does it.
+//! All run on one small machine ([`runtime`]), in which a kind is watched once however many
+//! controllers read it. Deletion is seen as absence; whatever is left undone by a crash is done by
+//! the next reconcile, because every decision starts from the state of the world.
+//!
+//! - `deployment`, `replicaset`, `statefulset`: pods from templates
+//! - `endpointslice`: the addresses behind services
+//! - `volume`: claims, volumes, and local volumes made on demand
+//! - `serviceaccount`: what every namespace starts with
+//!
+//! ```no_run
+//! # async fn example(client: kube::Client, ca_pem: String) -> Result<(), kpkg_controllers::Error> {
+//! let config = kpkg_controllers::Config::new(ca_pem, "/var/lib/kpkg/volumes");
+//! kpkg_controllers::run(client, config, tokio_util::sync::CancellationToken::new()).await
+//! # }
+//! ```
+//!
+//! Start at [`runtime`], then `replicaset`. There is no leader election: one process runs the
+//! controllers of a cluster.
+
 mod config;
 mod deployment;
 mod endpointslice;
@@ -8,16 +31,28 @@ mod replicaset;
 pub mod runtime;
 mod serviceaccount;
 mod statefulset;
+mod volume;
+
 pub use config::Config;
 pub use error::Error;
+use kube::Client;
+use runtime::{Clock, Context, Machine, Served};
+use tokio_util::sync::CancellationToken;
 
-/// Runs all controllers until `token` is cancelled.
-pub async fn run(
-    client: kube::Client,
-    config: Config,
-    token: tokio_util::sync::CancellationToken,
-) -> Result<(), Error> {
-    let _ = (client, config);
-    token.cancelled().await;
+/// Runs all controllers until `token` is cancelled. Waits for the API to answer first.
+pub async fn run(client: Client, config: Config, token: CancellationToken) -> Result<(), Error> {
+    let Some(served) = Served::wait(&client, &token).await else { return Ok(()) };
+    let (recorder, publisher) = kpkg_events::recorder("controller-manager");
+    let publishing = tokio::spawn(publisher.run(client.clone(), token.clone()));
+    let mut machine = Machine::new(Context::new(client, recorder, Clock::System), served, token);
+    deployment::start(&mut machine);
+    replicaset::start(&mut machine);
+    statefulset::start(&mut machine);
+    endpointslice::start(&mut machine);
+    serviceaccount::start(&mut machine, &config.ca_pem);
+    volume::start(&mut machine, &config.volumes_dir, config.storage_class.as_deref());
+    machine.run().await;
+    // A panic of the publisher would be a bug, and no reason to call the controllers failed.
+    let _ = publishing.await;
     Ok(())
 }
