@@ -198,6 +198,9 @@ pub enum Error {
 }
 
 fn list(problems: &[Problem]) -> String {
+    if let [problem] = problems {
+        return format!(" {}", problem.what);
+    }
     problems.iter().map(|problem| format!("\n  - {}", problem.what)).collect()
 }
 

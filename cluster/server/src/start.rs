@@ -121,7 +121,9 @@ async fn wait(
 fn last_words(layout: &Layout) -> String {
     let log = files::read(&layout.log()).ok().flatten().unwrap_or_default();
     let lines: Vec<&str> = log.lines().filter(|line| !line.trim().is_empty()).collect();
-    let last = lines[lines.len().saturating_sub(3)..].join("\n");
+    let panic = lines.iter().rposition(|line| line.contains("panicked at"));
+    let from = panic.unwrap_or(lines.len().saturating_sub(3));
+    let last = lines.iter().skip(from).take(3).copied().collect::<Vec<_>>().join("\n");
     format!("the server ended; {} says\n{last}", layout.log().display())
 }
 
