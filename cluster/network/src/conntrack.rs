@@ -40,6 +40,30 @@ pub(crate) struct Connection {
     id: Option<Vec<u8>>,
 }
 
+#[cfg(test)]
+impl Connection {
+    /// A connection as the kernel would tell it; `translated` is (source, destination).
+    pub(crate) fn sample(
+        protocol: u8,
+        source: SocketAddrV4,
+        destination: SocketAddrV4,
+        answers: SocketAddrV4,
+        translated: (bool, bool),
+    ) -> Self {
+        let (source_translated, destination_translated) = translated;
+        Self {
+            protocol,
+            source,
+            destination,
+            answers,
+            source_translated,
+            destination_translated,
+            tuple: Vec::new(),
+            id: None,
+        }
+    }
+}
+
 /// Forgets all connections `stale` picks. Gives their number.
 pub(crate) fn forget(stale: impl Fn(&Connection) -> bool) -> Result<usize, Error> {
     let mut socket = Socket::open(NETLINK_NETFILTER).map_err(|e| Error::kernel("open a netfilter socket", e))?;

@@ -26,6 +26,7 @@ mod pod;
 pub mod ports;
 pub mod proxy;
 pub mod ranges;
+mod services;
 mod sysctl;
 mod wiring;
 

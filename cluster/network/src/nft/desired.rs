@@ -12,6 +12,13 @@ pub(crate) type Claims = BTreeMap<Frontend, Arc<Backend>>;
 /// The elements of all sets that services fill.
 pub(crate) type Elements = BTreeMap<(Set, Bytes), Bytes>;
 
+/// A frontend that has another backend now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Replaced {
+    pub(crate) frontend: Frontend,
+    pub(crate) before: Option<Arc<Backend>>,
+}
+
 /// What has to be done to a table; deletions come first.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Changes {
@@ -57,16 +64,17 @@ impl<S: Ord + Clone> Desired<S> {
     }
 
     /// Replaces what a service asks for; nothing removes it. Gives the frontends whose backend
-    /// is another one now.
-    pub(crate) fn set(&mut self, service: &S, claims: Claims) -> Vec<Frontend> {
+    /// is another one now, with the one of before.
+    pub(crate) fn set(&mut self, service: &S, claims: Claims) -> Vec<Replaced> {
         let old = self.by_service.get(service).cloned().unwrap_or_default();
         let gone = old.keys().filter(|f| !claims.contains_key(f)).map(|&f| (f, None));
         let now = claims.iter().map(|(&f, backend)| (f, Some(Arc::clone(backend))));
         let steps: Vec<_> = gone.chain(now).filter(|(f, new)| old.get(f) != new.as_ref()).collect();
         let mut changed = Vec::new();
         for (frontend, backend) in steps {
+            let before = self.backend(frontend).cloned();
             if self.claim(service, frontend, backend) {
-                changed.push(frontend);
+                changed.push(Replaced { frontend, before });
             }
         }
         if claims.is_empty() {
@@ -80,11 +88,6 @@ impl<S: Ord + Clone> Desired<S> {
     /// Who serves a frontend.
     pub(crate) fn backend(&self, frontend: Frontend) -> Option<&Arc<Backend>> {
         self.claims.get(&frontend)?.values().next()
-    }
-
-    /// All frontends with their backends.
-    pub(crate) fn backends(&self) -> impl Iterator<Item = (Frontend, &Arc<Backend>)> {
-        self.claims.iter().filter_map(|(&f, claims)| Some((f, claims.values().next()?)))
     }
 
     /// Everything that should be in the table.
@@ -180,6 +183,10 @@ mod tests {
         Claims::from([(frontend(port), Arc::new(Backend { endpoints, sticky: None }))])
     }
 
+    fn frontends(replaced: Vec<Replaced>) -> Vec<Frontend> {
+        replaced.into_iter().map(|one| one.frontend).collect()
+    }
+
     fn desired() -> Desired<&'static str> {
         Desired::new("10.42.0.0/16".parse().unwrap())
     }
@@ -191,7 +198,7 @@ mod tests {
     #[test]
     fn only_the_difference_is_said() {
         let mut state = desired();
-        assert_eq!(state.set(&"a", claims(80, &["10.42.0.2:80"])), [frontend(80)]);
+        assert_eq!(frontends(state.set(&"a", claims(80, &["10.42.0.2:80"]))), [frontend(80)]);
         // kind, service, endpoint, hairpin
         assert_eq!(count(&state.changes()), (0, 4));
         assert!(state.set(&"a", claims(80, &["10.42.0.2:80"])).is_empty());
@@ -217,7 +224,7 @@ mod tests {
         state.set(&"a", claims(80, &["10.42.0.3:80"]));
         assert_eq!(state.backend(frontend(80)).unwrap().endpoints[0].to_string(), "10.42.0.3:80");
         assert!(state.set(&"b", claims(80, &["10.42.0.9:80"])).is_empty());
-        assert_eq!(state.set(&"a", Claims::new()), [frontend(80)]);
+        assert_eq!(frontends(state.set(&"a", Claims::new())), [frontend(80)]);
         assert_eq!(state.backend(frontend(80)).unwrap().endpoints[0].to_string(), "10.42.0.9:80");
     }
 

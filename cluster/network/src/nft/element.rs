@@ -22,6 +22,10 @@ impl Protocol {
         }
     }
 
+    pub(crate) fn from_number(number: u8) -> Option<Self> {
+        [Self::Tcp, Self::Udp, Self::Sctp].into_iter().find(|protocol| protocol.number() == number)
+    }
+
     /// From the API's words; absent means TCP.
     pub(crate) fn parse(text: Option<&str>) -> Option<Self> {
         match text {

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 
 use crate::Error;
@@ -13,9 +14,9 @@ use crate::netlink::wire::{self, Writer};
 use crate::netlink::{ACK, APPEND, CREATE, DUMP, REQUEST, Socket};
 
 use super::desired::{Changes, Elements};
-use super::element::{Bytes, Element, Kind, Set};
+use super::element::{Bytes, Element, Frontend, Kind, Protocol, Set};
 use super::expression::Rule;
-use super::layout::{Hook, Layout, SetDeclaration, Type};
+use super::layout::{AFFINITY, Hook, Layout, SetDeclaration, Type};
 
 const NETLINK_NETFILTER: isize = 12;
 const NFTABLES: u16 = 10;
@@ -65,10 +66,6 @@ impl Kernel {
     pub(crate) fn open(layout: Layout) -> Result<Self, Error> {
         let socket = Socket::open(NETLINK_NETFILTER).map_err(|e| Error::kernel("open a netfilter socket", e))?;
         Ok(Self { socket, layout: Arc::new(layout), generation: None })
-    }
-
-    pub(crate) fn layout(&self) -> &Layout {
-        &self.layout
     }
 
     /// Makes the table as it has to be, if it is not. True if it was made anew, empty.
@@ -132,6 +129,39 @@ impl Kernel {
         batch.delete_table();
         self.generation = None;
         self.commit(batch).map_err(|e| Error::kernel("delete the packet rules", e))
+    }
+
+    /// Makes sticky services forget clients that `stale` says were led to a wrong endpoint.
+    /// Gives their number.
+    pub(crate) fn forget_clients(&mut self, stale: impl Fn(Frontend, SocketAddrV4) -> bool) -> Result<usize, Error> {
+        let table = self.layout.table.clone();
+        let ask = |w: &mut Writer| {
+            w.text(1, &table);
+            w.text(2, AFFINITY);
+        };
+        let found = self
+            .dump(message::GET_ELEMENT, IPV4, ask, |found: &mut Vec<Vec<u8>>, body| {
+                let list = wire::find(body, 3).unwrap_or(&[]);
+                let keys = wire::attributes(list).filter_map(|(_, element)| {
+                    let (key, frontend, endpoint) = read_client(element)?;
+                    stale(frontend, endpoint).then(|| key.to_vec())
+                });
+                found.extend(keys);
+            })
+            .map_err(|e| Error::kernel("list remembered clients", e))?;
+        for key in &found {
+            // One at a time: a client that expired in between would spoil the others' deletion.
+            let mut batch = Batch::new(&self.layout);
+            batch.forget_client(key);
+            self.generation = None;
+            match self.commit(batch) {
+                Err(error) if error.raw_os_error() != Some(ENOENT) => {
+                    return Err(Error::kernel("forget a client", error));
+                }
+                _ => {}
+            }
+        }
+        Ok(found.len())
     }
 
     /// Other tables' chains that drop forwarded packets unless a rule of theirs says otherwise.
@@ -258,6 +288,20 @@ pub(crate) enum Refused {
     Failed(Error),
 }
 
+/// A remembered client: its key, the frontend it came to, the endpoint it was led to.
+fn read_client(bytes: &[u8]) -> Option<(&[u8], Frontend, SocketAddrV4)> {
+    let key = wire::find_path(bytes, &[1, 1])?;
+    let data = wire::find_path(bytes, &[2, 1])?;
+    let frontend = Frontend {
+        address: Ipv4Addr::from(wire::array::<4>(key, 4)?),
+        protocol: Protocol::from_number(*key.get(8)?)?,
+        port: u16::from_be_bytes(wire::array(key, 12)?),
+    };
+    let address = Ipv4Addr::from(wire::array::<4>(data, 0)?);
+    let endpoint = SocketAddrV4::new(address, u16::from_be_bytes(wire::array(data, 4)?));
+    Some((key, frontend, endpoint))
+}
+
 fn read_element(set: Set, bytes: &[u8]) -> Option<((Set, Bytes), Bytes)> {
     let key = Bytes::from_slice(wire::find_path(bytes, &[1, 1])?)?;
     let data = match set {
@@ -376,6 +420,13 @@ impl Batch {
         for old in kinds(&changes.delete) {
             self.push(message::DELETE_CHAIN, 0, |w| w.text(3, &old.chain()));
         }
+    }
+
+    fn forget_client(&mut self, key: &[u8]) {
+        self.push(message::DELETE_ELEMENT, 0, |w| {
+            w.text(2, AFFINITY);
+            w.nest(3, |w| w.nest(1, |w| w.nest(1, |w| w.bytes(1, key))));
+        });
     }
 
     fn elements(&mut self, message: u16, flags: u16, elements: &[Element]) {

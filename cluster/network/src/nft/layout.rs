@@ -60,10 +60,6 @@ impl Layout {
         Self { table, bridge, addresses: *addresses }
     }
 
-    pub(crate) fn is_pod(&self, address: std::net::Ipv4Addr) -> bool {
-        self.addresses.pods.contains(&address)
-    }
-
     pub(super) fn sets() -> Vec<SetDeclaration> {
         use Type::{Address, Number, Port, Protocol, Verdict};
         const FRONTEND: &[Type] = &[Address, Protocol, Port];

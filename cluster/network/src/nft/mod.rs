@@ -21,7 +21,7 @@ mod expression;
 mod kernel;
 mod layout;
 
-pub(crate) use desired::{Claims, Desired};
+pub(crate) use desired::{Claims, Desired, Replaced, difference};
 pub(crate) use element::{Backend, Frontend, Protocol};
-pub(crate) use kernel::Kernel;
+pub(crate) use kernel::{Kernel, Refused};
 pub(crate) use layout::Layout;

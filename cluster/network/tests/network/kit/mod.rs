@@ -1,5 +1,7 @@
 //! Namespaces, peers and commands for the tests.
 
+pub(crate) mod api;
+pub(crate) mod cluster;
 pub(crate) mod peer;
 
 use std::fs;
@@ -54,6 +56,8 @@ impl Machine {
         fs::create_dir_all(&dir).unwrap();
         let outside = dir.join("outside");
         run("ip link set lo up");
+        // Refusals are counted here; in the world, one a second and client is enough.
+        run("echo 0 > /proc/sys/net/ipv4/icmp_ratelimit");
         run("mkdir -p /run/netns");
         run("ip netns add outside");
         run("ip link add up0 mtu 1400 type veth peer name eth0 mtu 1400 netns outside");

@@ -104,7 +104,8 @@ pub(crate) fn ask(place: impl Into<Place>, address: impl Into<SocketAddr>) -> io
 pub(crate) fn ask_udp(place: impl Into<Place>, address: impl Into<SocketAddr>) -> io::Result<String> {
     let address = address.into();
     at(place, || {
-        let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
+        let any = if address.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+        let socket = UdpSocket::bind(any)?;
         socket.connect(address)?;
         exchange(&socket)
     })
