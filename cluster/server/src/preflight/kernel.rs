@@ -2,6 +2,8 @@
 
 use std::{fs, path::Path, process::Command};
 
+use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_NETFILTER};
+
 use super::Problem;
 
 /// Control-group controllers that pods need.
@@ -56,11 +58,29 @@ fn overlay() -> Option<Problem> {
 }
 
 fn nftables() -> Option<Problem> {
-    let module = || Path::new("/sys/module/nf_tables").exists();
-    // Built in, it has no folder of its own.
-    let built_in = || fs::read_to_string("/proc/kallsyms").is_ok_and(|names| names.contains(" nf_tables_newtable"));
-    let present = module() || load("nf_tables") || built_in();
-    (!present).then(|| Problem::new("nftables is not available in the kernel", "run `modprobe nf_tables`"))
+    let problem = || Problem::new("nftables is not available in the kernel", "run `modprobe nf_tables`");
+    answers_nftables().ok().filter(|&answers| answers).is_none().then(problem)
+}
+
+/// Asks nftables for its generation number, which every version of it answers; asking makes the
+/// kernel load the module.
+fn answers_nftables() -> std::io::Result<bool> {
+    const TABLES: u16 = 10 << 8;
+    const GET_GENERATION: u16 = TABLES | 16;
+    const NEW_GENERATION: u16 = TABLES | 15;
+    const REQUEST: u16 = 1;
+    let mut message = Vec::with_capacity(20);
+    message.extend_from_slice(&20_u32.to_ne_bytes());
+    message.extend_from_slice(&GET_GENERATION.to_ne_bytes());
+    message.extend_from_slice(&REQUEST.to_ne_bytes());
+    // Sequence and port, then family, version and resource of the netfilter header.
+    message.extend_from_slice(&[0; 12]);
+    let mut socket = Socket::new(NETLINK_NETFILTER)?;
+    socket.bind_auto()?;
+    socket.connect(&SocketAddr::new(0, 0))?;
+    socket.send(&message, 0)?;
+    let (answer, _) = socket.recv_from_full()?;
+    Ok(answer.get(4..6) == Some(NEW_GENERATION.to_ne_bytes().as_slice()))
 }
 
 fn namespaces() -> Option<Problem> {
