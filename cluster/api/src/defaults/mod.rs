@@ -37,6 +37,15 @@ pub fn create(kind: &Kind, object: &mut Value) {
     }
 }
 
+/// As [`apply`], for an object that takes the place of another: what the server once gave it and the new one leaves out
+/// (a service's addresses and ports) is taken over.
+pub fn update(kind: &Kind, old: &Value, object: &mut Value) {
+    if let (true, Value::Object(map)) = (kind.is("", "Service"), &mut *object) {
+        core::keep_addresses(old, map);
+    }
+    apply(kind, object);
+}
+
 type Object = Map<String, Value>;
 
 /// Sets a field that is absent or null.

@@ -100,6 +100,23 @@ fn services() {
 }
 
 #[test]
+fn a_service_keeps_its_addresses() {
+    let kind = schema::kind("", "v1", "Service").expect("served");
+    let old = json!({"spec": {
+        "type": "NodePort", "clusterIP": "10.96.0.5", "clusterIPs": ["10.96.0.5"], "ipFamilies": ["IPv4"],
+        "ipFamilyPolicy": "SingleStack", "ports": [{"port": 80, "protocol": "TCP", "nodePort": 30080}],
+    }});
+    let mut new = json!({"spec": {"type": "NodePort", "ports": [{"port": 80}, {"port": 81, "name": "b"}]}});
+    super::update(kind, &old, &mut new);
+    assert_eq!((&new["spec"]["clusterIP"], &new["spec"]["clusterIPs"]), (&json!("10.96.0.5"), &json!(["10.96.0.5"])));
+    assert_eq!((&new["spec"]["ipFamilies"], &new["spec"]["ipFamilyPolicy"]), (&json!(["IPv4"]), &json!("SingleStack")));
+    assert_eq!((&new["spec"]["ports"][0]["nodePort"], new["spec"]["ports"][1].get("nodePort")), (&json!(30080), None));
+    let mut external = json!({"spec": {"type": "ExternalName", "externalName": "a.example"}});
+    super::update(kind, &old, &mut external);
+    assert!(external["spec"].get("clusterIP").is_none());
+}
+
+#[test]
 fn the_rest() {
     let secret = defaulted("", "Secret", json!({"data": {"a": "YQ=="}, "stringData": {"b": "b", "a": "x"}}));
     assert_eq!(secret["data"], json!({"a": "eA==", "b": "Yg=="}));

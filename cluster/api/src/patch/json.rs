@@ -7,6 +7,10 @@ use serde_json::Value;
 const MAX_OPERATIONS: usize = 10_000;
 /// How many bytes all `copy` operations of one patch may copy.
 const MAX_COPIED: usize = 3 * 1024 * 1024;
+/// How deep operations may nest the document: what can be parsed again, and dropped without running out of stack.
+const MAX_DEPTH: usize = 128;
+/// How many values all operations of one patch may move about.
+const MAX_MOVED: usize = 10_000_000;
 
 /// Why a JSON patch cannot be applied.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -22,6 +26,9 @@ pub enum JsonPatchError {
         "Unable to complete the copy, the accumulated size increase of copy is {0}, exceeding the limit {MAX_COPIED}"
     )]
     TooLarge(usize),
+    /// An operation nests the document too deep.
+    #[error("exceeded max depth")]
+    TooDeep,
     /// An operation does not fit the document.
     #[error("{0}")]
     DoesNotApply(String),
@@ -30,7 +37,7 @@ pub enum JsonPatchError {
 impl JsonPatchError {
     /// Whether the document is to blame (422), not the patch itself.
     pub fn is_unprocessable(&self) -> bool {
-        matches!(self, Self::DoesNotApply(_) | Self::TooLarge(_))
+        matches!(self, Self::DoesNotApply(_) | Self::TooLarge(_) | Self::TooDeep)
     }
 }
 
@@ -49,11 +56,37 @@ pub fn apply(document: &mut Value, patch: &Value) -> Result<()> {
     if operations.len() > MAX_OPERATIONS {
         return Err(JsonPatchError::TooMany(operations.len()));
     }
-    let mut copied = 0;
-    operations.iter().try_for_each(|operation| apply_one(document, operation, &mut copied))
+    let mut spent = Spent::default();
+    operations.iter().try_for_each(|operation| apply_one(document, operation, &mut spent))
 }
 
-fn apply_one(document: &mut Value, operation: &Value, copied: &mut usize) -> Result<()> {
+/// What the operations so far have used of the bounds.
+#[derive(Default)]
+struct Spent {
+    copied: usize,
+    moved: usize,
+}
+
+impl Spent {
+    /// Whether a value may be put there: neither too deep nor one move too many.
+    fn allow(&mut self, path: &str, value: &Value) -> Result<()> {
+        let room = MAX_DEPTH.checked_sub(path.split('/').count()).ok_or(JsonPatchError::TooDeep)?;
+        self.moved += size(value, room).ok_or(JsonPatchError::TooDeep)?;
+        if self.moved > MAX_MOVED { Err(JsonPatchError::TooLarge(self.moved)) } else { Ok(()) }
+    }
+}
+
+/// How many values there are in a value; `None` if it is deeper than `room`.
+fn size(value: &Value, room: usize) -> Option<usize> {
+    let inner = |sum: usize, value: &Value| Some(sum + size(value, room.checked_sub(1)?)?);
+    match value {
+        Value::Array(items) => items.iter().try_fold(1, inner),
+        Value::Object(map) => map.values().try_fold(1, inner),
+        _ => Some(1),
+    }
+}
+
+fn apply_one(document: &mut Value, operation: &Value, spent: &mut Spent) -> Result<()> {
     let name = operation["op"].as_str().unwrap_or("unknown");
     if !["add", "remove", "replace", "move", "test", "copy"].contains(&name) {
         return Err(fails(format!("Unexpected kind: {name}")));
@@ -68,9 +101,17 @@ fn apply_one(document: &mut Value, operation: &Value, copied: &mut usize) -> Res
     };
     let value = || operation.get("value").cloned().unwrap_or_default();
     match name {
-        "add" => add(document, path, value()),
+        "add" => {
+            let value = value();
+            spent.allow(path, &value)?;
+            add(document, path, value)
+        }
         "remove" => remove(document, path).map(drop),
-        "replace" => replace(document, path, value()),
+        "replace" => {
+            let value = value();
+            spent.allow(path, &value)?;
+            replace(document, path, value)
+        }
         "test" => test(document, path, operation.get("value").unwrap_or(&Value::Null)),
         "move" => {
             let from = from()?;
@@ -80,6 +121,7 @@ fn apply_one(document: &mut Value, operation: &Value, copied: &mut usize) -> Res
             let missing =
                 format!("move operation does not apply: doc is missing destination path: {path}: missing value");
             find(document, path).ok_or_else(|| fails(missing))?;
+            spent.allow(path, &moved)?;
             add(document, path, moved)
         }
         _ => {
@@ -90,13 +132,14 @@ fn apply_one(document: &mut Value, operation: &Value, copied: &mut usize) -> Res
             let value =
                 get(container, &key).map_err(|why| fails(format!("error in copy for from: '{from}': {why}")))?;
             let value = value.cloned().unwrap_or_default();
-            *copied += value.to_string().len();
-            if *copied > MAX_COPIED {
-                return Err(JsonPatchError::TooLarge(*copied));
+            spent.copied += value.to_string().len();
+            if spent.copied > MAX_COPIED {
+                return Err(JsonPatchError::TooLarge(spent.copied));
             }
             let missing =
                 format!("copy operation does not apply: doc is missing destination path: {path}: missing value");
             find(document, path).ok_or_else(|| fails(missing))?;
+            spent.allow(path, &value)?;
             add(document, path, value)
         }
     }
@@ -285,6 +328,21 @@ mod tests {
     fn is_bounded() {
         let many = Value::Array(vec![json!({"op": "test", "path": "/a", "value": 1}); MAX_OPERATIONS + 1]);
         assert!(patched(&json!({"a": 1}), &many).expect_err("too many").contains("got 10001"));
+        // Each copy doubles the depth.
+        let deep: Vec<Value> = (0..20)
+            .scan("/a".to_owned(), |path, _| {
+                let copy = json!({"op": "copy", "from": "/a", "path": format!("{path}/b")});
+                *path = format!("{path}{}", &path.replacen("/a", "/b", 1));
+                Some(copy)
+            })
+            .collect();
+        assert_eq!(patched(&json!({"a": {}}), &deep.into()), Err("exceeded max depth".to_owned()));
+        // Moving puts each value below the next.
+        let wide: serde_json::Map<String, Value> = (0..300).map(|n| (format!("k{n}"), json!({}))).collect();
+        let chain: Vec<Value> = (1..300)
+            .map(|n| json!({"op": "move", "from": format!("/k{}", n - 1), "path": format!("/k{n}/x")}))
+            .collect();
+        assert_eq!(patched(&wide.into(), &chain.into()), Err("exceeded max depth".to_owned()));
         // Each copy doubles the document.
         let bomb =
             Value::Array((0..40).map(|n| json!({"op": "copy", "from": "/a", "path": format!("/a/x{n}")})).collect());

@@ -185,14 +185,12 @@ impl Walk {
     fn element(&mut self, owner: &Type, field: &Field, value: &mut Value) -> Result<(), TypeError> {
         match (field.element, &mut *value) {
             (Element::Message(id), Value::Object(map)) => return self.object(table().get(id), map),
-            (Element::String, Value::String(_))
+            (Element::String | Element::IntOrString, Value::String(_))
             | (Element::Bool, Value::Bool(_))
             | (Element::Double, Value::Number(_))
             | (Element::Json | Element::RawExtension | Element::FieldsV1 | Element::Duration, _) => return Ok(()),
-            (Element::Int32, Value::Number(number)) if is_int32(number) => return Ok(()),
+            (Element::Int32 | Element::IntOrString, Value::Number(number)) if is_int32(number) => return Ok(()),
             (Element::Int64, Value::Number(number)) if number.as_i64().is_some() => return Ok(()),
-            (Element::IntOrString, Value::String(_)) => return Ok(()),
-            (Element::IntOrString, Value::Number(number)) if is_int32(number) => return Ok(()),
             (Element::IntOrString, other) => {
                 return Err(TypeError::Whole { found: found_number(other), wanted: "int32".to_owned() });
             }

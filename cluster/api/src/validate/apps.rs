@@ -74,7 +74,7 @@ fn selector_and_template(spec: &Value, empty: &str, errors: &mut Errors) {
     let template = &spec["template"];
     match LabelSelector::from_json(selector) {
         Err(_) if !selector.is_null() => {
-            errors.push(FieldError::invalid(path, selector.clone(), "invalid label selector"))
+            errors.push(FieldError::invalid(path, selector.clone(), "invalid label selector"));
         }
         Ok(matcher) if !selector.is_null() && !matcher.is_empty() => {
             let labels = &template["metadata"]["labels"];

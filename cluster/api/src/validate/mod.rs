@@ -10,6 +10,7 @@ mod core;
 mod error;
 mod meta;
 mod network;
+pub mod options;
 mod path;
 mod pod;
 mod service;

@@ -41,7 +41,7 @@ pub(in crate::validate) fn update(old: &Value, new: &Value, errors: &mut Errors)
 fn without_free_fields(new: &Value, old: &Value) -> Value {
     let mut same = new.clone();
     for list in ["containers", "initContainers"] {
-        if let Some(containers) = same[list].as_array_mut() {
+        if let Some(containers) = same.get_mut(list).and_then(Value::as_array_mut) {
             for (container, old) in containers.iter_mut().zip(old.items(list)) {
                 container["image"] = old["image"].clone();
             }

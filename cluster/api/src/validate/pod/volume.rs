@@ -53,11 +53,9 @@ fn source(volume: &Value, path: &Path<'_>, errors: &mut Errors) {
     }
     let path = path.child(name);
     match name.as_str() {
-        "emptyDir" => {
-            if checks::quantity(&source["sizeLimit"]).sign() < 0 {
-                let why = "SizeLimit field must be a valid resource quantity";
-                errors.push(FieldError::forbidden(path.child("sizeLimit"), why));
-            }
+        "emptyDir" if checks::quantity(&source["sizeLimit"]).sign() < 0 => {
+            let why = "SizeLimit field must be a valid resource quantity";
+            errors.push(FieldError::forbidden(path.child("sizeLimit"), why));
         }
         "hostPath" => host_path(source, &path, errors),
         "secret" => keyed(source, "secretName", &path, errors),
@@ -76,7 +74,7 @@ fn source(volume: &Value, path: &Path<'_>, errors: &mut Errors) {
         "ephemeral" => match &source["volumeClaimTemplate"] {
             Value::Null => errors.push(FieldError::required(path.child("volumeClaimTemplate"), "")),
             template => {
-                storage::claim_spec(&template["spec"], &path.child("volumeClaimTemplate").child("spec"), errors)
+                storage::claim_spec(&template["spec"], &path.child("volumeClaimTemplate").child("spec"), errors);
             }
         },
         _ => {}
