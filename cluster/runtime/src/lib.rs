@@ -19,6 +19,7 @@ mod durable;
 mod error;
 mod exec;
 mod id;
+mod record;
 mod resources;
 mod runtime;
 mod sandbox;
