@@ -1,22 +1,58 @@
 //! A chart: loaded, given values, rendered into manifests, hooks and notes.
 //!
-//! Three stages, one function each:
-//!
-//! ```text
-//! load(&Path) -> Chart
-//! values::merge(&Chart, &[values::Input]) -> Values
-//! render(&Chart, &Values, &ReleaseInfo, &ClusterFacts, &Ambient) -> Rendered
-//! ```
+//! Three stages, one function each: [`load`] reads files, [`values::merge`] resolves dependencies and
+//! checks values, [`render`] runs templates. Only the first touches files; none touches a network, a
+//! clock or the environment.
 //!
 //! - [`Chart`], [`Metadata`], [`File`]: what was loaded
 //! - [`Values`]: what the user supplied, and all values once defaults are merged in
 //! - [`ReleaseInfo`], [`ClusterFacts`]: what rendering takes besides; `lookup` is answered from facts
 //! - [`Rendered`]: [`Manifest`]s in the order to apply them, [`Hook`]s, notes
+//!
+//! ```
+//! use kpkg_chart::{Ambient, ClusterFacts, File, ReleaseInfo, load_files, render, values};
+//!
+//! let chart = load_files(vec![
+//!     File::new("Chart.yaml", *b"apiVersion: v2\nname: hello\nversion: 1.0.0\n"),
+//!     File::new("values.yaml", *b"greeting: hello\n"),
+//!     File::new(
+//!         "templates/config.yaml",
+//!         *b"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}\ndata:\n  text: {{ .Values.greeting }}\n",
+//!     ),
+//!     File::new("templates/NOTES.txt", *b"Said {{ .Values.greeting }}."),
+//! ])?;
+//! let inputs = [values::Input::Set("greeting=hi".to_owned())];
+//! let values = values::merge(&chart, &inputs)?;
+//! let release = ReleaseInfo { name: "demo".into(), namespace: "default".into(), revision: 1, is_upgrade: false };
+//! let ambient = Ambient::seeded(1, jiff::Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC));
+//! let rendered = render(&chart, &values, &release, &ClusterFacts::default(), &ambient)?;
+//! assert_eq!(rendered.notes, "Said hi.");
+//! assert_eq!(rendered.manifests[0].kind, "ConfigMap");
+//! assert!(rendered.manifests[0].text.contains("name: demo"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
+mod capabilities;
 mod chart;
+mod coalesce;
+mod dependencies;
+mod error;
+mod files;
+mod glob;
+pub mod kinds;
+mod load;
+mod manifests;
 mod metadata;
+mod render;
 mod rendered;
+mod strvals;
+pub mod values;
 
 pub use chart::{Chart, Crd, File};
+pub use error::{LoadError, RenderError, ValuesError};
+pub use kpkg_template::Ambient;
+pub use load::{load, load_files, read_values, unpack};
+pub use manifests::split_manifests;
 pub use metadata::{Dependency, Lock, Maintainer, Metadata};
+pub use render::{render, render_files};
 pub use rendered::{ClusterFacts, Hook, KubeVersion, LookupKey, Manifest, ReleaseInfo, Rendered, Values};

@@ -173,3 +173,80 @@ impl Dependency {
         Value::Map(entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
     }
 }
+
+impl Metadata {
+    /// Checks what a chart must say, and takes out what may not be printed.
+    pub(crate) fn check(&mut self) -> Result<(), String> {
+        for text in [
+            &mut self.name,
+            &mut self.description,
+            &mut self.home,
+            &mut self.icon,
+            &mut self.condition,
+            &mut self.tags,
+            &mut self.app_version,
+            &mut self.kube_version,
+        ] {
+            sanitize(text);
+        }
+        self.sources.iter_mut().chain(&mut self.keywords).for_each(sanitize);
+        let name = &self.name;
+        if self.api_version.is_empty() {
+            return Err("chart.metadata.apiVersion is required".to_owned());
+        }
+        if name.is_empty() {
+            return Err("chart.metadata.name is required".to_owned());
+        }
+        if name == "." || name == ".." {
+            return Err(format!("chart.metadata.name {name:?} is not allowed"));
+        }
+        if name.contains('/') {
+            return Err(format!("chart.metadata.name {name:?} is invalid"));
+        }
+        if self.version.is_empty() {
+            return Err("chart.metadata.version is required".to_owned());
+        }
+        if kpkg_template::semver::Version::parse(&self.version).is_err() {
+            return Err(format!("chart.metadata.version {:?} is invalid", self.version));
+        }
+        if !["", "application", "library"].contains(&self.kind.as_str()) {
+            return Err("chart.metadata.type must be application or library".to_owned());
+        }
+        for maintainer in &mut self.maintainers {
+            [&mut maintainer.name, &mut maintainer.email, &mut maintainer.url].into_iter().for_each(sanitize);
+        }
+        self.check_dependencies()
+    }
+
+    fn check_dependencies(&mut self) -> Result<(), String> {
+        let mut names = std::collections::BTreeSet::new();
+        for dependency in &mut self.dependencies {
+            for text in [
+                &mut dependency.name,
+                &mut dependency.version,
+                &mut dependency.repository,
+                &mut dependency.condition,
+            ] {
+                sanitize(text);
+            }
+            dependency.tags.iter_mut().for_each(sanitize);
+            let alias = &dependency.alias;
+            if !alias.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')) {
+                return Err(format!("dependency {:?} has disallowed characters in the alias", dependency.name));
+            }
+            let key = if alias.is_empty() { &dependency.name } else { alias };
+            if !names.insert(key.clone()) {
+                return Err(format!("more than one dependency with name or alias {key:?}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Spaces of all kinds become plain ones; what cannot be printed goes.
+fn sanitize(text: &mut String) {
+    if text.chars().any(|character| character.is_control() || character.is_whitespace() && character != ' ') {
+        let clean = text.chars().map(|character| if character.is_whitespace() { ' ' } else { character });
+        *text = clean.filter(|character| !character.is_control()).collect();
+    }
+}

@@ -37,6 +37,7 @@ mod parse;
 mod printf;
 mod quote;
 mod render;
+pub mod semver;
 mod set;
 mod text;
 mod value;
@@ -50,4 +51,9 @@ pub use object::{Object, Signature};
 pub use render::{Renderer, with_stack};
 pub use set::Templates;
 pub use text::Text;
+/// The text that `fmt.Print` writes for a value.
+pub fn print(value: &Value) -> String {
+    format::text(value)
+}
+
 pub use value::{Entries, IntKind, Kind, List, ListKind, Map, MapKind, Value, entries};

@@ -395,7 +395,8 @@ impl From<&kpkg_yaml::Value> for Value {
         match plain {
             kpkg_yaml::Value::Null => Self::Nil,
             kpkg_yaml::Value::Bool(value) => Self::Bool(*value),
-            kpkg_yaml::Value::Int(value) => Self::Float(*value as f64),
+            // Files hold floats; an integer comes from `--set`.
+            kpkg_yaml::Value::Int(value) => Self::int64(*value),
             kpkg_yaml::Value::Uint(value) => Self::Float(*value as f64),
             kpkg_yaml::Value::Float(value) => Self::Float(*value),
             kpkg_yaml::Value::String(text) => text.as_str().into(),

@@ -1,0 +1,245 @@
+//! `.Capabilities`: the version of Kubernetes, and what it serves.
+
+use std::any::Any;
+
+use kpkg_template::{Context, Failure, Kind, Object, Signature, Type, Value};
+
+use crate::rendered::{ClusterFacts, KubeVersion};
+
+/// Groups and versions that Helm assumes where no cluster is asked.
+const DEFAULT_API_VERSIONS: &str = "v1 admissionregistration.k8s.io/v1 admissionregistration.k8s.io/v1alpha1 \
+    admissionregistration.k8s.io/v1beta1 internal.apiserver.k8s.io/v1alpha1 apps/v1 apps/v1beta1 apps/v1beta2 \
+    authentication.k8s.io/v1 authentication.k8s.io/v1alpha1 authentication.k8s.io/v1beta1 authorization.k8s.io/v1 \
+    authorization.k8s.io/v1beta1 autoscaling/v1 autoscaling/v2 batch/v1 batch/v1beta1 certificates.k8s.io/v1 \
+    certificates.k8s.io/v1beta1 certificates.k8s.io/v1alpha1 coordination.k8s.io/v1alpha2 coordination.k8s.io/v1beta1 \
+    coordination.k8s.io/v1 discovery.k8s.io/v1 discovery.k8s.io/v1beta1 events.k8s.io/v1 events.k8s.io/v1beta1 \
+    extensions/v1beta1 flowcontrol.apiserver.k8s.io/v1 flowcontrol.apiserver.k8s.io/v1beta1 \
+    flowcontrol.apiserver.k8s.io/v1beta2 flowcontrol.apiserver.k8s.io/v1beta3 networking.k8s.io/v1 \
+    networking.k8s.io/v1beta1 node.k8s.io/v1 node.k8s.io/v1alpha1 node.k8s.io/v1beta1 policy/v1 policy/v1beta1 \
+    rbac.authorization.k8s.io/v1 rbac.authorization.k8s.io/v1beta1 rbac.authorization.k8s.io/v1alpha1 \
+    resource.k8s.io/v1 resource.k8s.io/v1beta2 resource.k8s.io/v1beta1 resource.k8s.io/v1alpha3 \
+    scheduling.k8s.io/v1alpha2 scheduling.k8s.io/v1beta1 scheduling.k8s.io/v1 storage.k8s.io/v1beta1 storage.k8s.io/v1 \
+    storage.k8s.io/v1alpha1 storagemigration.k8s.io/v1beta1 apiextensions.k8s.io/v1beta1 apiextensions.k8s.io/v1";
+
+/// The version of Helm whose templates these are.
+const HELM_VERSION: &str = "v4.2";
+const GO_VERSION: &str = "go1.26.6";
+const KUBE_MINOR: &str = "36";
+
+impl Default for ClusterFacts {
+    fn default() -> Self {
+        Self {
+            kube_version: KubeVersion {
+                version: format!("v1.{KUBE_MINOR}.0"),
+                major: "1".to_owned(),
+                minor: KUBE_MINOR.to_owned(),
+            },
+            api_versions: DEFAULT_API_VERSIONS.split_whitespace().map(str::to_owned).collect(),
+            objects: std::collections::BTreeMap::new(),
+        }
+    }
+}
+
+impl KubeVersion {
+    /// Reads a version as `--kube-version` gives it: `1.30`, `v1.33.4-gke.1`.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let malformed = || format!("could not parse {text:?} as version");
+        let bare = text.strip_prefix('v').unwrap_or(text);
+        let numbers: Vec<&str> = bare.split(['-', '+']).next().unwrap_or_default().split('.').collect();
+        let is_number = |part: &&str| {
+            !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()) && (part.len() == 1 || !part.starts_with('0'))
+        };
+        if numbers.len() < 2 || !numbers.iter().all(|part| is_number(&part)) {
+            return Err(malformed());
+        }
+        Ok(Self { version: format!("v{bare}"), major: numbers[0].to_owned(), minor: numbers[1].to_owned() })
+    }
+
+    /// The numbers alone, which ranges are checked against: `v1.33.4`.
+    pub fn normalized(&self) -> String {
+        let bare = self.version.strip_prefix('v').unwrap_or(&self.version);
+        let numbers = bare.split(['-', '+']).next().unwrap_or_default();
+        let missing = 3_usize.saturating_sub(numbers.split('.').count());
+        format!("v{numbers}{}", ".0".repeat(missing))
+    }
+}
+
+/// The object.
+pub(crate) struct Capabilities {
+    version: KubeVersion,
+    api_versions: Vec<String>,
+}
+
+impl Capabilities {
+    pub(crate) fn new(facts: &ClusterFacts) -> Self {
+        Self { version: facts.kube_version.clone(), api_versions: facts.api_versions.clone() }
+    }
+}
+
+const NO_PARAMS: Signature = Signature { params: &[], variadic: false };
+
+impl Object for Capabilities {
+    fn type_name(&self) -> &'static str {
+        "*common.Capabilities"
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Ptr
+    }
+
+    fn print(&self) -> String {
+        let build = BuildInfo.print();
+        format!("{{{} [{}] {build}}}", Version(self.version.clone()).raw(), self.api_versions.join(" "))
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn field(&self, name: &str) -> Option<Value> {
+        match name {
+            "KubeVersion" => Some(Value::object(Version(self.version.clone()))),
+            "APIVersions" => Some(Value::object(ApiVersions(self.api_versions.clone()))),
+            "HelmVersion" => Some(Value::object(BuildInfo)),
+            _ => None,
+        }
+    }
+
+    fn plain(&self) -> Value {
+        let fields = ["KubeVersion", "APIVersions", "HelmVersion"];
+        Value::map(fields.iter().filter_map(|name| Some(((*name).into(), self.field(name)?))).collect())
+    }
+}
+
+/// `.Capabilities.KubeVersion`
+struct Version(KubeVersion);
+
+impl Version {
+    fn raw(&self) -> String {
+        format!("{{{} {} {} {}}}", self.0.version, self.0.normalized(), self.0.major, self.0.minor)
+    }
+}
+
+impl Object for Version {
+    fn type_name(&self) -> &'static str {
+        "common.KubeVersion"
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Struct
+    }
+
+    fn print(&self) -> String {
+        self.0.normalized()
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn field(&self, name: &str) -> Option<Value> {
+        match name {
+            "Version" => Some(self.0.version.as_str().into()),
+            "Major" => Some(self.0.major.as_str().into()),
+            "Minor" => Some(self.0.minor.as_str().into()),
+            _ => None,
+        }
+    }
+
+    fn method(&self, name: &str) -> Option<Signature> {
+        matches!(name, "String" | "GitVersion").then_some(NO_PARAMS)
+    }
+
+    fn call(&self, _context: &mut Context<'_>, name: &str, _args: &[Value]) -> Result<Value, Failure> {
+        Ok(if name == "String" { self.0.normalized().into() } else { self.0.version.as_str().into() })
+    }
+
+    fn plain(&self) -> Value {
+        let fields = ["Version", "Major", "Minor"];
+        Value::map(fields.iter().filter_map(|name| Some(((*name).into(), self.field(name)?))).collect())
+    }
+}
+
+/// `.Capabilities.APIVersions`
+struct ApiVersions(Vec<String>);
+
+impl Object for ApiVersions {
+    fn type_name(&self) -> &'static str {
+        "common.VersionSet"
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Slice
+    }
+
+    fn print(&self) -> String {
+        format!("[{}]", self.0.join(" "))
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn truth(&self) -> bool {
+        !self.0.is_empty()
+    }
+
+    fn method(&self, name: &str) -> Option<Signature> {
+        (name == "Has").then_some(Signature { params: &[Type::String], variadic: false })
+    }
+
+    fn call(&self, _context: &mut Context<'_>, _name: &str, args: &[Value]) -> Result<Value, Failure> {
+        let found = matches!(args.first(), Some(Value::String(text)) if self.0.iter().any(|known| known.as_bytes() == text.as_bytes()));
+        Ok(Value::Bool(found))
+    }
+
+    fn items(&self) -> Option<Vec<Value>> {
+        Some(self.0.iter().map(|version| version.as_str().into()).collect())
+    }
+
+    fn plain(&self) -> Value {
+        Value::list(self.items().unwrap_or_default())
+    }
+}
+
+/// `.Capabilities.HelmVersion`
+struct BuildInfo;
+
+impl Object for BuildInfo {
+    fn type_name(&self) -> &'static str {
+        "version.BuildInfo"
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Struct
+    }
+
+    fn print(&self) -> String {
+        format!("{{{HELM_VERSION}   {GO_VERSION} v1.{KUBE_MINOR}}}")
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn field(&self, name: &str) -> Option<Value> {
+        match name {
+            "Version" => Some(HELM_VERSION.into()),
+            "GitCommit" | "GitTreeState" => Some("".into()),
+            "GoVersion" => Some(GO_VERSION.into()),
+            "KubeClientVersion" => Some(format!("v1.{KUBE_MINOR}").into()),
+            _ => None,
+        }
+    }
+
+    fn plain(&self) -> Value {
+        Value::map(
+            [
+                ("version".into(), HELM_VERSION.into()),
+                ("go_version".into(), GO_VERSION.into()),
+                ("kube_client_version".into(), format!("v1.{KUBE_MINOR}").into()),
+            ]
+            .into(),
+        )
+    }
+}

@@ -1,0 +1,163 @@
+//! Values of several layers into one, as Helm coalesces them.
+//!
+//! Works on the templates' shared maps, not on plain ones, because Helm's result depends on sharing:
+//! a map deep inside `global` is one and the same for a chart and its subcharts.
+
+use kpkg_template::{Entries, Map, MapKind, Text, Value};
+
+use crate::chart::Chart;
+
+const GLOBAL: &[u8] = b"global";
+
+/// All values of a chart: what was supplied over the defaults of the chart and its subcharts. With
+/// `merge`, nulls stay for a later round; without, they remove the default below them.
+pub(crate) fn coalesce(chart: &Chart, supplied: &Map, merge: bool) -> Result<Map, String> {
+    let values = copy(supplied);
+    coalesce_chart(chart, &values, merge)?;
+    Ok(values)
+}
+
+fn coalesce_chart(chart: &Chart, values: &Map, merge: bool) -> Result<(), String> {
+    coalesce_defaults(chart, values, merge);
+    for subchart in &chart.dependencies {
+        let name = subchart.name();
+        let inner = match values.get(name.as_bytes()) {
+            None => {
+                let empty = new_map();
+                values.insert(name.into(), Value::Map(empty.clone()));
+                empty
+            }
+            Some(Value::Map(inner)) => inner,
+            Some(other) => return Err(type_mismatch(name, &other)),
+        };
+        coalesce_globals(&inner, values);
+        coalesce_chart(subchart, &inner, merge)?;
+    }
+    Ok(())
+}
+
+fn type_mismatch(name: &str, value: &Value) -> String {
+    let shown = match value {
+        Value::Bool(value) => value.to_string(),
+        Value::Nil => "%!t(<nil>)".to_owned(),
+        other => format!("%!t({}={})", other.type_name(), kpkg_template::print(other)),
+    };
+    format!("type mismatch on {name}: {shown}")
+}
+
+pub(crate) fn new_map() -> Map {
+    Map::new(MapKind::Any, Entries::new())
+}
+
+/// A map of a plain one.
+pub(crate) fn from_plain(map: &kpkg_yaml::Map) -> Map {
+    Map::new(MapKind::Any, kpkg_template::entries(map))
+}
+
+/// The plain map of a shared one.
+pub(crate) fn to_plain(map: &Map) -> kpkg_yaml::Map {
+    map.entries().iter().map(|(key, value)| (key.to_string(), plain_value(value))).collect()
+}
+
+pub(crate) fn plain_value(value: &Value) -> kpkg_yaml::Value {
+    match value {
+        Value::Nil => kpkg_yaml::Value::Null,
+        Value::Bool(value) => kpkg_yaml::Value::Bool(*value),
+        Value::Int(value, _) => kpkg_yaml::Value::Int(*value),
+        Value::Float(value) => kpkg_yaml::Value::Float(*value),
+        Value::String(text) | Value::Bytes(text) => kpkg_yaml::Value::String(text.to_string()),
+        Value::List(list) => kpkg_yaml::Value::List(list.items().iter().map(plain_value).collect()),
+        Value::Map(map) => kpkg_yaml::Value::Map(to_plain(map)),
+        Value::Object(object) => plain_value(&object.plain()),
+    }
+}
+
+/// A deep copy; nothing in it is shared with the original.
+pub(crate) fn copy(map: &Map) -> Map {
+    Map::new(map.kind, map.entries().iter().map(|(key, value)| (key.clone(), copy_value(value))).collect())
+}
+
+fn copy_value(value: &Value) -> Value {
+    match value {
+        Value::Map(map) => Value::Map(copy(map)),
+        Value::List(list) => Value::list(list.items().iter().map(copy_value).collect()),
+        other => other.clone(),
+    }
+}
+
+fn snapshot(map: &Map) -> Vec<(Text, Value)> {
+    map.entries().iter().map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
+fn coalesce_defaults(chart: &Chart, values: &Map, merge: bool) {
+    for (key, default) in snapshot(&from_plain(&chart.values)) {
+        match values.get(key.as_bytes()) {
+            Some(Value::Nil) if !merge => values.remove(key.as_bytes()),
+            Some(Value::Map(given)) => match default {
+                Value::Map(default) => {
+                    let is_subchart = chart.dependencies.iter().any(|sub| sub.name().as_bytes() == key.as_bytes());
+                    let merge = merge || is_subchart;
+                    coalesce_tables(&given, &default, merge);
+                }
+                Value::Nil => {}
+                other => tracing::warn!(key = %key, value = %other.type_name(), "skipped value: not a table"),
+            },
+            Some(_) => {}
+            None => values.insert(key, default),
+        }
+    }
+}
+
+/// Fills the gaps of one table from another.
+pub(crate) fn coalesce_tables(target: &Map, source: &Map, merge: bool) {
+    for (key, value) in snapshot(target) {
+        if value.is_nil() {
+            source.insert(key, Value::Nil);
+        }
+    }
+    for (key, value) in snapshot(source) {
+        match (target.get(key.as_bytes()), value) {
+            (Some(Value::Nil), _) if !merge => target.remove(key.as_bytes()),
+            (None, value) => target.insert(key, value),
+            (Some(Value::Map(inner)), Value::Map(value)) => coalesce_tables(&inner, &value, merge),
+            (Some(_), Value::Map(_)) => tracing::warn!(key = %key, "cannot overwrite table with non table"),
+            (Some(Value::Map(_)), value) if !value.is_nil() => {
+                tracing::warn!(key = %key, "destination is a table, ignoring non-table value");
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Hands a chart's globals down to a subchart; what the parent says wins.
+fn coalesce_globals(inner: &Map, outer: &Map) {
+    let globals = |map: &Map| match map.get(GLOBAL) {
+        None => Some(new_map()),
+        Some(Value::Map(globals)) => Some(globals),
+        Some(_) => None,
+    };
+    let (Some(target), Some(source)) = (globals(inner), globals(outer)) else {
+        tracing::warn!("skipping globals because they are not a table");
+        return;
+    };
+    for (key, value) in snapshot(&source) {
+        let existing = target.get(key.as_bytes());
+        match (value, existing) {
+            (Value::Map(value), existing) => {
+                // One level is copied; the maps inside stay shared with the parent.
+                let shallow = Map::new(MapKind::Any, value.entries().clone());
+                match existing {
+                    None => target.insert(key, Value::Map(shallow)),
+                    Some(Value::Map(existing)) => {
+                        coalesce_tables(&shallow, &existing, true);
+                        target.insert(key, Value::Map(shallow));
+                    }
+                    Some(_) => tracing::warn!(key = %key, "cannot merge map onto non-map"),
+                }
+            }
+            (_, Some(Value::Map(_))) => tracing::warn!(key = %key, "key is table, skipping"),
+            (value, _) => target.insert(key, value),
+        }
+    }
+    inner.insert("global".into(), Value::Map(target));
+}

@@ -1,0 +1,162 @@
+//! Which subcharts take part: conditions, tags and aliases, and the values that parents import.
+
+use kpkg_template::semver::is_compatible;
+use kpkg_template::{Map, Value};
+
+use crate::chart::Chart;
+use crate::coalesce::{coalesce, coalesce_tables, copy, from_plain, new_map, to_plain};
+use crate::metadata::Dependency;
+
+/// The chart with the dependencies that the values switch on, under their aliases, and with imported values.
+pub(crate) fn resolve(chart: &Chart, supplied: &Map) -> Result<Chart, String> {
+    let mut chart = chart.clone();
+    enable(&mut chart, supplied, "")?;
+    import_values(&mut chart)?;
+    Ok(chart)
+}
+
+fn enable(chart: &mut Chart, values: &Map, path: &str) -> Result<(), String> {
+    if chart.metadata.dependencies.is_empty() {
+        return Ok(());
+    }
+    let mut kept: Vec<Chart> = Vec::new();
+    // A chart that no requirement asks for takes part unasked.
+    for present in &chart.dependencies {
+        let asked_for = |wanted: &Dependency| fits(present, wanted);
+        if !chart.metadata.dependencies.iter().any(asked_for) {
+            kept.push(present.clone());
+        }
+    }
+    for wanted in &mut chart.metadata.dependencies {
+        if let Some(found) = chart.dependencies.iter().find(|present| fits(present, wanted)) {
+            let mut found = found.clone();
+            if !wanted.alias.is_empty() {
+                found.metadata.name.clone_from(&wanted.alias);
+            }
+            kept.push(found);
+        }
+        if !wanted.alias.is_empty() {
+            wanted.name.clone_from(&wanted.alias);
+        }
+        wanted.enabled = true;
+    }
+    chart.dependencies = kept;
+    let all = coalesce(chart, values, false)?;
+    let wanted = &mut chart.metadata.dependencies;
+    apply_tags(wanted, &all);
+    apply_conditions(wanted, &all, path);
+    let disabled: Vec<String> =
+        wanted.iter().filter(|dependency| !dependency.enabled).map(|dependency| dependency.name.clone()).collect();
+    chart.dependencies.retain(|present| !disabled.iter().any(|name| name == present.name()));
+    wanted.retain(|dependency| !disabled.contains(&dependency.name));
+    for subchart in &mut chart.dependencies {
+        let inner = format!("{path}{}.", subchart.name());
+        enable(subchart, &all, &inner)?;
+    }
+    Ok(())
+}
+
+fn fits(present: &Chart, wanted: &Dependency) -> bool {
+    present.name() == wanted.name && is_compatible(&wanted.version, &present.metadata.version)
+}
+
+fn apply_tags(wanted: &mut [Dependency], values: &Map) {
+    let Some(Value::Map(tags)) = values.get(b"tags") else { return };
+    for dependency in wanted {
+        let mut found = dependency.tags.iter().filter_map(|tag| match tags.get(tag.as_bytes()) {
+            Some(Value::Bool(value)) => Some(value),
+            Some(_) => {
+                tracing::warn!(tag = %tag, chart = %dependency.name, "returned non-bool value");
+                None
+            }
+            None => None,
+        });
+        // One true is enough; only falses switch off.
+        let flags: Vec<bool> = found.by_ref().collect();
+        dependency.enabled = flags.is_empty() || flags.contains(&true);
+    }
+}
+
+fn apply_conditions(wanted: &mut [Dependency], values: &Map, path: &str) {
+    for dependency in wanted {
+        for condition in dependency.condition.trim().split(',').filter(|condition| !condition.is_empty()) {
+            match value_at(values, &format!("{path}{condition}")) {
+                Some(Value::Bool(value)) => {
+                    dependency.enabled = value;
+                    break;
+                }
+                Some(_) => tracing::warn!(path = %condition, chart = %dependency.name, "returned non-bool value"),
+                None => {}
+            }
+        }
+    }
+}
+
+/// The value at a dotted path, unless it is a table.
+fn value_at(values: &Map, path: &str) -> Option<Value> {
+    let (table, key) = match path.rsplit_once('.') {
+        Some((table, key)) => (table_at(values, table)?, key),
+        None => (values.clone(), path),
+    };
+    table.get(key.as_bytes()).filter(|value| !matches!(value, Value::Map(_)))
+}
+
+fn table_at(values: &Map, path: &str) -> Option<Map> {
+    path.split('.').try_fold(values.clone(), |table, key| match table.get(key.as_bytes()) {
+        Some(Value::Map(inner)) => Some(inner),
+        _ => None,
+    })
+}
+
+fn import_values(chart: &mut Chart) -> Result<(), String> {
+    for subchart in &mut chart.dependencies {
+        import_values(subchart)?;
+    }
+    if chart.metadata.dependencies.is_empty() {
+        return Ok(());
+    }
+    let all = coalesce(chart, &new_map(), true)?;
+    let imported = new_map();
+    for dependency in &chart.metadata.dependencies {
+        for import in &dependency.import_values {
+            let (child, parent) = match import {
+                serde_json::Value::String(name) => (format!("exports.{name}"), ".".to_owned()),
+                serde_json::Value::Object(pair) => (go_text(pair.get("child")), go_text(pair.get("parent"))),
+                _ => continue,
+            };
+            match table_at(&all, &format!("{}.{child}", dependency.name)) {
+                Some(table) => coalesce_tables(&imported, &nested(&parent, table), true),
+                None => tracing::warn!(chart = %dependency.name, path = %child, "import-values: no such table"),
+            }
+        }
+    }
+    let values = copy(&all);
+    coalesce_tables(&values, &imported, true);
+    chart.values = to_plain(&values);
+    Ok(())
+}
+
+fn go_text(value: Option<&serde_json::Value>) -> String {
+    match value {
+        Some(serde_json::Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+        None => "<nil>".to_owned(),
+    }
+}
+
+/// A table under a dotted path of new tables.
+fn nested(path: &str, table: Map) -> Map {
+    if path == "." {
+        return table;
+    }
+    path.split('.').rev().fold(table, |inner, key| {
+        let outer = new_map();
+        outer.insert(key.into(), Value::Map(inner));
+        outer
+    })
+}
+
+/// Reads plain supplied values for the functions above.
+pub(crate) fn shared(supplied: &kpkg_yaml::Map) -> Map {
+    from_plain(supplied)
+}

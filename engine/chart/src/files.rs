@@ -1,0 +1,123 @@
+//! `.Files`: a chart's other files, by name or by pattern.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use kpkg_template::{Context, Entries, Failure, Kind, Object, Signature, Text, Type, Value};
+
+use crate::chart::File;
+use crate::glob::Glob;
+
+/// Files by name.
+pub(crate) struct Files(BTreeMap<String, Text>);
+
+impl Files {
+    pub(crate) fn new(files: &[File]) -> Self {
+        Self(files.iter().map(|file| (file.name.clone(), file.data.clone().into())).collect())
+    }
+
+    fn get(&self, name: &str) -> Text {
+        self.0.get(name).cloned().unwrap_or_else(|| "".into())
+    }
+
+    fn glob(&self, pattern: &str) -> Self {
+        let glob = Glob::parse(pattern);
+        Self(self.0.iter().filter(|(name, _)| glob.matches(name)).map(|(name, data)| (name.clone(), data.clone())).collect())
+    }
+
+    /// The last part of each name, and the contents, as a YAML mapping.
+    fn as_yaml(&self, text: impl Fn(&Text) -> String) -> String {
+        let map = self.0.iter().map(|(name, data)| (base(name).to_owned(), kpkg_yaml::Value::String(text(data))));
+        let mut yaml = kpkg_yaml::write(&kpkg_yaml::Value::Map(map.collect()));
+        yaml.pop();
+        yaml
+    }
+
+    fn lines(&self, name: &str) -> Value {
+        let text = self.get(name);
+        let bytes = text.as_bytes();
+        if bytes.is_empty() {
+            return Value::strings(Vec::<Text>::new());
+        }
+        let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+        Value::strings(bytes.split(|byte| *byte == b'\n').map(Text::from))
+    }
+}
+
+fn base(name: &str) -> &str {
+    name.rsplit('/').next().unwrap_or(name)
+}
+
+fn argument(args: &[Value]) -> String {
+    match args.first() {
+        Some(Value::String(text)) => text.to_string(),
+        _ => String::new(),
+    }
+}
+
+impl Object for Files {
+    fn type_name(&self) -> &'static str {
+        "engine.files"
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Map
+    }
+
+    fn print(&self) -> String {
+        let pairs: Vec<String> =
+            self.0.iter().map(|(name, data)| format!("{name}:{}", kpkg_template::print(&Value::Bytes(data.clone())))).collect();
+        format!("map[{}]", pairs.join(" "))
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn truth(&self) -> bool {
+        !self.0.is_empty()
+    }
+
+    fn method(&self, name: &str) -> Option<Signature> {
+        let params: &'static [Type] = match name {
+            "Get" | "GetBytes" | "Glob" | "Lines" => &[Type::String],
+            "AsConfig" | "AsSecrets" => &[],
+            _ => return None,
+        };
+        Some(Signature { params, variadic: false })
+    }
+
+    fn call(&self, context: &mut Context<'_>, name: &str, args: &[Value]) -> Result<Value, Failure> {
+        let argument = argument(args);
+        Ok(match name {
+            "Get" => {
+                let text = self.get(&argument);
+                context.spend(text.len())?;
+                Value::String(text)
+            }
+            "GetBytes" => Value::Bytes(self.get(&argument)),
+            "Glob" => Value::object(self.glob(&argument)),
+            "Lines" => self.lines(&argument),
+            "AsConfig" => {
+                let text = self.as_yaml(Text::to_string);
+                context.spend(text.len())?;
+                text.into()
+            }
+            _ => {
+                let text = self.as_yaml(|data| STANDARD.encode(data.as_bytes()));
+                context.spend(text.len())?;
+                text.into()
+            }
+        })
+    }
+
+    fn entries(&self) -> Option<Entries> {
+        Some(self.0.iter().map(|(name, data)| (name.as_str().into(), Value::Bytes(data.clone()))).collect())
+    }
+
+    fn plain(&self) -> Value {
+        Value::map(self.entries().unwrap_or_default())
+    }
+}

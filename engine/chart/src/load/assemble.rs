@@ -1,0 +1,184 @@
+//! Sorts a chart's files by what they are, and builds the chart and its subcharts.
+
+use std::collections::BTreeMap;
+
+use kpkg_yaml::{Map, Value};
+
+use super::archive::unpack;
+use super::typed;
+use crate::chart::{Chart, File};
+use crate::error::LoadError;
+use crate::metadata::{Lock, Metadata};
+
+/// How deep charts may contain charts.
+const MAX_DEPTH: usize = 32;
+
+/// Builds a chart of its files.
+pub(super) fn assemble(files: Vec<File>, depth: usize) -> Result<Chart, LoadError> {
+    if depth > MAX_DEPTH {
+        return Err(LoadError::Refused("charts are nested too deeply".to_owned()));
+    }
+    let mut chart = Chart { raw: files.clone(), ..Chart::default() };
+    let mut metadata: Option<Metadata> = None;
+    for file in files.iter().filter(|file| file.name == "Chart.yaml") {
+        let mut read = metadata.take().unwrap_or_default();
+        typed::metadata(&file.data, &mut read).map_err(|problem| invalid("cannot load Chart.yaml", &problem))?;
+        if read.api_version.is_empty() {
+            "v1".clone_into(&mut read.api_version);
+        }
+        metadata = Some(read);
+    }
+    let mut subcharts: BTreeMap<String, Vec<File>> = BTreeMap::new();
+    for file in files {
+        place(file, &mut chart, &mut metadata, &mut subcharts)?;
+    }
+    let Some(metadata) = metadata else {
+        return Err(LoadError::Invalid("Chart.yaml file is missing".to_owned()));
+    };
+    chart.metadata = metadata;
+    chart.metadata.check().map_err(|problem| LoadError::Invalid(format!("validation: {problem}")))?;
+    for (name, files) in subcharts {
+        if name.starts_with(['_', '.']) {
+            continue;
+        }
+        let wrap = |error: LoadError| {
+            invalid(&format!("error unpacking subchart {name} in {}", chart.metadata.name), &chain(&error))
+        };
+        let subchart = load_subchart(&name, files, depth).map_err(wrap)?;
+        chart.dependencies.push(subchart);
+    }
+    Ok(chart)
+}
+
+fn invalid(context: &str, problem: &str) -> LoadError {
+    LoadError::Invalid(format!("{context}: {problem}"))
+}
+
+/// An error and its causes on one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(&format!(": {cause}"));
+        source = cause.source();
+    }
+    text
+}
+
+fn place(
+    file: File,
+    chart: &mut Chart,
+    metadata: &mut Option<Metadata>,
+    subcharts: &mut BTreeMap<String, Vec<File>>,
+) -> Result<(), LoadError> {
+    match file.name.as_str() {
+        "Chart.yaml" => {}
+        "Chart.lock" => chart.lock = Some(read_lock(&file)?),
+        "values.yaml" => {
+            chart.values =
+                read_values(&file.text()).map_err(|problem| invalid("cannot load values.yaml", &problem))?;
+        }
+        "values.schema.json" => chart.schema = Some(file.data),
+        "requirements.yaml" => {
+            let metadata = metadata.get_or_insert_default();
+            typed::metadata(&file.data, metadata)
+                .map_err(|problem| invalid("cannot load requirements.yaml", &problem))?;
+            if metadata.api_version == "v1" {
+                chart.files.push(file);
+            }
+        }
+        "requirements.lock" => {
+            chart.lock = Some(read_lock(&file)?);
+            if metadata.get_or_insert_default().api_version == "v1" {
+                chart.files.push(file);
+            }
+        }
+        name if name.starts_with("templates/") => chart.templates.push(file),
+        name if name.starts_with("charts/") && !name.ends_with(".prov") => {
+            let inner = &name["charts/".len()..];
+            let owner = inner.split('/').next().unwrap_or(inner).to_owned();
+            let file = File::new(inner, file.data.clone());
+            subcharts.entry(owner).or_default().push(file);
+        }
+        _ => chart.files.push(file),
+    }
+    Ok(())
+}
+
+fn read_lock(file: &File) -> Result<Lock, LoadError> {
+    typed::lock(&file.data).map_err(|problem| invalid(&format!("cannot load {}", file.name), &problem))
+}
+
+fn load_subchart(name: &str, files: Vec<File>, depth: usize) -> Result<Chart, LoadError> {
+    if name.ends_with(".tgz") {
+        let file = &files[0];
+        if file.name != name {
+            return Err(LoadError::Invalid(format!(
+                "error unpacking subchart tar: expected {name}, got {}",
+                file.name
+            )));
+        }
+        return assemble(unpack(&file.data)?, depth + 1);
+    }
+    let inner = files.into_iter().filter_map(|file| {
+        let (_, rest) = file.name.split_once('/')?;
+        Some(File::new(rest, file.data.clone()))
+    });
+    assemble(inner.collect(), depth + 1)
+}
+
+/// Reads values: every document of the text, later ones merged over earlier ones.
+pub fn read_values(text: &str) -> Result<Map, String> {
+    let mut values = Map::new();
+    for document in split_documents(text) {
+        match kpkg_yaml::read(document) {
+            Ok(Value::Null) => {}
+            Ok(Value::Map(map)) => merge_maps(&mut values, map),
+            Ok(other) => {
+                let kind = match other {
+                    Value::List(_) => "array",
+                    Value::String(_) => "string",
+                    Value::Bool(_) => "bool",
+                    _ => "number",
+                };
+                return Err(format!(
+                    "cannot unmarshal yaml document: error unmarshaling JSON: while decoding JSON: json: cannot \
+                     unmarshal {kind} into Go value of type map[string]interface {{}}"
+                ));
+            }
+            Err(error) => {
+                return Err(format!("cannot unmarshal yaml document: error converting YAML to JSON: {error}"));
+            }
+        }
+    }
+    Ok(values)
+}
+
+/// Cuts a text at lines that begin with `---`, as Kubernetes' reader does.
+fn split_documents(text: &str) -> Vec<&str> {
+    let mut documents = Vec::new();
+    let (mut start, mut at) = (0, 0);
+    for line in text.split_inclusive('\n') {
+        if line.starts_with("---") && line.trim_end().chars().all(|character| character == '-' || character.is_whitespace()) {
+            if text[start..at].trim_end() != "" {
+                documents.push(&text[start..at]);
+            }
+            start = at + line.len();
+        }
+        at += line.len();
+    }
+    documents.push(&text[start..]);
+    documents
+}
+
+/// Puts one map over another; maps inside are merged, anything else is replaced.
+pub(crate) fn merge_maps(base: &mut Map, over: Map) {
+    for (key, value) in over {
+        match (base.get_mut(&key), value) {
+            (Some(Value::Map(base)), Value::Map(over)) => merge_maps(base, over),
+            (_, value) => {
+                base.insert(key, value);
+            }
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Files to a chart: folders, archives, or files already at hand.
+
+mod archive;
+mod assemble;
+mod directory;
+pub(crate) mod ignore;
+mod typed;
+
+use std::path::Path;
+
+use crate::chart::{Chart, File};
+use crate::error::LoadError;
+
+pub use archive::unpack;
+pub(crate) use assemble::merge_maps;
+pub use assemble::read_values;
+
+/// The largest file of a chart, in bytes.
+pub(crate) const MAX_FILE: u64 = 5 << 20;
+/// The largest chart, unpacked, in bytes.
+pub(crate) const MAX_CHART: u64 = 100 << 20;
+
+/// Loads a chart from a folder or a `.tgz`.
+pub fn load(path: &Path) -> Result<Chart, LoadError> {
+    let read = |source| LoadError::Read { path: path.to_owned(), source };
+    let metadata = std::fs::metadata(path).map_err(read)?;
+    if metadata.is_dir() {
+        return load_files(directory::read(path)?);
+    }
+    let bytes = std::fs::read(path).map_err(read)?;
+    if !bytes.starts_with(&[0x1F, 0x8B, 0x08]) {
+        return Err(LoadError::NotAnArchive { path: path.to_owned() });
+    }
+    load_files(unpack(&bytes)?)
+}
+
+/// Makes a chart of files that are at hand, such as those embedded in a program.
+pub fn load_files(files: Vec<File>) -> Result<Chart, LoadError> {
+    assemble::assemble(files, 0)
+}
+
+/// Editors put a byte order mark before texts; charts are better off without.
+fn without_bom(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes)
+}

@@ -1,0 +1,272 @@
+//! What templates wrote, cut into documents, told apart and put in order.
+
+use std::collections::BTreeMap;
+
+use kpkg_yaml::{Map, Options, Value};
+
+use crate::error::RenderError;
+use crate::kinds::rank;
+use crate::rendered::{Hook, Manifest};
+
+const HOOK: &str = "helm.sh/hook";
+const WEIGHT: &str = "helm.sh/hook-weight";
+const DELETE_POLICY: &str = "helm.sh/hook-delete-policy";
+const LOG_POLICY: &str = "helm.sh/hook-output-log-policy";
+
+const EVENTS: [&str; 9] = [
+    "pre-install",
+    "post-install",
+    "pre-delete",
+    "post-delete",
+    "pre-upgrade",
+    "post-upgrade",
+    "pre-rollback",
+    "post-rollback",
+    "test",
+];
+
+/// Sorts rendered files, by path, into hooks and manifests.
+pub(crate) fn sort(files: &BTreeMap<String, String>) -> Result<(Vec<Hook>, Vec<Manifest>), RenderError> {
+    let (mut hooks, mut manifests) = (Vec::new(), Vec::new());
+    for (path, text) in files {
+        let base = path.rsplit('/').next().unwrap_or(path);
+        if base.starts_with('_') || text.trim().is_empty() {
+            continue;
+        }
+        for document in split(text) {
+            let head = Head::read(document.text).map_err(|fault| RenderError::Manifest {
+                source_file: path.clone(),
+                problem: fault.problem,
+                line: fault.line.map(|line| line + document.line),
+                text: document.text.to_owned(),
+            })?;
+            let manifest = Manifest {
+                source: path.clone(),
+                text: document.text.to_owned(),
+                api_version: head.api_version,
+                kind: head.kind,
+                name: head.name,
+            };
+            match head.annotations.get(HOOK) {
+                None => manifests.push(manifest),
+                Some(events) => hooks.extend(hook(manifest, events, &head.annotations)),
+            }
+        }
+    }
+    hooks.sort_by_cached_key(|hook: &Hook| rank(&hook.manifest.kind));
+    manifests.sort_by_cached_key(|manifest: &Manifest| rank(&manifest.kind));
+    Ok((hooks, manifests))
+}
+
+/// A document, and how many lines stand before it.
+struct Document<'a> {
+    text: &'a str,
+    line: usize,
+}
+
+/// Cuts at every line that starts with `---`, even if more stands on that line.
+fn split(text: &str) -> Vec<Document<'_>> {
+    let mut documents = Vec::new();
+    let mut add = |from: usize, to: usize| {
+        let part = &text[from..to];
+        if !part.trim().is_empty() {
+            let start = from + part.len() - part.trim_start().len();
+            let line = text[..start].bytes().filter(|byte| *byte == b'\n').count();
+            documents.push(Document { text: &text[start..to], line });
+        }
+    };
+    let mut start = text.len() - text.trim_start().len();
+    let mut at = start;
+    for line in text[start..].split_inclusive('\n') {
+        if let Some(rest) = line.strip_prefix("---") {
+            add(start, at);
+            start = at + line.len() - rest.trim_start_matches([' ', '\t']).len();
+        }
+        at += line.len();
+    }
+    add(start, text.len());
+    documents
+}
+
+/// Cuts a text of manifests into its documents.
+pub fn split_manifests(text: &str) -> Vec<&str> {
+    split(text).into_iter().map(|document| document.text).collect()
+}
+
+/// What of a document decides where it goes.
+#[derive(Debug, Default)]
+struct Head {
+    api_version: String,
+    kind: String,
+    name: String,
+    annotations: BTreeMap<String, String>,
+}
+
+/// Why a document was refused.
+struct Fault {
+    problem: String,
+    line: Option<usize>,
+}
+
+impl Head {
+    fn read(text: &str) -> Result<Self, Fault> {
+        let options = Options { integers: true, ..Options::default() };
+        let value = kpkg_yaml::read_with(text, options).map_err(|error| Fault {
+            problem: format!("error converting YAML to JSON: {error}"),
+            line: error.line(),
+        })?;
+        let fail = |found: &Value, what: &str| Fault {
+            problem: format!(
+                "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {} into Go {what}",
+                kind_name(found)
+            ),
+            line: None,
+        };
+        let map = match value {
+            Value::Null => return Ok(Self::default()),
+            Value::Map(map) => map,
+            other => return Err(fail(&other, "value of type util.SimpleHead")),
+        };
+        let mut head = Self::default();
+        for (name, slot, kind) in
+            [("apiVersion", &mut head.api_version, "apiVersion"), ("kind", &mut head.kind, "kind")]
+        {
+            if let Some(value) = find(&map, name) {
+                *slot = scalar(value).ok_or_else(|| fail(value, &format!("struct field SimpleHead.{kind} of type string")))?;
+            }
+        }
+        match find(&map, "metadata") {
+            None => {}
+            Some(Value::Map(metadata)) => {
+                if let Some(value) = find(metadata, "name") {
+                    head.name = scalar(value)
+                        .ok_or_else(|| fail(value, "struct field .metadata.name of type string"))?;
+                }
+                match find(metadata, "annotations") {
+                    None => {}
+                    Some(Value::Map(annotations)) => {
+                        for (key, value) in annotations {
+                            let text = scalar(value)
+                                .ok_or_else(|| fail(value, "struct field .metadata.annotations of type string"))?;
+                            head.annotations.insert(key.clone(), text);
+                        }
+                    }
+                    Some(other) => {
+                        return Err(fail(other, "struct field .metadata.annotations of type map[string]string"));
+                    }
+                }
+            }
+            Some(other) => {
+                let what = "struct field SimpleHead.metadata of type struct { Name string \"json:\\\"name\\\"\"; \
+                            Annotations map[string]string \"json:\\\"annotations\\\"\" }";
+                return Err(fail(other, what));
+            }
+        }
+        Ok(head)
+    }
+}
+
+/// A field under its name or, as Go's decoder has it, the name in other case; null counts as absent.
+fn find<'a>(map: &'a Map, name: &str) -> Option<&'a Value> {
+    let found = map.get(name).or_else(|| map.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value));
+    found.filter(|value| !value.is_null())
+}
+
+fn scalar(value: &Value) -> Option<String> {
+    match value {
+        Value::Null => Some(String::new()),
+        Value::String(text) => Some(text.clone()),
+        Value::Bool(value) => Some(value.to_string()),
+        Value::Int(value) => Some(value.to_string()),
+        Value::Uint(value) => Some(value.to_string()),
+        Value::Float(value) => Some(kpkg_yaml::number::format_general_32(*value)),
+        Value::List(_) | Value::Map(_) => None,
+    }
+}
+
+fn kind_name(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "bool",
+        Value::Int(_) | Value::Uint(_) | Value::Float(_) => "number",
+        Value::String(_) => "string",
+        Value::List(_) => "array",
+        Value::Map(_) => "object",
+    }
+}
+
+/// The hook of a manifest; `None` if it names a moment that does not exist.
+fn hook(manifest: Manifest, events: &str, annotations: &BTreeMap<String, String>) -> Option<Hook> {
+    let mut found = Vec::new();
+    for event in words(events) {
+        let event = if event == "test-success" { "test".to_owned() } else { event };
+        if !EVENTS.contains(&event.as_str()) {
+            tracing::info!(events, "skipping unknown hooks");
+            return None;
+        }
+        found.push(event);
+    }
+    let policies = |annotation: &str| annotations.get(annotation).map(|text| words(text)).unwrap_or_default();
+    Some(Hook {
+        weight: annotations.get(WEIGHT).and_then(|weight| weight.parse().ok()).unwrap_or(0),
+        delete_policies: policies(DELETE_POLICY),
+        output_log_policies: policies(LOG_POLICY),
+        events: found,
+        manifest,
+    })
+}
+
+fn words(text: &str) -> Vec<String> {
+    text.split(',').map(|word| word.trim().to_lowercase()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn splits_at_any_line_of_dashes() {
+        let cases: &[(&str, &[&str])] = &[
+            ("a: 1\n---\nb: 2\n", &["a: 1\n", "b: 2\n"]),
+            ("---\na: 1\n---   \n\n---\n", &["a: 1\n"]),
+            ("a: 1\n---b: 2\n", &["a: 1\n", "b: 2\n"]),
+            ("a: |\n  ---\n", &["a: |\n  ---\n"]),
+            ("\n\n  a: 1\n", &["a: 1\n"]),
+            ("a\n--- # x\nb\n", &["a\n", "# x\nb\n"]),
+        ];
+        for (text, want) in cases {
+            assert_eq!(split_manifests(text), *want, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn sorts_and_finds_hooks() {
+        let files = BTreeMap::from([
+            ("c/templates/a.yaml".to_owned(), "kind: Deployment\nmetadata: {name: d}\n---\nkind: Secret\n".to_owned()),
+            ("c/templates/b.yaml".to_owned(), "kind: Zed\n---\nkind: Alpha\n".to_owned()),
+            (
+                "c/templates/h.yaml".to_owned(),
+                "kind: Job\nmetadata:\n  name: h\n  annotations:\n    helm.sh/hook: pre-install, test-success\n    \
+                 helm.sh/hook-weight: \"-5\"\n"
+                    .to_owned(),
+            ),
+            ("c/templates/_x.tpl".to_owned(), "not: [yaml".to_owned()),
+        ]);
+        let (hooks, manifests) = sort(&files).expect("valid");
+        let kinds: Vec<_> = manifests.iter().map(|manifest| manifest.kind.as_str()).collect();
+        assert_eq!(kinds, ["Secret", "Deployment", "Alpha", "Zed"]);
+        assert_eq!(hooks[0].events, ["pre-install", "test"]);
+        assert_eq!(hooks[0].weight, -5);
+    }
+
+    #[test]
+    fn bad_documents_name_the_file() {
+        let files = BTreeMap::from([("c/templates/a.yaml".to_owned(), "a: 1\n---\nx: 1\nb: c: d\n".to_owned())]);
+        let error = sort(&files).expect_err("not YAML");
+        assert_eq!(
+            error.to_string(),
+            "YAML parse error on c/templates/a.yaml: error converting YAML to JSON: yaml: line 2: mapping values are \
+             not allowed in this context"
+        );
+    }
+}
