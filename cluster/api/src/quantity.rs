@@ -274,16 +274,16 @@ fn number(digits: &str) -> Result<i128, QuantityError> {
 
 /// Whether Kubernetes keeps the text because it takes it for canonical.
 fn keeps_text(parts: &Parts<'_>, digits: &str, places: i32, magnitude: i128) -> bool {
-    let fits = |spare: usize| digits.len() <= spare && magnitude <= i128::from(i64::MAX) * NANO;
     match unit(parts.suffix) {
         Some(Unit::Two(exponent)) => {
             let spare = 14_usize.saturating_sub(usize::try_from(exponent * 3 / 10).unwrap_or_default());
             let odd = number(digits).is_ok_and(|value| value & 7 != 0);
-            places == 0 && fits(spare) && odd
+            places == 0 && digits.len() <= spare && magnitude <= i128::from(i64::MAX) * NANO && odd
         }
         Some(Unit::Ten(exponent, _)) => {
             let scale = exponent - places;
-            fits(18) && scale >= -9 && scale % 3 == 0 && !digits.ends_with("000") && !digits.starts_with('0')
+            let aligned = scale >= -9 && scale % 3 == 0;
+            aligned && digits.len() <= 18 && !digits.ends_with("000") && !digits.starts_with('0')
         }
         None => false,
     }

@@ -1,5 +1,6 @@
 //! Text as Go prints it.
 
+use serde_json::Value;
 use std::fmt::Write as _;
 
 /// Go's `%q`: in double quotes, with Go's escapes.
@@ -26,13 +27,35 @@ pub fn quote(text: &str) -> String {
     quoted
 }
 
+/// Go's `%v` of decoded JSON: `map[a:1 b:[x y]]`.
+pub fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => "<nil>".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => format!("[{}]", items.iter().map(plain).collect::<Vec<_>>().join(" ")),
+        Value::Object(map) => {
+            let mut pairs: Vec<(&String, &Value)> = map.iter().collect();
+            pairs.sort_by_key(|(key, _)| *key);
+            let pairs: Vec<String> = pairs.into_iter().map(|(key, value)| format!("{key}:{}", plain(value))).collect();
+            format!("map[{}]", pairs.join(" "))
+        }
+        other => other.to_string(),
+    }
+}
+
 fn push(text: &mut String, arguments: std::fmt::Arguments<'_>) {
     text.write_fmt(arguments).expect("writing to a String does not fail");
 }
 
 #[cfg(test)]
 mod tests {
-    use super::quote;
+    use super::{plain, quote};
+
+    #[test]
+    fn prints_maps_as_go_does() {
+        let value = serde_json::json!({"b": [1, "x", null], "a": {"c": true}});
+        assert_eq!(plain(&value), "map[a:map[c:true] b:[1 x <nil>]]");
+    }
 
     #[test]
     fn escapes_as_go_does() {

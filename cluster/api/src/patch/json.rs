@@ -179,7 +179,7 @@ fn position(key: &str, length: usize) -> std::result::Result<usize, String> {
     usize::try_from(at)
         .ok()
         .filter(|_| at < length)
-        .ok_or_else(|| format!("Unable to access invalid index: {index}: invalid index detected"))
+        .ok_or_else(|| format!("Unable to access invalid index: {index}: invalid index referenced"))
 }
 
 fn get<'a>(container: &'a Value, key: &str) -> std::result::Result<Option<&'a Value>, String> {
@@ -198,8 +198,14 @@ fn add(document: &mut Value, path: &str, value: Value) -> Result<()> {
         }
         Value::Array(items) if key == "-" => items.push(value),
         Value::Array(items) => {
-            let at = position(&key, items.len() + 1)
-                .map_err(|why| fails(format!("error in add for path: '{path}': {why}")))?;
+            let at = position(&key, items.len() + 1).map_err(|why| {
+                let no_index = if why.starts_with("strconv") {
+                    format!("value was not a proper array index: '{key}': ")
+                } else {
+                    String::new()
+                };
+                fails(format!("error in add for path: '{path}': {no_index}{why}"))
+            })?;
             items.insert(at, value);
         }
         _ => return Err(missing()),
@@ -304,7 +310,7 @@ mod tests {
             ),
             (
                 json!([{"op": "add", "path": "/a/9", "value": 1}]),
-                "error in add for path: '/a/9': Unable to access invalid index: 9: invalid index detected",
+                "error in add for path: '/a/9': Unable to access invalid index: 9: invalid index referenced",
             ),
             (
                 json!([{"op": "replace", "path": "/a/9", "value": 1}]),

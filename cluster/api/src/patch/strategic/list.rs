@@ -1,7 +1,10 @@
 //! Lists that are merged, and the order of their elements.
 
 use super::{Merge, ORDER, PATCH, Result, StrategicError, bad_directive, without_directives};
-use crate::schema::{Field, Type};
+use crate::{
+    schema::{Field, Type},
+    text::plain,
+};
 use serde_json::{Map, Value};
 
 type List = Vec<Value>;
@@ -149,7 +152,7 @@ fn check_order(patch: &[Value], order: &[Value], key: Option<&'static str>) -> R
             map.get(key).ok_or_else(|| no_key(map, key))?;
         }
         if !wanted.any(|other| same(element, other, key)) {
-            let text = |list: &[Value]| Value::from(list.to_vec()).to_string();
+            let text = |list: &[Value]| plain(&Value::from(list.to_vec()));
             return Err(StrategicError::OrderMismatch { patch: text(patch), order: text(order) });
         }
     }
@@ -203,7 +206,7 @@ fn deduplicate(list: &mut List) {
 }
 
 fn no_key(map: &Map<String, Value>, key: &'static str) -> StrategicError {
-    StrategicError::NoMergeKey { map: Value::Object(map.clone()).to_string(), key }
+    StrategicError::NoMergeKey { map: plain(&Value::Object(map.clone())), key }
 }
 
 fn mismatch(expected: &'static str, actual: &Value) -> StrategicError {

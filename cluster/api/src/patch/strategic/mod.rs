@@ -7,7 +7,10 @@
 
 mod list;
 
-use crate::schema::{Field, Shape, Type};
+use crate::{
+    schema::{Field, Shape, Type},
+    text::plain,
+};
 use serde_json::{Map, Value};
 
 pub(super) const PATCH: &str = "$patch";
@@ -177,8 +180,9 @@ fn whole(directive: &Value, patch: Map<String, Value>) -> Result<Map<String, Val
 }
 
 fn bad_directive(directive: &Value, map: &Map<String, Value>) -> StrategicError {
-    let directive = directive.as_str().map_or_else(|| directive.to_string(), str::to_owned);
-    StrategicError::BadDirective { directive, map: Value::Object(map.clone()).to_string() }
+    let mut map = map.clone();
+    map.insert(PATCH.to_owned(), directive.clone());
+    StrategicError::BadDirective { directive: plain(directive), map: plain(&Value::Object(map)) }
 }
 
 /// `$retainKeys`: what the directive does not name is dropped from the object.

@@ -119,16 +119,16 @@ fn ports_are_paired_by_number() {
 fn explains_what_is_wrong() {
     let old = json!({"containers": [{"name": "a"}], "imagePullSecrets": [{"name": "s"}]});
     let cases = [
-        (json!({"containers": [{"image": "x"}]}), r#"map: {"image":"x"} does not contain declared merge key: name"#),
+        (json!({"containers": [{"image": "x"}]}), r#"map: map[image:x] does not contain declared merge key: name"#),
         (
             json!({"containers": [{"name": "a", "$patch": "dance"}]}),
-            r#"unknown patch type: dance in map: {"$patch":"dance","name":"a"}"#,
+            r#"unknown patch type: dance in map: map[$patch:dance name:a]"#,
         ),
         (json!({"containers": ["x"]}), "expected a map, but received a string"),
         (json!({"containers": [[1]]}), "lists of lists are not supported"),
         (
             json!({"$setElementOrder/containers": [{"name": "b"}], "containers": [{"name": "a"}]}),
-            "The order in patch list:\n[{\"name\":\"a\"}]\n doesn't match $setElementOrder list:\n[{\"name\":\"b\"}]\n",
+            "The order in patch list:\n[map[name:a]]\n doesn't match $setElementOrder list:\n[map[name:b]]\n",
         ),
         (json!({"$setElementOrder/containers": "x"}), "expected a list, but received a string"),
         (json!({"$deleteFromPrimitiveListx": []}), "invalid patch format of primitive list"),
