@@ -1,0 +1,212 @@
+//! Discovery: which groups, versions and resources there are.
+//!
+//! In two forms: one document for all (`apidiscovery.k8s.io`, asked for by the `Accept` header), and one per group and
+//! version.
+
+use crate::{accept, failure::Result, reply, review};
+use axum::body::Body;
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use kpkg_api::schema::{self, Kind, Subresource};
+use serde_json::{Value, json};
+
+/// The version in which all of kpkg's groups are served.
+const VERSION: &str = "v1";
+
+/// The groups beside the core, in the order in which clients should prefer them.
+fn group_names() -> Vec<&'static str> {
+    let mut names: Vec<&str> = schema::kinds()
+        .iter()
+        .map(|kind| kind.group)
+        .chain(review::all().iter().map(|review| review.group))
+        .filter(|group| !group.is_empty())
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    // Of a word that two groups share, clients take the first: `apps` before all, `events` from the core.
+    names.sort_by_key(|name| (*name != "apps", name.starts_with("events")));
+    names
+}
+
+/// `/api`.
+pub(crate) fn core(headers: &HeaderMap) -> Result<Response<Body>> {
+    if let Some(version) = aggregated(headers) {
+        return Ok(aggregated_reply(version, &[""]));
+    }
+    Ok(reply::json(
+        StatusCode::OK,
+        &json!({
+            "kind": "APIVersions",
+            "versions": [VERSION],
+            "serverAddressByClientCIDRs": [{"clientCIDR": "0.0.0.0/0", "serverAddress": ""}],
+        }),
+    ))
+}
+
+/// `/apis`.
+pub(crate) fn groups(headers: &HeaderMap) -> Result<Response<Body>> {
+    let names = group_names();
+    if let Some(version) = aggregated(headers) {
+        return Ok(aggregated_reply(version, &names));
+    }
+    let groups: Vec<Value> = names.iter().map(|name| group_value(name)).collect();
+    Ok(reply::json(StatusCode::OK, &json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups})))
+}
+
+/// `/apis/GROUP`.
+pub(crate) fn group(_headers: &HeaderMap, group: &str) -> Result<Response<Body>> {
+    let Some(name) = group_names().into_iter().find(|name| *name == group) else { return Ok(reply::no_such_path()) };
+    let mut value = group_value(name);
+    value["kind"] = json!("APIGroup");
+    value["apiVersion"] = json!("v1");
+    Ok(reply::json(StatusCode::OK, &value))
+}
+
+fn group_value(name: &str) -> Value {
+    let version = json!({"groupVersion": format!("{name}/{VERSION}"), "version": VERSION});
+    json!({"name": name, "versions": [version], "preferredVersion": version})
+}
+
+/// `/api/v1`, `/apis/GROUP/VERSION`.
+pub(crate) fn resources(_headers: &HeaderMap, group: &str, version: &str) -> Result<Response<Body>> {
+    let known = group.is_empty() || group_names().contains(&group);
+    if version != VERSION || !known {
+        return Ok(reply::no_such_path());
+    }
+    let mut list = Vec::new();
+    for kind in schema::kinds().iter().filter(|kind| kind.group == group) {
+        list.push(resource_value(kind));
+        list.extend(kind.subresources.iter().map(|part| subresource_value(kind, part)));
+    }
+    list.extend(review::all().iter().filter(|review| review.group == group).map(|review| {
+        json!({
+            "name": review.plural,
+            "singularName": review.singular,
+            "namespaced": review.namespaced,
+            "kind": review.kind,
+            "verbs": ["create"],
+        })
+    }));
+    let group_version = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
+    Ok(reply::json(
+        StatusCode::OK,
+        &json!({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": list}),
+    ))
+}
+
+fn resource_value(kind: &Kind) -> Value {
+    let mut value = json!({
+        "name": kind.plural,
+        "singularName": kind.singular,
+        "namespaced": kind.namespaced,
+        "kind": kind.kind,
+        "verbs": kind.verbs,
+    });
+    if !kind.short_names.is_empty() {
+        value["shortNames"] = json!(kind.short_names);
+    }
+    if !kind.categories.is_empty() {
+        value["categories"] = json!(kind.categories);
+    }
+    value
+}
+
+fn subresource_value(kind: &Kind, part: &Subresource) -> Value {
+    let mut value = json!({
+        "name": format!("{}/{}", kind.plural, part.name),
+        "singularName": "",
+        "namespaced": kind.namespaced,
+        "kind": part.kind,
+        "verbs": part.verbs,
+    });
+    if !part.version.is_empty() {
+        value["group"] = json!(part.group);
+        value["version"] = json!(part.version);
+    }
+    value
+}
+
+/// The version of the aggregated form that the client asks for, if it asks for it first.
+fn aggregated(headers: &HeaderMap) -> Option<&'static str> {
+    for range in accept::ranges(headers) {
+        if !matches!(range.name, "application/json" | "*/*" | "application/*") {
+            continue;
+        }
+        if range.parameter("as").is_empty() {
+            return None;
+        }
+        if range.parameter("as") == "APIGroupDiscoveryList" && range.parameter("g") == "apidiscovery.k8s.io" {
+            match range.parameter("v") {
+                "v2" => return Some("v2"),
+                "v2beta1" => return Some("v2beta1"),
+                _ => {}
+            }
+        }
+    }
+    None
+}
+
+fn aggregated_reply(version: &str, groups: &[&str]) -> Response<Body> {
+    let items: Vec<Value> = groups
+        .iter()
+        .map(|group| {
+            let metadata = if group.is_empty() { json!({}) } else { json!({"name": group}) };
+            let version = json!({"version": VERSION, "resources": aggregated_resources(group), "freshness": "Current"});
+            json!({"metadata": metadata, "versions": [version]})
+        })
+        .collect();
+    let list = json!({
+        "kind": "APIGroupDiscoveryList",
+        "apiVersion": format!("apidiscovery.k8s.io/{version}"),
+        "metadata": {},
+        "items": items,
+    });
+    let mut response = reply::json(StatusCode::OK, &list);
+    let media_type = format!("application/json;g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList");
+    if let Ok(value) = HeaderValue::from_str(&media_type) {
+        response.headers_mut().insert(header::CONTENT_TYPE, value);
+    }
+    response
+}
+
+fn aggregated_resources(group: &str) -> Vec<Value> {
+    let scope = |namespaced: bool| if namespaced { "Namespaced" } else { "Cluster" };
+    let kinds = schema::kinds().iter().filter(|kind| kind.group == group).map(|kind| {
+        let mut value = json!({
+            "resource": kind.plural,
+            "responseKind": {"group": kind.group, "version": kind.version, "kind": kind.kind},
+            "scope": scope(kind.namespaced),
+            "singularResource": kind.singular,
+            "verbs": kind.verbs,
+        });
+        if !kind.short_names.is_empty() {
+            value["shortNames"] = json!(kind.short_names);
+        }
+        if !kind.categories.is_empty() {
+            value["categories"] = json!(kind.categories);
+        }
+        if !kind.subresources.is_empty() {
+            value["subresources"] = kind.subresources.iter().map(|part| aggregated_part(kind, part)).collect();
+        }
+        value
+    });
+    let reviews = review::all().iter().filter(|review| review.group == group).map(|review| {
+        json!({
+            "resource": review.plural,
+            "responseKind": {"group": review.group, "version": VERSION, "kind": review.kind},
+            "scope": scope(review.namespaced),
+            "singularResource": review.singular,
+            "verbs": ["create"],
+        })
+    });
+    kinds.chain(reviews).collect()
+}
+
+fn aggregated_part(kind: &Kind, part: &Subresource) -> Value {
+    let (group, version) =
+        if part.version.is_empty() { (kind.group, kind.version) } else { (part.group, part.version) };
+    json!({
+        "subresource": part.name,
+        "responseKind": {"group": group, "version": version, "kind": part.kind},
+        "verbs": part.verbs,
+    })
+}

@@ -1,0 +1,87 @@
+//! Create.
+
+use super::{Context, metadata, view};
+use crate::{
+    ApiServer, admission,
+    body::Decoded,
+    failure::Result,
+    shelf::{Object, Write},
+    strategy,
+};
+use kpkg_api::{defaults, meta, schema::Kind, status::Status, validate};
+use kpkg_store::Precondition;
+use serde_json::Value;
+use std::sync::Arc;
+
+/// How many generated names are tried.
+const NAMES: usize = 8;
+
+impl ApiServer {
+    /// Makes an object out of a request's body.
+    pub(crate) async fn create(
+        &self,
+        context: &mut Context,
+        kind: &'static Kind,
+        namespace: Option<&str>,
+        body: Decoded,
+    ) -> Result<Arc<Object>> {
+        let object = context.conform(kind, body)?;
+        self.create_object(context, kind, namespace, object).await
+    }
+
+    /// Makes an object that conforms to its kind.
+    pub(crate) async fn create_object(
+        &self,
+        context: &mut Context,
+        kind: &'static Kind,
+        namespace: Option<&str>,
+        mut object: Value,
+    ) -> Result<Arc<Object>> {
+        metadata::settle_namespace(kind, namespace, &mut object)?;
+        metadata::birth(context, &mut object)?;
+        defaults::apply(kind, &mut object);
+        let generated = meta::name(&object).is_empty() && metadata::generate_name(&mut object);
+        admission::create(self, context, kind, &mut object).await?;
+        strategy::of(kind).prepare_create(&mut object);
+        // Held until the Service is written, so that nobody else gets its address.
+        let lease = self.allocator.lease(self, kind).await?;
+        lease.assign(kind, None, &mut object)?;
+        let faults = validate::create(kind, &object);
+        if !faults.is_empty() {
+            return Err(Status::invalid(kind, meta::name(&object), &faults));
+        }
+        let created = self.store_new(context, kind, namespace, view::stored(kind, object), generated).await;
+        drop(lease);
+        created
+    }
+
+    async fn store_new(
+        &self,
+        context: &Context,
+        kind: &'static Kind,
+        namespace: Option<&str>,
+        mut object: Value,
+        generated: bool,
+    ) -> Result<Arc<Object>> {
+        let shelf = self.shelf(kind);
+        for _ in 0..NAMES {
+            let key = shelf.key(namespace, meta::name(&object));
+            if context.dry_run {
+                return match shelf.get(&key).await? {
+                    None => Ok(Arc::new(Object::unstored(object))),
+                    Some(_) => Err(Status::already_exists(kind.group, kind.plural, meta::name(&object))),
+                };
+            }
+            match shelf.put(key, object.clone(), Precondition::Absent).await? {
+                Write::Done(created) => return Ok(created),
+                Write::Lost(_) if generated => {
+                    metadata::generate_name(&mut object);
+                }
+                Write::Lost(_) => {
+                    return Err(Status::already_exists(kind.group, kind.plural, meta::name(&object)));
+                }
+            }
+        }
+        Err(Status::generate_name_conflict(kind.group, kind.plural, meta::name(&object)))
+    }
+}

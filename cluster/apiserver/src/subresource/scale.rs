@@ -1,0 +1,112 @@
+//! `scale`: how many replicas, the same for all workloads.
+
+use super::spoken;
+use crate::{
+    accept, body,
+    failure::Result,
+    http::Call,
+    path::ResourcePath,
+    registry::{Context, Part, Patch},
+    reply,
+};
+use axum::body::Body;
+use http::{Method, Response, StatusCode};
+use kpkg_api::{
+    meta,
+    schema::{self, Type},
+    selector::LabelSelector,
+    status::Status,
+    validate::FieldError,
+};
+use serde_json::{Value, json};
+
+pub(super) async fn handle(call: &Call<'_>, path: &ResourcePath, name: &str, body: Body) -> Result<Response<Body>> {
+    let (_, encoding) = accept::objects(&call.parts.headers, accept::Include::None)?;
+    let namespace = path.namespace.as_deref();
+    if *call.method() == Method::GET {
+        let object = call.server.get(path.kind, namespace, name).await?;
+        return Ok(reply::encoded(StatusCode::OK, encoding, &scale_of(&object.value)));
+    }
+    let context = call.context()?;
+    let bytes = body::read(body).await?;
+    let wanted = Wanted::decode(call, &bytes)?;
+    let change = |old: &Value| wanted.apply(&context, name, old);
+    let changed = call.server.change(&context, path.kind, namespace, name, Part::Main, &change).await?.into_object();
+    Ok(reply::encoded(StatusCode::OK, encoding, &scale_of(&changed.value)))
+}
+
+fn type_() -> &'static Type {
+    spoken("autoscaling", "v1", "Scale")
+}
+
+/// The scale that a client wants: all of it, or a patch.
+enum Wanted {
+    Scale(Value),
+    Patch(Patch),
+}
+
+impl Wanted {
+    fn decode(call: &Call<'_>, bytes: &[u8]) -> Result<Self> {
+        let headers = &call.parts.headers;
+        if *call.method() == Method::PATCH {
+            return Patch::decode(body::media_type(headers), bytes).map(Self::Patch);
+        }
+        body::decode(headers, bytes, type_()).map(|decoded| Self::Scale(decoded.value))
+    }
+
+    /// The workload with the wanted number of replicas.
+    fn apply(&self, _context: &Context, name: &str, old: &Value) -> Result<Value> {
+        let mut scale = match self {
+            Self::Scale(scale) => scale.clone(),
+            Self::Patch(patch) => {
+                let mut scale = scale_of(old);
+                patch.apply(type_(), &mut scale)?;
+                scale
+            }
+        };
+        schema::conform(type_(), &mut scale).map_err(|error| Status::bad_request(error.to_string()))?;
+        let own = meta::name(&scale);
+        if !own.is_empty() && own != name {
+            return Err(Status::bad_request(format!(
+                "the name of the object ({own}) does not match the name on the URL ({name})"
+            )));
+        }
+        let replicas = scale["spec"]["replicas"].as_i64().unwrap_or_default();
+        if replicas < 0 {
+            let fault = FieldError::invalid("spec.replicas", replicas, "must be greater than or equal to 0");
+            return Err(Status::invalid_kind("autoscaling", "Scale", name, &[fault]));
+        }
+        let mut new = old.clone();
+        new["spec"]["replicas"] = replicas.into();
+        // The version and the identity that the client has seen, for the check of the update.
+        for key in ["resourceVersion", "uid"] {
+            if let Some(value) = scale["metadata"].get(key) {
+                new["metadata"][key] = value.clone();
+            }
+        }
+        Ok(new)
+    }
+}
+
+/// A workload's scale.
+fn scale_of(object: &Value) -> Value {
+    let selector = LabelSelector::from_json(&object["spec"]["selector"]).map(|selector| selector.to_string());
+    let metadata: serde_json::Map<String, Value> = ["name", "namespace", "uid", "resourceVersion", "creationTimestamp"]
+        .into_iter()
+        .filter_map(|key| Some((key.to_owned(), object["metadata"].get(key)?.clone())))
+        .collect();
+    let mut spec = json!({});
+    if let Some(replicas) = object["spec"]["replicas"].as_i64().filter(|replicas| *replicas != 0) {
+        spec["replicas"] = replicas.into();
+    }
+    json!({
+        "kind": "Scale",
+        "apiVersion": "autoscaling/v1",
+        "metadata": metadata,
+        "spec": spec,
+        "status": {
+            "replicas": object["status"]["replicas"].as_i64().unwrap_or_default(),
+            "selector": selector.unwrap_or_default(),
+        },
+    })
+}
