@@ -115,6 +115,11 @@ pub enum Error {
     },
 }
 
+/// For logs, which print the causes too when they are given this.
+pub(crate) fn as_dyn(error: &Error) -> &(dyn std::error::Error + 'static) {
+    error
+}
+
 impl Error {
     pub(crate) fn kernel(action: impl Into<String>, source: impl Into<io::Error>) -> Self {
         Self::Kernel { action: action.into(), source: source.into() }

@@ -2,6 +2,8 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
+use super::chain::Chain;
+
 use serde::{Deserialize, Serialize};
 
 /// A transport protocol that services can have.
@@ -65,97 +67,49 @@ pub(crate) struct Backend {
     pub(crate) sticky: Option<u32>,
 }
 
-/// What decides which chain a packet takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Kind {
-    pub(crate) node_port: bool,
-    pub(crate) endpoints: u32,
-    pub(crate) sticky: Option<u32>,
-}
-
-impl Kind {
-    const ENDPOINT_BITS: u32 = 14;
-    const STICKY_BITS: u32 = 17;
-    /// More endpoints than this are not used; Kubernetes counts on a thousand at most.
-    pub(crate) const ENDPOINTS_MAX: usize = (1 << Self::ENDPOINT_BITS) - 1;
-    /// A day is the API's limit and fits.
-    pub(crate) const STICKY_MAX: u32 = (1 << Self::STICKY_BITS) - 1;
-
-    /// The number that stands for it in the kernel's maps.
-    pub(crate) fn id(self) -> u32 {
-        let sticky = self.sticky.unwrap_or(0).min(Self::STICKY_MAX);
-        u32::from(self.node_port) << 31 | sticky << Self::ENDPOINT_BITS | self.endpoints
-    }
-
-    pub(crate) fn from_id(id: u32) -> Self {
-        let sticky = (id >> Self::ENDPOINT_BITS) & Self::STICKY_MAX;
-        Self {
-            node_port: id >> 31 == 1,
-            endpoints: id & ((1 << Self::ENDPOINT_BITS) - 1),
-            sticky: (sticky > 0).then_some(sticky),
-        }
-    }
-
-    /// The name of its chain.
-    pub(crate) fn chain(self) -> String {
-        let prefix = if self.node_port { "node-pick" } else { "pick" };
-        match self.sticky {
-            None => format!("{prefix}-{}", self.endpoints),
-            Some(seconds) => format!("{prefix}-{}-sticky-{seconds}", self.endpoints),
-        }
-    }
-
-    /// The kind a chain is for; `None` for other chains.
-    pub(crate) fn from_chain(name: &str) -> Option<Self> {
-        let (node_port, rest) = match name.strip_prefix("node-") {
-            Some(rest) => (true, rest),
-            None => (false, name),
-        };
-        let numbers = rest.strip_prefix("pick-")?;
-        let (endpoints, sticky) = match numbers.split_once("-sticky-") {
-            Some((endpoints, seconds)) => (endpoints, Some(seconds.parse().ok()?)),
-            None => (numbers, None),
-        };
-        let kind = Self { node_port, endpoints: endpoints.parse().ok()?, sticky };
-        (kind.chain() == name).then_some(kind)
-    }
-
-    /// What stands for the kind's chain among the elements.
-    pub(crate) fn element(self) -> Element {
-        let key = Bytes::default().number(self.id());
-        Element { set: Set::Kinds, key, data: Bytes::default() }
-    }
-}
-
 /// The sets whose elements follow from the services.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Set {
-    /// (address, protocol, port) -> chain for the kind
+    /// (address, protocol, port) -> chain that picks an endpoint; node ports have address 0.
     Services,
     /// (address, protocol, port, index) -> (address, port)
     Endpoints,
+    /// (address, protocol, port) -> chain that remembers what a client got.
+    Sticky,
+    /// The same for node ports: (protocol, port).
+    StickyPorts,
     /// (address, address) of pods that serve, so that a pod's way to itself can be told.
     Hairpin,
     /// (address, protocol, port) of endpoints that are not pods of this cluster.
     Outside,
     /// (protocol, port) of node ports without endpoints.
     Rejected,
-    /// Not a set of the kernel's: the kinds there are chains for.
-    Kinds,
+    /// Not a set of the kernel's: the shared chains there are.
+    Chains,
 }
 
 impl Set {
     /// Those that the kernel has.
-    pub(crate) const ALL: [Self; 5] = [Self::Services, Self::Endpoints, Self::Hairpin, Self::Outside, Self::Rejected];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Services,
+        Self::Endpoints,
+        Self::Sticky,
+        Self::StickyPorts,
+        Self::Hairpin,
+        Self::Outside,
+        Self::Rejected,
+    ];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Services => "services",
             Self::Endpoints => "endpoints",
+            Self::Sticky => "sticky",
+            Self::StickyPorts => "sticky-ports",
             Self::Hairpin => "hairpin",
             Self::Outside => "outside",
             Self::Rejected => "rejected",
-            Self::Kinds => "kinds",
+            Self::Chains => "chains",
         }
     }
 }
@@ -207,9 +161,18 @@ impl Bytes {
         self.address(frontend.address).protocol(frontend.protocol).port(frontend.port)
     }
 
-    /// Numbers that the kernel makes itself are in the machine's order.
-    fn number(self, number: u32) -> Self {
+    fn node_port(self, frontend: Frontend) -> Self {
+        self.protocol(frontend.protocol).port(frontend.port)
+    }
+
+    /// Numbers that the kernel draws itself are in the machine's order.
+    fn index(self, number: u32) -> Self {
         self.push(&number.to_ne_bytes())
+    }
+
+    /// A number of our own.
+    pub(crate) fn number(number: u32) -> Self {
+        Self::default().index(number)
     }
 }
 
@@ -219,8 +182,8 @@ impl std::fmt::Debug for Bytes {
     }
 }
 
-/// One element of one set; data is empty where the set is no map. For `services` it is the
-/// number of a kind, which the kernel gets as a verdict.
+/// One element of one set; data is empty where the set is no map. Where it is a verdict it is
+/// the number of a [`Chain`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Element {
     pub(crate) set: Set,
@@ -228,32 +191,48 @@ pub(crate) struct Element {
     pub(crate) data: Bytes,
 }
 
+impl Element {
+    fn new(set: Set, key: Bytes) -> Self {
+        Self { set, key, data: Bytes::default() }
+    }
+
+    fn to(set: Set, key: Bytes, chain: Chain) -> Self {
+        Self { set, key, data: Bytes::number(chain.id()) }
+    }
+}
+
 /// All elements that one frontend needs. `is_pod` tells addresses of pods of this cluster.
 pub(crate) fn elements(frontend: Frontend, backend: &Backend, is_pod: impl Fn(Ipv4Addr) -> bool) -> Vec<Element> {
     let empty = Bytes::default();
-    let used = &backend.endpoints[..backend.endpoints.len().min(Kind::ENDPOINTS_MAX)];
+    let node_port = frontend.is_node_port();
+    let used = &backend.endpoints[..backend.endpoints.len().min(Chain::ENDPOINTS_MAX)];
     if used.is_empty() {
-        if !frontend.is_node_port() {
-            return Vec::new();
-        }
-        let key = empty.protocol(frontend.protocol).port(frontend.port);
-        return vec![Element { set: Set::Rejected, key, data: empty }];
+        let rejected = Element::new(Set::Rejected, empty.node_port(frontend));
+        return if node_port { vec![rejected] } else { Vec::new() };
     }
     let count = u32::try_from(used.len()).expect("at most ENDPOINTS_MAX");
-    let kind = Kind { node_port: frontend.is_node_port(), endpoints: count, sticky: backend.sticky };
-    let id = empty.number(kind.id());
-    let mut all = vec![kind.element(), Element { set: Set::Services, key: empty.frontend(frontend), data: id }];
+    let pick = Chain::Pick { node_port, sticky: backend.sticky.is_some(), endpoints: count };
+    let mut all = vec![pick.element(), Element::to(Set::Services, empty.frontend(frontend), pick)];
+    if let Some(seconds) = backend.sticky {
+        let remember = Chain::Remember { seconds };
+        all.push(remember.element());
+        all.push(if node_port {
+            Element::to(Set::StickyPorts, empty.node_port(frontend), remember)
+        } else {
+            Element::to(Set::Sticky, empty.frontend(frontend), remember)
+        });
+    }
     for (index, endpoint) in (0..count).zip(used) {
         let (address, port) = (*endpoint.ip(), endpoint.port());
-        let target = empty.address(address).port(port);
-        let key = empty.frontend(frontend).number(index);
-        all.push(Element { set: Set::Endpoints, key, data: target });
-        let (set, key) = if is_pod(address) {
-            (Set::Hairpin, empty.address(address).address(address))
+        let key = empty.frontend(frontend).index(index);
+        let data = empty.address(address).port(port);
+        all.push(Element { set: Set::Endpoints, key, data });
+        all.push(if is_pod(address) {
+            Element::new(Set::Hairpin, empty.address(address).address(address))
         } else {
-            (Set::Outside, empty.address(address).protocol(frontend.protocol).port(port))
-        };
-        all.push(Element { set, key, data: empty });
+            let target = Frontend { address, protocol: frontend.protocol, port };
+            Element::new(Set::Outside, empty.frontend(target))
+        });
     }
     all
 }
@@ -261,25 +240,6 @@ pub(crate) fn elements(frontend: Frontend, backend: &Backend, is_pod: impl Fn(Ip
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_kind_survives_its_number() {
-        for kind in [
-            Kind { node_port: false, endpoints: 1, sticky: None },
-            Kind { node_port: true, endpoints: 16383, sticky: Some(86400) },
-            Kind { node_port: true, endpoints: 3, sticky: Some(1) },
-        ] {
-            assert_eq!(Kind::from_id(kind.id()), kind);
-            assert_eq!(Kind::from_chain(&kind.chain()), Some(kind));
-        }
-    }
-
-    #[test]
-    fn other_chains_are_no_kinds() {
-        for name in ["output", "pick-", "pick-x", "pick-03", "pick-3-sticky-", "node-output"] {
-            assert_eq!(Kind::from_chain(name), None, "{name}");
-        }
-    }
 
     #[test]
     fn elements_of_a_sticky_service() {
@@ -294,12 +254,14 @@ mod tests {
         assert_eq!(
             seen,
             [
+                "chains 02000040",
+                "chains 3c000020",
                 "endpoints 0a2b0007110000000035000000000000",
                 "endpoints 0a2b0007110000000035000001000000",
                 "hairpin 0a2a00020a2a0002",
-                "kinds 02000f00",
                 "outside c00002011100000000350000",
                 "services 0a2b00071100000000350000",
+                "sticky 0a2b00071100000000350000",
             ]
         );
     }

@@ -47,13 +47,6 @@ pub(super) const STATUS_TRANSLATED: u32 = 1 << 5;
 pub(super) const SOURCE_ADDRESS: u32 = 12;
 pub(super) const DESTINATION_ADDRESS: u32 = 16;
 
-/// The same register under its other number, as one of four that are 16 bytes wide. What comes
-/// out of a map goes by that number, because `nft` 1.0 crashes when it prints a rule that uses a
-/// map's data as part of a key or of an element; so it does not see that they are the same.
-fn wide(register: Register) -> u32 {
-    1 + register / 4
-}
-
 /// A rule under construction.
 #[derive(Debug, Default)]
 pub(super) struct Rule {
@@ -140,6 +133,21 @@ impl Rule {
         rule.load_meta(to + 1, Meta::Protocol).load_port(to + 2)
     }
 
+    /// The same of the connection's first packet, before translation.
+    pub(super) fn load_original_frontend(self, to: Register) -> Self {
+        const DESTINATION_PORT: u32 = 12;
+        const DESTINATION: u32 = 20;
+        self.load_original(to, DESTINATION).load_meta(to + 1, Meta::Protocol).load_original(to + 2, DESTINATION_PORT)
+    }
+
+    fn load_original(self, to: Register, what: u32) -> Self {
+        self.push("ct", |w| {
+            w.number(1, REGISTER_0 + to);
+            w.number(2, what);
+            w.bytes(3, &[0]);
+        })
+    }
+
     // === Matching ===
 
     fn compare(self, from: Register, equal: bool, value: &[u8]) -> Self {
@@ -210,13 +218,12 @@ impl Rule {
         })
     }
 
-    /// The key that starts in a register is in a map; its data is loaded from `to` on, one of
-    /// every fourth register.
+    /// The key that starts in a register is in a map; its data is loaded from `to` on.
     pub(super) fn look_up(self, map: &str, key: Register, to: Register) -> Self {
         self.push("lookup", |w| {
             w.text(1, map);
             w.number(2, REGISTER_0 + key);
-            w.number(3, wide(to));
+            w.number(3, REGISTER_0 + to);
         })
     }
 
@@ -249,7 +256,7 @@ impl Rule {
         self.push("nat", |w| {
             w.number(1, 1);
             w.number(2, 2);
-            w.number(3, wide(to));
+            w.number(3, REGISTER_0 + to);
             w.number(5, REGISTER_0 + to + 1);
         })
     }

@@ -13,8 +13,9 @@ use crate::Error;
 use crate::netlink::wire::{self, Writer};
 use crate::netlink::{ACK, APPEND, CREATE, DUMP, REQUEST, Socket};
 
+use super::chain::Chain;
 use super::desired::{Changes, Elements};
-use super::element::{Bytes, Element, Frontend, Kind, Protocol, Set};
+use super::element::{Bytes, Element, Frontend, Protocol, Set};
 use super::expression::Rule;
 use super::layout::{AFFINITY, Hook, Layout, SetDeclaration, Type};
 
@@ -197,11 +198,11 @@ impl Kernel {
             }
         }
         let tags = self.read_tags().map_err(|e| Error::kernel("read packet rules", e))?;
-        let kinds: BTreeSet<Kind> = tags.keys().filter_map(|chain| Kind::from_chain(chain)).collect();
-        if tags != expected_tags(&self.layout, kinds.iter().copied()) {
+        let shared: BTreeSet<Chain> = tags.keys().filter_map(|name| Chain::from_name(name)).collect();
+        if tags != expected_tags(&self.layout, &shared) {
             return Ok(None);
         }
-        elements.extend(kinds.into_iter().map(|kind| kind.element()).map(|e| ((e.set, e.key), e.data)));
+        elements.extend(shared.into_iter().map(Chain::element).map(|e| ((e.set, e.key), e.data)));
         Ok(Some(elements))
     }
 
@@ -305,25 +306,25 @@ fn read_client(bytes: &[u8]) -> Option<(&[u8], Frontend, SocketAddrV4)> {
 fn read_element(set: Set, bytes: &[u8]) -> Option<((Set, Bytes), Bytes)> {
     let key = Bytes::from_slice(wire::find_path(bytes, &[1, 1])?)?;
     let data = match set {
-        Set::Services => {
-            let chain = wire::text(wire::find_path(bytes, &[2, 2, 2])?);
-            Bytes::from_slice(&Kind::from_chain(&chain)?.id().to_ne_bytes())?
+        Set::Services | Set::Sticky | Set::StickyPorts => {
+            let name = wire::text(wire::find_path(bytes, &[2, 2, 2])?);
+            Bytes::number(Chain::from_name(&name)?.id())
         }
         Set::Endpoints => Bytes::from_slice(wire::find_path(bytes, &[2, 1])?)?,
-        Set::Hairpin | Set::Outside | Set::Rejected | Set::Kinds => Bytes::default(),
+        Set::Hairpin | Set::Outside | Set::Rejected | Set::Chains => Bytes::default(),
     };
     Some(((set, key), data))
 }
 
-fn kind(key: Bytes) -> Option<Kind> {
-    wire::array(key.as_slice(), 0).map(u32::from_ne_bytes).map(Kind::from_id)
+fn chain(number: Bytes) -> Option<Chain> {
+    wire::array(number.as_slice(), 0).map(u32::from_ne_bytes).map(Chain::from_id)
 }
 
-fn expected_tags(layout: &Layout, kinds: impl Iterator<Item = Kind>) -> Tags {
+fn expected_tags(layout: &Layout, shared: &BTreeSet<Chain>) -> Tags {
     let tags = |rules: Vec<Rule>| rules.into_iter().map(|rule| rule.finish().1).collect();
     let hooks = layout.hooks().into_iter().map(|hook| (hook.chain.to_owned(), tags(hook.rules)));
-    let picks = kinds.map(|kind| (kind.chain(), tags(Layout::pick(kind))));
-    hooks.chain(picks).collect()
+    let shared = shared.iter().map(|&chain| (chain.name(), tags(Layout::shared(chain))));
+    hooks.chain(shared).collect()
 }
 
 /// User data is `nft`'s: type, length, text with its closing zero; type 0 is a comment.
@@ -404,21 +405,21 @@ impl Batch {
 
     /// New chains before what leads to them, old chains after.
     fn change(&mut self, changes: &Changes) {
-        let kinds = |elements: &[Element]| -> BTreeSet<Kind> {
-            let keys = elements.iter().filter(|e| e.set == Set::Kinds);
-            keys.filter_map(|e| kind(e.key)).collect()
+        let chains = |elements: &[Element]| -> BTreeSet<Chain> {
+            let keys = elements.iter().filter(|e| e.set == Set::Chains);
+            keys.filter_map(|e| chain(e.key)).collect()
         };
-        for new in kinds(&changes.add) {
-            let chain = new.chain();
-            self.push(message::NEW_CHAIN, CREATE, |w| w.text(3, &chain));
-            for rule in Layout::pick(new) {
-                self.add_rule(&chain, rule);
+        for new in chains(&changes.add) {
+            let name = new.name();
+            self.push(message::NEW_CHAIN, CREATE, |w| w.text(3, &name));
+            for rule in Layout::shared(new) {
+                self.add_rule(&name, rule);
             }
         }
         self.elements(message::DELETE_ELEMENT, 0, &changes.delete);
         self.elements(message::NEW_ELEMENT, CREATE, &changes.add);
-        for old in kinds(&changes.delete) {
-            self.push(message::DELETE_CHAIN, 0, |w| w.text(3, &old.chain()));
+        for old in chains(&changes.delete) {
+            self.push(message::DELETE_CHAIN, 0, |w| w.text(3, &old.name()));
         }
     }
 
@@ -492,17 +493,17 @@ fn declare(w: &mut Writer, id: u32, set: &SetDeclaration) {
 }
 
 fn write_element(w: &mut Writer, element: &Element, with_data: bool) {
-    const GOTO: i32 = -4;
+    const JUMP: i32 = -3;
     w.nest(1, |w| {
         w.nest(1, |w| w.bytes(1, element.key.as_slice()));
         if !with_data {
             return;
         }
-        match (element.set, kind(element.data)) {
-            (Set::Services, Some(kind)) => w.nest(2, |w| {
+        match (element.set, chain(element.data)) {
+            (Set::Services | Set::Sticky | Set::StickyPorts, Some(chain)) => w.nest(2, |w| {
                 w.nest(2, |w| {
-                    w.bytes(1, &GOTO.to_be_bytes());
-                    w.text(2, &kind.chain());
+                    w.bytes(1, &JUMP.to_be_bytes());
+                    w.text(2, &chain.name());
                 });
             }),
             (Set::Endpoints, _) => w.nest(2, |w| w.bytes(1, element.data.as_slice())),

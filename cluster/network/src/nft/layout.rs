@@ -4,7 +4,8 @@
 use crate::config::{BRIDGE_PREFIX, NetworkConfig};
 use crate::host::Addresses;
 
-use super::element::{Kind, Protocol, Set};
+use super::chain::Chain;
+use super::element::{Protocol, Set};
 use super::expression::{
     DESTINATION_ADDRESS, Meta, Rule, SOURCE_ADDRESS, STATE_INVALID, STATE_NEW, STATUS_TRANSLATED, Tracked,
 };
@@ -71,7 +72,9 @@ impl Layout {
                 Set::Hairpin => (&[Address, Address], None),
                 Set::Outside => (FRONTEND, None),
                 Set::Rejected => (&[Protocol, Port], None),
-                Set::Kinds => (&[], None),
+                Set::Sticky => (FRONTEND, Some(&[Verdict])),
+                Set::StickyPorts => (&[Protocol, Port], Some(&[Verdict])),
+                Set::Chains => (&[], None),
             };
             SetDeclaration { name: set.name(), key, data, dynamic: None }
         };
@@ -91,6 +94,7 @@ impl Layout {
         vec![
             hook("prerouting", "nat", 0, -100, self.prerouting()),
             hook("output", "nat", 3, -100, vec![Self::to_service(), self.to_node_port()]),
+            hook("arrival", "nat", 1, 90, Self::remember_client()),
             hook("input", "filter", 1, 0, self.input()),
             hook("forward", "filter", 2, 0, self.forward()),
             hook("local-output", "filter", 3, 0, self.local_output()),
@@ -179,7 +183,8 @@ impl Layout {
 
     fn postrouting(&self) -> Vec<Rule> {
         let pods = self.addresses.pods;
-        vec![
+        let mut rules = Self::remember_client();
+        rules.extend([
             // A pod that reaches itself through a service must get its answer from the gateway.
             Rule::new()
                 .load_network(0, SOURCE_ADDRESS)
@@ -199,48 +204,61 @@ impl Layout {
                 .in_set(Set::Outside.name(), 0)
                 .interface(Meta::OutputName, false, "lo")
                 .masquerade(),
+        ]);
+        rules
+    }
+
+    /// Once a new connection is translated, and its source not yet: notes who got which endpoint.
+    fn remember_client() -> Vec<Rule> {
+        vec![
+            Rule::new()
+                .tracked(Tracked::Status, STATUS_TRANSLATED, true)
+                .load_original_frontend(0)
+                .dispatch(Set::Sticky.name(), 0),
+            Rule::new()
+                .tracked(Tracked::Status, STATUS_TRANSLATED, true)
+                .load_original_frontend(0)
+                .dispatch(Set::StickyPorts.name(), 1),
         ]
     }
 
-    /// The rules of the chain for a kind.
-    pub(super) fn pick(kind: Kind) -> Vec<Rule> {
-        match kind.sticky {
-            None => vec![Self::pick_any(kind)],
-            Some(seconds) => vec![
-                Self::pick_again(kind, seconds),
-                Self::pick_and_remember(kind, seconds),
-                // The memory was full.
-                Self::pick_any(kind),
-            ],
+    /// The rules of a shared chain.
+    pub(super) fn shared(chain: Chain) -> Vec<Rule> {
+        match chain {
+            Chain::Pick { node_port, sticky: false, endpoints } => {
+                vec![Self::pick(node_port, endpoints)]
+            }
+            Chain::Pick { node_port, sticky: true, endpoints } => {
+                vec![Self::pick_again(), Self::pick(node_port, endpoints)]
+            }
+            Chain::Remember { seconds } => vec![Self::remember(seconds)],
         }
     }
 
-    fn pick_any(kind: Kind) -> Rule {
-        Self::draw(Rule::new().load_frontend(0, kind.node_port), kind, 3)
-            .look_up(Set::Endpoints.name(), 0, 4)
-            .translate(4)
+    fn pick(node_port: bool, endpoints: u32) -> Rule {
+        let rule = Rule::new().load_frontend(0, node_port);
+        let rule = match endpoints {
+            1 => rule.load_value(3, [0; 4]),
+            count => rule.load_random(3, count),
+        };
+        rule.look_up(Set::Endpoints.name(), 0, 4).translate(4)
     }
 
-    /// Follows the memory and renews it. What leads to endpoints that are gone is taken out of
-    /// the memory by [`Kernel::forget_clients`](super::Kernel::forget_clients).
-    fn pick_again(kind: Kind, seconds: u32) -> Rule {
+    /// What was remembered of endpoints that are gone is taken out by
+    /// [`Kernel::forget_clients`](super::Kernel::forget_clients).
+    fn pick_again() -> Rule {
+        Rule::new().load_network(0, SOURCE_ADDRESS).load_frontend(1, false).look_up(AFFINITY, 0, 4).translate(4)
+    }
+
+    /// The key is what `pick_again` will ask for, the data where this packet is going now. That
+    /// it is taken from the packet and not from the map it came from is for `nft` 1.0, which
+    /// crashes when it prints a rule that puts one map's data into another.
+    fn remember(seconds: u32) -> Rule {
         Rule::new()
             .load_network(0, SOURCE_ADDRESS)
-            .load_frontend(1, kind.node_port)
-            .look_up(AFFINITY, 0, 4)
+            .load_original_frontend(1)
+            .load_network(4, DESTINATION_ADDRESS)
+            .load_port(5)
             .remember(AFFINITY, 0, 4, seconds)
-            .translate(4)
-    }
-
-    fn pick_and_remember(kind: Kind, seconds: u32) -> Rule {
-        let rule = Rule::new().load_network(0, SOURCE_ADDRESS).load_frontend(1, kind.node_port);
-        Self::draw(rule, kind, 4).look_up(Set::Endpoints.name(), 1, 5).remember(AFFINITY, 0, 5, seconds).translate(5)
-    }
-
-    fn draw(rule: Rule, kind: Kind, to: u32) -> Rule {
-        match kind.endpoints {
-            1 => rule.load_value(to, [0; 4]),
-            count => rule.load_random(to, count),
-        }
     }
 }

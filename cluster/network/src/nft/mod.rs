@@ -3,10 +3,12 @@
 //! How a packet to a service finds its endpoint:
 //!
 //! 1. a hook chain looks (address, protocol, port) up in `services`, which leads to the chain
-//!    for its *kind*: how many endpoints, how sticky, cluster address or node port. There are as
-//!    many of these chains as there are different kinds, however many services;
+//!    for so many endpoints. There are as many of these chains as there are different numbers,
+//!    however many services;
 //! 2. the chain draws an index, and `endpoints` maps (address, protocol, port, index) to the
-//!    endpoint the packet is translated to.
+//!    endpoint the packet is translated to;
+//! 3. if the service is sticky, a chain after translation notes in `affinity` which endpoint the
+//!    client got, and next time that is looked up first.
 //!
 //! What is not translated still carries a service address when it comes to the filter chains,
 //! and is refused there: services without endpoints need no rules of their own.
@@ -15,6 +17,7 @@
 //! - [`Desired`]: what elements the services ask for, and what changed since last time.
 //! - [`Kernel`]: reads and writes the table; one transaction for each set of changes.
 
+mod chain;
 mod desired;
 mod element;
 mod expression;

@@ -16,6 +16,7 @@ use kube::Client;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
+use crate::error::as_dyn;
 use crate::host::{self, Addresses};
 use crate::netlink::route::Router;
 use crate::nft::{Kernel, Layout, Replaced};
@@ -87,10 +88,10 @@ impl Proxy {
                 if self.table.is_none() {
                     return Err(error);
                 }
-                tracing::warn!(%error, "the packet rules are behind; trying again");
+                tracing::warn!(error = as_dyn(&error), "the packet rules are behind; trying again");
             }
             if looking && let Err(error) = keep_forwarding(self.config.clone()).await {
-                tracing::warn!(%error, "cannot keep IPv4 forwarding on");
+                tracing::warn!(error = as_dyn(&error), "cannot keep IPv4 forwarding on");
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Keeps the kernel's table in step with what the services ask for. Blocks.
 
-use crate::nft::{Desired, Kernel, Protocol, Refused, Replaced, difference};
+use crate::error::as_dyn;
+use crate::nft::{Desired, Frontend, Kernel, Protocol, Refused, Replaced, difference};
 use crate::services::ServiceKey;
 use crate::{Error, conntrack};
 
@@ -44,7 +45,7 @@ impl Table {
                 Ok(()) => return Ok(Synced::Changed),
                 Err(Refused::Moved) => {}
                 Err(Refused::Failed(error)) => {
-                    tracing::warn!(%error, "the kernel refused a change; reading its rules anew");
+                    tracing::warn!(error = as_dyn(&error), "the kernel refused a change; reading its rules anew");
                 }
             }
             self.in_step = false;
@@ -80,7 +81,7 @@ impl Table {
                 }
                 Err(Refused::Moved) => {}
                 Err(Refused::Failed(error)) => {
-                    tracing::warn!(%error, "mending the packet rules failed; making them anew");
+                    tracing::warn!(error = as_dyn(&error), "mending the packet rules failed; making them anew");
                     self.kernel.recreate(&wanted)?;
                     return Ok(Synced::Recreated);
                 }
@@ -107,8 +108,14 @@ impl Table {
 
     fn forget_kinds(&mut self, udp: bool, sticky: bool) -> Result<(), Error> {
         if sticky {
-            let desired = &self.desired;
+            let (desired, services) = (&self.desired, self.ours.services);
             let clients = self.kernel.forget_clients(|frontend, endpoint| {
+                // Clients of node ports are noted with the address they came to.
+                let frontend = if services.contains(&frontend.address) {
+                    frontend
+                } else {
+                    Frontend::node_port(frontend.protocol, frontend.port)
+                };
                 let backend = desired.backend(frontend).filter(|b| b.sticky.is_some());
                 backend.is_none_or(|backend| !backend.endpoints.contains(&endpoint))
             })?;
