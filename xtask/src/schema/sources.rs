@@ -17,28 +17,21 @@ const K8S_PB: &str = "0.9.0";
 pub(super) fn definitions(scratch: &Path) -> Result<serde_json::Map<String, Value>> {
     let wheels = scratch.join("wheels");
     let package = format!("kubernetes-validate=={KUBERNETES}");
+    // A virtual environment of its own has pip even where the distribution's Python has none.
+    let venv = scratch.join("venv");
+    execute(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
     execute(
-        Command::new("python3")
-            .args(["-m", "pip", "download", "--quiet", "--no-deps", "--dest"])
+        Command::new(venv.join("bin/pip"))
+            .args(["download", "--quiet", "--disable-pip-version-check", "--no-deps", "--dest"])
             .arg(&wheels)
             .arg(&package),
     )?;
-    let wheel = fs::read_dir(&wheels)?
-        .next()
-        .context("pip downloaded nothing")??
-        .path();
+    let wheel = fs::read_dir(&wheels)?.next().context("pip downloaded nothing")??.path();
     let unpacked = scratch.join("unpacked");
-    execute(
-        Command::new("python3")
-            .args(["-m", "zipfile", "-e"])
-            .arg(&wheel)
-            .arg(&unpacked),
-    )?;
-    let file = unpacked.join(format!(
-        "kubernetes_validate/kubernetes-json-schema/v{KUBERNETES}-local/_definitions.json"
-    ));
-    let text =
-        fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+    execute(Command::new("python3").args(["-m", "zipfile", "-e"]).arg(&wheel).arg(&unpacked))?;
+    let file =
+        unpacked.join(format!("kubernetes_validate/kubernetes-json-schema/v{KUBERNETES}-local/_definitions.json"));
+    let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
     let mut document: Value = serde_json::from_str(&text)?;
     match document["$defs"].take() {
         Value::Object(definitions) => Ok(definitions),
@@ -61,29 +54,17 @@ pub(super) fn protobuf(scratch: &Path) -> Result<PathBuf> {
         .output()
         .context("cannot run cargo metadata")?;
     if !output.status.success() {
-        bail!(
-            "cargo metadata failed: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        bail!("cargo metadata failed: {}", String::from_utf8_lossy(&output.stderr));
     }
     let metadata: Value = serde_json::from_slice(&output.stdout)?;
-    let packages = metadata["packages"]
-        .as_array()
-        .context("cargo metadata lists no packages")?;
-    let package = packages
-        .iter()
-        .find(|p| p["name"] == "k8s-pb")
-        .context("k8s-pb was not resolved")?;
-    let manifest = package["manifest_path"]
-        .as_str()
-        .context("k8s-pb has no manifest path")?;
+    let packages = metadata["packages"].as_array().context("cargo metadata lists no packages")?;
+    let package = packages.iter().find(|p| p["name"] == "k8s-pb").context("k8s-pb was not resolved")?;
+    let manifest = package["manifest_path"].as_str().context("k8s-pb has no manifest path")?;
     Ok(Path::new(manifest).with_file_name("src"))
 }
 
 fn execute(command: &mut Command) -> Result<()> {
-    let status = command
-        .status()
-        .with_context(|| format!("cannot run {command:?}"))?;
+    let status = command.status().with_context(|| format!("cannot run {command:?}"))?;
     if !status.success() {
         bail!("{command:?} ended with {status}");
     }

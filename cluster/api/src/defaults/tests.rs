@@ -1,3 +1,5 @@
+//! Objects as a client sends them, and as the server keeps them.
+
 use crate::schema;
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! ConfigMap, Secret, Namespace, Node, Event, Lease and Binding.
+//! ConfigMap, Secret, Namespace, Node, Lease and Binding.
 
 use super::{
     FieldError,
@@ -177,23 +177,6 @@ pub(super) fn node_update(old: &Value, new: &Value, errors: &mut Errors) {
             let why = format!("node updates may not change {name} except from \"\" to valid");
             errors.push(FieldError::forbidden(format!("spec.{field}"), why));
         }
-    }
-}
-
-// === Event ===
-
-pub(super) fn event(group: &str, object: &Value, errors: &mut Errors) {
-    let (field, path) = if group.is_empty() {
-        ("involvedObject", "involvedObject.namespace")
-    } else {
-        ("regarding", "regarding.namespace")
-    };
-    let about = object[field].text("namespace");
-    let namespace = meta::namespace(object);
-    // Events about objects without a namespace live in `default` (or, of nodes, in `kube-system` by custom).
-    let fits = if about.is_empty() { ["default", "kube-system"].contains(&namespace) } else { about == namespace };
-    if !fits {
-        errors.push(FieldError::invalid(path, about, "does not match event.namespace"));
     }
 }
 

@@ -8,6 +8,7 @@ mod apps;
 mod checks;
 mod core;
 mod error;
+mod event;
 mod meta;
 mod network;
 pub mod options;
@@ -31,8 +32,10 @@ pub fn create(kind: &Kind, object: &Value) -> Vec<FieldError> {
     }
     meta::create(kind, object, &mut errors);
     body(kind, object, &mut errors);
-    if kind.is("", "Pod") {
-        pod::create(object, &mut errors);
+    match (kind.group, kind.kind) {
+        ("", "Pod") => pod::create(object, &mut errors),
+        ("events.k8s.io", "Event") => event::create(object, &mut errors),
+        _ => {}
     }
     errors
 }
@@ -44,6 +47,7 @@ pub fn update(kind: &Kind, old: &Value, new: &Value) -> Vec<FieldError> {
     match (kind.group, kind.kind) {
         ("", "Pod") => pod::update(old, new, &mut errors),
         ("", "Service") => service::update(old, new, &mut errors),
+        ("events.k8s.io", "Event") => event::update(old, new, &mut errors),
         ("", "Secret") => core::secret_update(old, new, &mut errors),
         ("", "ConfigMap") => core::config_map_update(old, new, &mut errors),
         ("", "Node") => core::node_update(old, new, &mut errors),
@@ -81,7 +85,7 @@ fn body(kind: &Kind, object: &Value, errors: &mut Vec<FieldError>) {
         ("", "ConfigMap") => core::config_map(object, errors),
         ("", "Namespace") => core::namespace(object, errors),
         ("", "Node") => core::node(object, errors),
-        ("" | "events.k8s.io", "Event") => core::event(kind.group, object, errors),
+        ("" | "events.k8s.io", "Event") => event::event(kind.group, object, errors),
         ("", "Endpoints") => network::endpoints(object, errors),
         ("", "PersistentVolume") => storage::volume(object, errors),
         ("", "PersistentVolumeClaim") => storage::claim(object, errors),

@@ -1,3 +1,5 @@
+//! Cases as the API server answers them; compared with `kubectl patch --local` when they were written.
+
 use super::*;
 use crate::schema::type_of;
 use serde_json::json;
@@ -119,10 +121,10 @@ fn ports_are_paired_by_number() {
 fn explains_what_is_wrong() {
     let old = json!({"containers": [{"name": "a"}], "imagePullSecrets": [{"name": "s"}]});
     let cases = [
-        (json!({"containers": [{"image": "x"}]}), r#"map: map[image:x] does not contain declared merge key: name"#),
+        (json!({"containers": [{"image": "x"}]}), "map: map[image:x] does not contain declared merge key: name"),
         (
             json!({"containers": [{"name": "a", "$patch": "dance"}]}),
-            r#"unknown patch type: dance in map: map[$patch:dance name:a]"#,
+            "unknown patch type: dance in map: map[$patch:dance name:a]",
         ),
         (json!({"containers": ["x"]}), "expected a map, but received a string"),
         (json!({"containers": [[1]]}), "lists of lists are not supported"),

@@ -1,3 +1,5 @@
+//! All other kinds.
+
 use super::{check, claim, deployment, service, stateful_set, volume};
 use serde_json::{Value, json};
 
@@ -252,6 +254,22 @@ fn the_rest() {
         &[r#"involvedObject.namespace: Invalid value: "b": does not match event.namespace"#],
     )];
     check("", "Event", &event, cases);
+
+    let new = json!({
+        "metadata": {"name": "e", "namespace": "a"}, "regarding": {"namespace": "a"}, "type": "Normal",
+        "eventTime": "2026-01-01T00:00:00Z", "reportingController": "kubelet", "reportingInstance": "n",
+        "action": "Pulling", "reason": "Pulling", "note": "n",
+    });
+    let cases: &[(Value, &[&str])] = &[
+        (json!({"action": null}), &["action: Required value"]),
+        (json!({"type": "Odd"}), &[r#"type: Invalid value: "": has invalid value: Odd"#]),
+        (
+            json!({"series": {"count": 1}}),
+            &[r#"series.count: Invalid value: "": should be at least 2"#, "series.lastObservedTime: Required value"],
+        ),
+        (json!({"deprecatedCount": 1}), &[r#"count: Invalid value: "": needs to be unset"#]),
+    ];
+    check("events.k8s.io", "Event", &new, cases);
 
     let binding = json!({"target": {"name": "n"}});
     let cases: &[(Value, &[&str])] = &[(json!({"target": {"name": ""}}), &["target.name: Required value"])];

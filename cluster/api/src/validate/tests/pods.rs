@@ -1,3 +1,5 @@
+//! Pods.
+
 use super::{check, created, pod};
 use serde_json::{Value, json};
 

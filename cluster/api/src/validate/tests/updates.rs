@@ -1,3 +1,5 @@
+//! What may change.
+
 use super::{check_update, claim, deployment, pod, service, stateful_set, volume};
 use serde_json::{Value, json};
 
