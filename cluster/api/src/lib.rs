@@ -20,7 +20,6 @@
 //! It reads no clock, no file and no environment, and knows nothing of HTTP beyond the codes in a Status.
 
 pub mod defaults;
-pub mod event;
 pub mod intstr;
 pub mod meta;
 pub mod names;

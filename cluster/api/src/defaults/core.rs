@@ -2,7 +2,7 @@
 
 use super::{Object, at, each, make, set, text};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// How long a client keeps its endpoint, in seconds.
 const AFFINITY_SECONDS: i64 = 10_800;
@@ -18,10 +18,6 @@ pub(super) fn service(object: &mut Object) {
     }
     set(spec, "type", "ClusterIP");
     each(spec, "ports").for_each(service_port);
-    let address = text(spec, "clusterIP").to_owned();
-    if !address.is_empty() {
-        set(spec, "clusterIPs", json!([address]));
-    }
     let kind = text(spec, "type").to_owned();
     let external = spec.get("externalIPs").and_then(Value::as_array).is_some_and(|ips| !ips.is_empty());
     if kind == "NodePort" || kind == "LoadBalancer" || (kind == "ClusterIP" && external) {
@@ -37,54 +33,6 @@ pub(super) fn service(object: &mut Object) {
             if !text(ingress, "ip").is_empty() {
                 set(ingress, "ipMode", "VIP");
             }
-        }
-    }
-}
-
-/// A client that sends a service anew need not know which addresses and ports it was given.
-pub(super) fn keep_addresses(old: &Value, object: &mut Object) {
-    let old = &old["spec"];
-    let spec = make(object, "spec");
-    let of = |kind: &str, kinds: &[&str]| kinds.contains(&if kind.is_empty() { "ClusterIP" } else { kind });
-    let (before, after) = (old["type"].as_str().unwrap_or_default(), text(spec, "type").to_owned());
-    const ADDRESSED: &[&str] = &["ClusterIP", "NodePort", "LoadBalancer"];
-    if of(before, ADDRESSED) && of(&after, ADDRESSED) {
-        keep_cluster_ips(old, spec);
-    }
-    const PORTED: &[&str] = &["NodePort", "LoadBalancer"];
-    if of(before, PORTED) && of(&after, PORTED) {
-        let old_ports = old["ports"].as_array().map_or(&[][..], Vec::as_slice);
-        let used: Vec<Value> = each(spec, "ports").filter_map(|port| port.get("nodePort").cloned()).collect();
-        for port in each(spec, "ports").filter(|port| !port.contains_key("nodePort")) {
-            let protocol = |port: &Value| port.as_str().unwrap_or("TCP").to_owned();
-            let mine = port.get("protocol").map_or_else(|| "TCP".to_owned(), protocol);
-            let same =
-                |other: &&Value| Some(&other["port"]) == port.get("port") && protocol(&other["protocol"]) == mine;
-            let kept = old_ports.iter().find(same).map(|other| &other["nodePort"]).filter(|number| number.is_number());
-            if let Some(number) = kept.filter(|number| !used.contains(number)) {
-                port.insert("nodePort".to_owned(), number.clone());
-            }
-        }
-    }
-}
-
-fn keep_cluster_ips(old: &Value, spec: &mut Object) {
-    let unset = |spec: &Object, key: &str| {
-        spec.get(key).is_none_or(|value| value.is_null() || *value == json!([]) || *value == json!(""))
-    };
-    let (no_ip, no_ips) = (unset(spec, "clusterIP"), unset(spec, "clusterIPs"));
-    // Clearing one of the two clears both; leaving out both, or changing one only, is mended here.
-    let keys: &[&str] = match (no_ip, no_ips) {
-        (true, true) => &["clusterIP", "clusterIPs"],
-        (true, false) => &["clusterIP"],
-        (false, true) if spec.get("clusterIP") == old.get("clusterIP") => &["clusterIPs"],
-        _ => &[],
-    };
-    for key in keys.iter().chain(&["ipFamilies", "ipFamilyPolicy"]) {
-        if let Some(value) = old.get(*key)
-            && unset(spec, key)
-        {
-            spec.insert((*key).to_owned(), value.clone());
         }
     }
 }
@@ -119,14 +67,6 @@ pub(super) fn namespace(object: &mut Object) {
         make(metadata, "labels").insert("kubernetes.io/metadata.name".to_owned(), name.into());
     }
     set(make(object, "status"), "phase", "Active");
-}
-
-/// What only a new namespace gets: the finalizer that the namespace controller takes off again.
-pub(super) fn new_namespace(object: &mut Object) {
-    let spec = make(object, "spec");
-    if spec.get("finalizers").and_then(Value::as_array).is_none_or(Vec::is_empty) {
-        spec.insert("finalizers".to_owned(), json!(["kubernetes"]));
-    }
 }
 
 pub(super) fn node(object: &mut Object) {

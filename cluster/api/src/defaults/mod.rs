@@ -29,23 +29,6 @@ pub fn apply(kind: &Kind, object: &mut Value) {
     }
 }
 
-/// As [`apply`], for an object that is new: adds what only creation gives.
-pub fn create(kind: &Kind, object: &mut Value) {
-    apply(kind, object);
-    if let (true, Value::Object(map)) = (kind.is("", "Namespace"), object) {
-        core::new_namespace(map);
-    }
-}
-
-/// As [`apply`], for an object that takes the place of another: what the server once gave it and the new one leaves out
-/// (a service's addresses and ports) is taken over.
-pub fn update(kind: &Kind, old: &Value, object: &mut Value) {
-    if let (true, Value::Object(map)) = (kind.is("", "Service"), &mut *object) {
-        core::keep_addresses(old, map);
-    }
-    apply(kind, object);
-}
-
 type Object = Map<String, Value>;
 
 /// Sets a field that is absent or null.

@@ -12,7 +12,7 @@ fn prepared(group: &str, kind: &str, mut object: Value) -> Value {
     let kind = schema::kind(group, "v1", kind).expect("served");
     let findings = schema::conform(kind.type_(), &mut object).expect("conforms");
     assert_eq!(findings.unknown, [""; 0], "a test object has an unknown field");
-    defaults::create(kind, &mut object);
+    defaults::apply(kind, &mut object);
     object
 }
 
