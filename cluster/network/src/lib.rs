@@ -13,6 +13,8 @@
 //! side never touch each other's. What this crate does not do: network policies, ingress,
 //! several nodes.
 
+#[doc(hidden)]
+pub mod bench;
 mod config;
 mod conntrack;
 pub mod dns;

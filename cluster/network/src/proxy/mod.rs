@@ -25,8 +25,9 @@ use crate::services::{Feed, ServiceKey};
 use crate::{Error, NetworkConfig};
 
 use listener::Listeners;
-use stale::Ours;
-use table::{Synced, Table};
+pub(crate) use stale::Ours;
+use table::Synced;
+pub(crate) use table::Table;
 
 /// How often the kernel is asked whether somebody else changed its rules: one small message.
 const AUDIT: Duration = Duration::from_secs(5);

@@ -62,7 +62,8 @@ impl Table {
         self.resync()
     }
 
-    fn resync(&mut self) -> Result<Synced, Error> {
+    /// Reads everything and mends what differs, as after somebody else's change.
+    pub(crate) fn resync(&mut self) -> Result<Synced, Error> {
         /// Others may be changing rules at the same time.
         const TRIES: usize = 10;
         let wanted = self.desired.all();

@@ -147,7 +147,10 @@ fn without_endpoints_clients_are_refused_at_once() {
             let mut spec = web();
             spec["ports"][0]["nodePort"] = json!(30081);
             cluster.api.service("web", spec.clone(), &endpoints(&[&pod]));
-            until("it is served", || ask(machine.outside(), at_host(HOST, 30081)).ok());
+            until("it is served", || {
+                let answer = ask(machine.outside(), at_host(HOST, 30081)).ok();
+                answer.filter(|text| text.starts_with("pod")).and(ask(&pod, vip(80)).ok())
+            });
             for step in ["no endpoints", "no service"] {
                 if step == "no endpoints" {
                     cluster.api.service("web", spec.clone(), &[]);
