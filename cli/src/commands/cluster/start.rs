@@ -28,7 +28,7 @@ pub(super) fn run(args: &Args, printer: &Printer) -> anyhow::Result<ExitCode> {
     if started.was_running {
         printer.say(&format!("cluster `{name}` is running already"));
     } else {
-        printer.say(&format!("cluster `{name}` is ready after {:.1} s", begun.elapsed().as_secs_f64()));
+        printer.say(&format!("cluster `{name}` is ready after {:.2} s", begun.elapsed().as_secs_f64()));
     }
     Ok(ExitCode::SUCCESS)
 }
