@@ -79,7 +79,10 @@ impl ApiServer {
                 Part::Status => rules.prepare_status_update(&old, &mut new),
                 Part::Finalize => finalize(&old, &mut new),
             }
-            let faults = validate::update(kind, &old, &new);
+            let faults = match part {
+                Part::Main | Part::Finalize => validate::update(kind, &old, &new),
+                Part::Status => validate::update_status(kind, &old, &new),
+            };
             if !faults.is_empty() {
                 return Err(Status::invalid(kind, name, &faults));
             }
