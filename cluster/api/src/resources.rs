@@ -55,7 +55,8 @@ pub fn pod_limits(spec: &Value) -> Amounts {
     total
 }
 
-fn effective(spec: &Value, list: &str) -> Amounts {
+/// What a pod's containers come to, of `requests` or `limits`.
+pub(crate) fn effective(spec: &Value, list: &str) -> Amounts {
     let mut total = Amounts::new();
     for container in spec.items("containers") {
         add(&mut total, &amounts(&container["resources"][list]));

@@ -192,17 +192,6 @@ impl Status {
         ))
     }
 
-    /// A patch does not fit the object; Kubernetes does not say why, so the why goes into the causes.
-    pub fn patch_rejected(why: impl std::fmt::Display) -> Self {
-        let message = "the server rejected our request due to an error in our request";
-        Self::new(Reason::Invalid, message).with_cause("UnexpectedServerResponse", &why.to_string(), "")
-    }
-
-    /// A body has fields that its kind does not have, or has some twice, and the client wants none of that.
-    pub fn strict_decoding(problems: &[String]) -> Self {
-        Self::bad_request(format!("strict decoding error: {}", problems.join(", ")))
-    }
-
     /// Who asks may not.
     pub fn forbidden(group: &str, plural: &str, name: &str, why: &str) -> Self {
         let message = match (plural.is_empty() && group.is_empty(), name.is_empty()) {
@@ -304,13 +293,6 @@ impl Status {
                 self.details.insert(key.to_owned(), json!(value));
             }
         }
-        self
-    }
-
-    /// Adds the object's uid to `details`.
-    #[must_use]
-    pub fn with_uid(mut self, uid: &str) -> Self {
-        self.details.insert("uid".to_owned(), json!(uid));
         self
     }
 

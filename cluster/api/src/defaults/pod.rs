@@ -1,7 +1,7 @@
 //! Pods and pod templates.
 
 use super::{Object, at, each, make, set, text};
-use crate::quantity::Quantity;
+use crate::{quantity::Quantity, resources};
 use serde_json::Value;
 
 const DEFAULT_MODE: i64 = 0o644;
@@ -12,6 +12,7 @@ pub(super) fn pod(object: &mut Object) {
     for list in ["containers", "initContainers"] {
         each(spec, list).for_each(requests_from_limits);
     }
+    whole_pod_requests(spec);
     set(spec, "enableServiceLinks", true);
     if spec.get("hostNetwork") == Some(&Value::Bool(true)) {
         for list in ["containers", "initContainers"] {
@@ -52,6 +53,22 @@ fn service_account(spec: &mut Object) {
     if !name.is_empty() {
         spec.insert("serviceAccountName".to_owned(), name.clone().into());
         spec.insert("serviceAccount".to_owned(), name.into());
+    }
+}
+
+/// A pod that is limited as a whole asks for what its containers ask for, else for its limit.
+fn whole_pod_requests(spec: &mut Object) {
+    const COUNTED: [&str; 2] = ["cpu", "memory"];
+    let limits = spec.get("resources").and_then(|resources| resources["limits"].as_object());
+    let Some(limits) = limits.filter(|limits| !limits.is_empty()).cloned() else { return };
+    let of_containers = resources::effective(&Value::Object(spec.clone()), "requests");
+    let requests = make(make(spec, "resources"), "requests");
+    for name in COUNTED {
+        if let Some(amount) = of_containers.get(name) {
+            set(requests, name, amount.to_string());
+        } else if let Some(limit) = limits.get(name) {
+            set(requests, name, limit.clone());
+        }
     }
 }
 

@@ -48,6 +48,16 @@ fn pod() {
 }
 
 #[test]
+fn a_pod_that_is_limited_as_a_whole() {
+    let object = json!({"spec": {
+        "containers": [{"name": "c", "image": "i:1", "resources": {"requests": {"cpu": "100m"}}}],
+        "resources": {"limits": {"cpu": "1", "memory": "1Gi"}},
+    }});
+    let resources = &defaulted("", "Pod", object)["spec"]["resources"];
+    assert_eq!(resources["requests"], json!({"cpu": "100m", "memory": "1Gi"}));
+}
+
+#[test]
 fn workloads() {
     let template =
         json!({"spec": {"containers": [{"name": "c", "image": "i:1", "resources": {"limits": {"cpu": "1"}}}]}});

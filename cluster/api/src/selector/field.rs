@@ -65,7 +65,6 @@ pub fn supported_fields(kind: &Kind) -> &'static [&'static str] {
             "reportingController",
             "type",
         ],
-        ("apps", "ReplicaSet") => &["status.replicas"],
         _ => &[],
     }
 }
@@ -134,7 +133,10 @@ fn parse_term(kind: &Kind, whole: &str, part: &str) -> Result<FieldTerm, Selecto
 
 fn check_supported(kind: &Kind, field: &str) -> Result<(), SelectorError> {
     let supported = supported_fields(kind);
-    if field == "metadata.name" || (field == "metadata.namespace" && kind.namespaced) || supported.contains(&field) {
+    if field == "metadata.name"
+        || (field == "metadata.namespace" && (kind.namespaced || supported.is_empty()))
+        || supported.contains(&field)
+    {
         return Ok(());
     }
     Err(SelectorError(if supported.is_empty() {
@@ -166,7 +168,7 @@ fn unescape(text: &str) -> Result<String, SelectorError> {
     Ok(value)
 }
 
-/// A field's value as text; what is absent is empty, or `false` for the two booleans, or `0` for the one number.
+/// A field's value as text; what is absent is empty, or `false` for the two booleans.
 fn read<'a>(object: &'a Value, field: &str) -> Cow<'a, str> {
     let found = match field {
         "source" => return source(object).into(),
@@ -180,7 +182,6 @@ fn read<'a>(object: &'a Value, field: &str) -> Cow<'a, str> {
         Some(value @ (Value::Bool(_) | Value::Number(_))) => value.to_string().into(),
         _ => match field {
             "spec.hostNetwork" | "spec.unschedulable" => "false".into(),
-            "status.replicas" => "0".into(),
             _ => "".into(),
         },
     }
