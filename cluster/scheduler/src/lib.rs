@@ -1,4 +1,10 @@
 //! Binds pods to nodes.
+pub mod framework;
+pub mod model;
+pub mod plugins;
+pub mod snapshot;
+#[cfg(test)]
+mod testing;
 
 /// Settings of the scheduler.
 #[derive(Clone, Debug)]
@@ -9,9 +15,7 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self {
-            scheduler_name: "default-scheduler".to_owned(),
-        }
+        Self { scheduler_name: "default-scheduler".to_owned() }
     }
 }
 
