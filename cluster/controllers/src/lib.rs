@@ -13,9 +13,9 @@
 //! - `serviceaccount`: what every namespace starts with
 //!
 //! ```no_run
-//! # async fn example(client: kube::Client, ca_pem: String) -> Result<(), kpkg_controllers::Error> {
+//! # async fn example(client: kube::Client, ca_pem: String) {
 //! let config = kpkg_controllers::Config::new(ca_pem, "/var/lib/kpkg/volumes");
-//! kpkg_controllers::run(client, config, tokio_util::sync::CancellationToken::new()).await
+//! kpkg_controllers::run(client, config, tokio_util::sync::CancellationToken::new()).await;
 //! # }
 //! ```
 //!
@@ -40,8 +40,8 @@ use runtime::{Clock, Context, Machine, Served};
 use tokio_util::sync::CancellationToken;
 
 /// Runs all controllers until `token` is cancelled. Waits for the API to answer first.
-pub async fn run(client: Client, config: Config, token: CancellationToken) -> Result<(), Error> {
-    let Some(served) = Served::wait(&client, &token).await else { return Ok(()) };
+pub async fn run(client: Client, config: Config, token: CancellationToken) {
+    let Some(served) = Served::wait(&client, &token).await else { return };
     let (recorder, publisher) = kpkg_events::recorder("controller-manager");
     let publishing = tokio::spawn(publisher.run(client.clone(), token.clone()));
     let mut machine = Machine::new(Context::new(client, recorder, Clock::System), served, token);
@@ -54,5 +54,4 @@ pub async fn run(client: Client, config: Config, token: CancellationToken) -> Re
     machine.run().await;
     // A panic of the publisher would be a bug, and no reason to call the controllers failed.
     let _ = publishing.await;
-    Ok(())
 }

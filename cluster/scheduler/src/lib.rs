@@ -1,36 +1,49 @@
-//! Binds pods to nodes.
+//! The scheduler: chooses a node for each pod that has none, and binds it there.
+//!
+//! ```text
+//! watches -> Snapshot ─┐
+//!         -> Queue ──► cycle: filter, score ──► assume in the snapshot ──► bind beside the loop
+//!              ▲                                                             │ failed
+//!              └─────────── a change that may help ◄───────── undo ◄─────────┘
+//! ```
+//!
+//! One task owns all state, so a cycle reads it without locks, and a change costs what it touches.
+//! Where a pod can go and where it should rather go is decided by [`plugins`], each in a file of
+//! its own behind the traits of [`framework`]; weights, sampling and messages are Kubernetes' own.
+//!
+//! - [`model`]: pods and nodes, parsed once
+//! - [`snapshot`]: the cluster, with running counts of pods by place
+//! - [`queue`]: who is next, and who waits for what
+//! - [`cycle`]: from pod and snapshot to a node: start here
+//!
+//! ```no_run
+//! # async fn example(client: kube::Client) {
+//! use tokio_util::sync::CancellationToken;
+//! kpkg_scheduler::run(client, kpkg_scheduler::Config::default(), CancellationToken::new()).await;
+//! # }
+//! ```
+//!
+//! It does not preempt: a pod of high priority goes first, and waits for room like any other.
+
+mod config;
+pub mod cycle;
+pub mod diagnosis;
+mod door;
+mod feed;
 pub mod framework;
 pub mod model;
 pub mod plugins;
+pub mod queue;
+mod service;
 pub mod snapshot;
 #[cfg(test)]
 mod testing;
 
-/// Settings of the scheduler.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// Pods that ask for this scheduler, or for none, are its own.
-    pub scheduler_name: String,
-}
+pub use config::Config;
+use kube::Client;
+use tokio_util::sync::CancellationToken;
 
-impl Default for Config {
-    fn default() -> Self {
-        Self { scheduler_name: "default-scheduler".to_owned() }
-    }
-}
-
-/// Why the scheduler could not run.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Error {}
-
-/// Binds pods until `token` is cancelled.
-pub async fn run(
-    client: kube::Client,
-    config: Config,
-    token: tokio_util::sync::CancellationToken,
-) -> Result<(), Error> {
-    let _ = (client, config);
-    token.cancelled().await;
-    Ok(())
+/// Schedules until `token` is cancelled.
+pub async fn run(client: Client, config: Config, token: CancellationToken) {
+    service::run(client, config, token).await;
 }
