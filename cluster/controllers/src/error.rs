@@ -25,6 +25,9 @@ pub enum Error {
     /// The API does not say which kinds it serves.
     #[error("cannot discover the kinds that the API serves")]
     Discovery(#[source] kube::Error),
+    /// A part of the machine ended before it was told to.
+    #[error("a controller task ended: {0}")]
+    Ended(String),
     /// A folder of a local volume could not be made or removed.
     #[error("cannot {verb} the volume folder {path}")]
     Folder {

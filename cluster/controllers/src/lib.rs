@@ -13,9 +13,9 @@
 //! - `serviceaccount`: what every namespace starts with
 //!
 //! ```no_run
-//! # async fn example(client: kube::Client, ca_pem: String) {
+//! # async fn example(client: kube::Client, ca_pem: String) -> Result<(), kpkg_controllers::Error> {
 //! let config = kpkg_controllers::Config::new(ca_pem, "/var/lib/kpkg/volumes");
-//! kpkg_controllers::run(client, config, tokio_util::sync::CancellationToken::new()).await;
+//! kpkg_controllers::run(client, config, tokio_util::sync::CancellationToken::new()).await
 //! # }
 //! ```
 //!
@@ -39,19 +39,19 @@ use kube::Client;
 use runtime::{Clock, Context, Machine, Served};
 use tokio_util::sync::CancellationToken;
 
-/// Runs all controllers until `token` is cancelled. Waits for the API to answer first.
-pub async fn run(client: Client, config: Config, token: CancellationToken) {
-    let Some(served) = Served::wait(&client, &token).await else { return };
+/// Runs all controllers until `token` is cancelled. Waits for the API to answer first. Fails if a
+/// part ends before it is told to; all others have ended then, and everything can be run anew.
+pub async fn run(client: Client, config: Config, token: CancellationToken) -> Result<(), Error> {
+    let Some(served) = Served::wait(&client, &token).await else { return Ok(()) };
     let (recorder, publisher) = kpkg_events::recorder("controller-manager");
-    let publishing = tokio::spawn(publisher.run(client.clone(), token.clone()));
-    let mut machine = Machine::new(Context::new(client, recorder, Clock::System), served, token);
+    let context = Context::new(client.clone(), recorder, Clock::System);
+    let mut machine = Machine::new(context, served, token.clone());
+    machine.add(publisher.run(client, token));
     deployment::start(&mut machine);
     replicaset::start(&mut machine);
     statefulset::start(&mut machine);
     endpointslice::start(&mut machine);
     serviceaccount::start(&mut machine, &config.ca_pem);
     volume::start(&mut machine, &config.volumes_dir, config.storage_class.as_deref());
-    machine.run().await;
-    // A panic of the publisher would be a bug, and no reason to call the controllers failed.
-    let _ = publishing.await;
+    machine.run().await
 }

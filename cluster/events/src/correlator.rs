@@ -96,10 +96,7 @@ impl Correlator {
     }
 
     fn take_token(&mut self, source: &SourceKey, now: Timestamp) -> bool {
-        let bucket = self.buckets.entry(source.clone()).or_insert(Bucket {
-            tokens: BURST,
-            at: now,
-        });
+        let bucket = self.buckets.entry(source.clone()).or_insert(Bucket { tokens: BURST, at: now });
         let elapsed = now.duration_since(bucket.at).as_secs_f64().max(0.0);
         bucket.tokens = (bucket.tokens + elapsed * REFILL_PER_SECOND).min(BURST);
         bucket.at = now;
@@ -111,10 +108,7 @@ impl Correlator {
     }
 
     fn is_flood(&mut self, key: &SimilarKey, occurrence: &Occurrence) -> bool {
-        let entry = self.similar.entry(key.clone()).or_insert(Similar {
-            messages: HashSet::new(),
-            at: occurrence.at,
-        });
+        let entry = self.similar.entry(key.clone()).or_insert(Similar { messages: HashSet::new(), at: occurrence.at });
         if occurrence.at.duration_since(entry.at) > SIMILAR_WINDOW {
             entry.messages.clear();
         }
@@ -130,20 +124,10 @@ impl Correlator {
         if let Some(seen) = self.seen.get_mut(&key) {
             seen.count += 1;
             seen.at = occurrence.at;
-            return Write::Bump {
-                name: seen.name.clone(),
-                message,
-                count: seen.count,
-                first: seen.first,
-            };
+            return Write::Bump { name: seen.name.clone(), message, count: seen.count, first: seen.first };
         }
         let name = event_name(occurrence);
-        let seen = Seen {
-            name: name.clone(),
-            count: 1,
-            first: occurrence.at,
-            at: occurrence.at,
-        };
+        let seen = Seen { name: name.clone(), count: 1, first: occurrence.at, at: occurrence.at };
         self.seen.insert(key, seen);
         Write::Create { name, message }
     }
@@ -174,16 +158,9 @@ impl Correlator {
 fn subject_key(occurrence: &Occurrence) -> String {
     let subject = &occurrence.subject;
     let part = |field: &Option<String>| field.clone().unwrap_or_default();
-    [
-        &subject.kind,
-        &subject.namespace,
-        &subject.name,
-        &subject.uid,
-        &subject.field_path,
-        &subject.api_version,
-    ]
-    .map(part)
-    .join("/")
+    [&subject.kind, &subject.namespace, &subject.name, &subject.uid, &subject.field_path, &subject.api_version]
+        .map(part)
+        .join("/")
 }
 
 fn event_name(occurrence: &Occurrence) -> String {
@@ -199,10 +176,7 @@ mod tests {
 
     fn occurrence(name: &str, message: &str, second: i64) -> Occurrence {
         Occurrence {
-            subject: ObjectReference {
-                name: Some(name.into()),
-                ..ObjectReference::default()
-            },
+            subject: ObjectReference { name: Some(name.into()), ..ObjectReference::default() },
             severity: Severity::Normal,
             reason: "Test".into(),
             message: message.into(),
@@ -213,28 +187,12 @@ mod tests {
     #[test]
     fn equal_occurrences_raise_the_count() {
         let mut correlator = Correlator::default();
-        let Write::Create { name, .. } = correlator.admit("c", &occurrence("a", "m", 0)) else {
-            panic!()
-        };
+        let Write::Create { name, .. } = correlator.admit("c", &occurrence("a", "m", 0)) else { panic!() };
         let second = correlator.admit("c", &occurrence("a", "m", 1));
         let first = occurrence("a", "m", 0).at;
-        assert_eq!(
-            second,
-            Write::Bump {
-                name,
-                message: "m".into(),
-                count: 2,
-                first
-            }
-        );
-        assert!(matches!(
-            correlator.admit("c", &occurrence("b", "m", 1)),
-            Write::Create { .. }
-        ));
-        assert!(matches!(
-            correlator.admit("d", &occurrence("a", "m", 1)),
-            Write::Create { .. }
-        ));
+        assert_eq!(second, Write::Bump { name, message: "m".into(), count: 2, first });
+        assert!(matches!(correlator.admit("c", &occurrence("b", "m", 1)), Write::Create { .. }));
+        assert!(matches!(correlator.admit("d", &occurrence("a", "m", 1)), Write::Create { .. }));
     }
 
     #[test]
@@ -244,42 +202,21 @@ mod tests {
             let write = correlator.admit("c", &occurrence("a", &format!("m{index}"), index));
             assert!(matches!(write, Write::Create { .. }), "{index}");
         }
-        let Write::Create { message, .. } = correlator.admit("c", &occurrence("a", "m10", 10))
-        else {
-            panic!()
-        };
+        let Write::Create { message, .. } = correlator.admit("c", &occurrence("a", "m10", 10)) else { panic!() };
         assert_eq!(message, "(combined from similar events): m10");
-        let Write::Bump { message, count, .. } = correlator.admit("c", &occurrence("a", "m11", 11))
-        else {
-            panic!()
-        };
-        assert_eq!(
-            (message.as_str(), count),
-            ("(combined from similar events): m11", 2)
-        );
+        let Write::Bump { message, count, .. } = correlator.admit("c", &occurrence("a", "m11", 11)) else { panic!() };
+        assert_eq!((message.as_str(), count), ("(combined from similar events): m11", 2));
     }
 
     #[test]
     fn one_object_gets_a_burst_and_then_a_trickle() {
         let mut correlator = Correlator::default();
         for second in 0..25 {
-            assert_ne!(
-                correlator.admit("c", &occurrence("a", "m", second)),
-                Write::Drop
-            );
+            assert_ne!(correlator.admit("c", &occurrence("a", "m", second)), Write::Drop);
         }
-        assert_eq!(
-            correlator.admit("c", &occurrence("a", "m", 25)),
-            Write::Drop
-        );
-        assert_ne!(
-            correlator.admit("c", &occurrence("b", "m", 25)),
-            Write::Drop
-        );
-        assert_ne!(
-            correlator.admit("c", &occurrence("a", "m", 330)),
-            Write::Drop
-        );
+        assert_eq!(correlator.admit("c", &occurrence("a", "m", 25)), Write::Drop);
+        assert_ne!(correlator.admit("c", &occurrence("b", "m", 25)), Write::Drop);
+        assert_ne!(correlator.admit("c", &occurrence("a", "m", 330)), Write::Drop);
     }
 
     #[test]

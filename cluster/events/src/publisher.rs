@@ -29,10 +29,7 @@ pub struct Publisher {
 
 impl Publisher {
     pub(crate) fn new(queue: mpsc::Receiver<(Arc<str>, Occurrence)>) -> Self {
-        Self {
-            queue,
-            correlator: Correlator::default(),
-        }
+        Self { queue, correlator: Correlator::default() }
     }
 
     /// Publishes until every recorder is gone or `token` is cancelled; what is queued then is still
@@ -55,65 +52,26 @@ impl Publisher {
         }
     }
 
-    async fn publish(
-        &mut self,
-        client: &Client,
-        component: &str,
-        occurrence: Occurrence,
-    ) -> Result<(), kube::Error> {
-        let namespace = occurrence
-            .subject
-            .namespace
-            .clone()
-            .unwrap_or_else(|| "default".to_owned());
+    async fn publish(&mut self, client: &Client, component: &str, occurrence: Occurrence) -> Result<(), kube::Error> {
+        let namespace = occurrence.subject.namespace.clone().unwrap_or_else(|| "default".to_owned());
         let events = Api::<Event>::namespaced(client.clone(), &namespace);
         match self.correlator.admit(component, &occurrence) {
             Write::Drop => Ok(()),
             Write::Create { name, message } => {
-                let event = event(
-                    component,
-                    &namespace,
-                    name,
-                    1,
-                    occurrence.at,
-                    &occurrence,
-                    message,
-                );
-                events
-                    .create(&PostParams::default(), &event)
-                    .await
-                    .map(drop)
+                let event = event(component, &namespace, name, 1, occurrence.at, &occurrence, message);
+                events.create(&PostParams::default(), &event).await.map(drop)
             }
-            Write::Bump {
-                name,
-                message,
-                count,
-                first,
-            } => {
+            Write::Bump { name, message, count, first } => {
                 let change = json!({
                     "count": count,
                     "lastTimestamp": Time(occurrence.at),
                     "message": message,
                 });
-                match events
-                    .patch(&name, &PatchParams::default(), &Patch::Merge(change))
-                    .await
-                {
+                match events.patch(&name, &PatchParams::default(), &Patch::Merge(change)).await {
                     Err(kube::Error::Api(status)) if status.code == 404 => {
                         // The first one expired meanwhile; its count lives on.
-                        let event = event(
-                            component,
-                            &namespace,
-                            name,
-                            count,
-                            first,
-                            &occurrence,
-                            message,
-                        );
-                        events
-                            .create(&PostParams::default(), &event)
-                            .await
-                            .map(drop)
+                        let event = event(component, &namespace, name, count, first, &occurrence, message);
+                        events.create(&PostParams::default(), &event).await.map(drop)
                     }
                     other => other.map(drop),
                 }
@@ -132,11 +90,7 @@ fn event(
     message: String,
 ) -> Event {
     Event {
-        metadata: ObjectMeta {
-            name: Some(name),
-            namespace: Some(namespace.to_owned()),
-            ..ObjectMeta::default()
-        },
+        metadata: ObjectMeta { name: Some(name), namespace: Some(namespace.to_owned()), ..ObjectMeta::default() },
         involved_object: occurrence.subject.clone(),
         reason: Some(occurrence.reason.clone()),
         message: Some(message),
@@ -144,10 +98,7 @@ fn event(
         count: Some(count),
         first_timestamp: Some(Time(first)),
         last_timestamp: Some(Time(occurrence.at)),
-        source: Some(EventSource {
-            component: Some(component.to_owned()),
-            host: None,
-        }),
+        source: Some(EventSource { component: Some(component.to_owned()), host: None }),
         reporting_component: Some(component.to_owned()),
         reporting_instance: Some(String::new()),
         ..Event::default()

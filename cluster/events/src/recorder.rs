@@ -57,10 +57,7 @@ pub struct Recorder {
 /// A recorder for `component` and the publisher that must be run for it.
 pub fn recorder(component: &str) -> (Recorder, Publisher) {
     let (sender, receiver) = mpsc::channel(QUEUE);
-    let recorder = Recorder {
-        queue: sender,
-        component: component.into(),
-    };
+    let recorder = Recorder { queue: sender, component: component.into() };
     (recorder, Publisher::new(receiver))
 }
 
@@ -68,52 +65,24 @@ impl Recorder {
     /// The same publisher under another component's name.
     #[must_use]
     pub fn named(&self, component: &str) -> Self {
-        Self {
-            queue: self.queue.clone(),
-            component: component.into(),
-        }
+        Self { queue: self.queue.clone(), component: component.into() }
     }
 
     /// Something went as it should.
-    pub fn normal<K: Resource<DynamicType = ()>>(
-        &self,
-        object: &K,
-        reason: &str,
-        message: impl Into<String>,
-    ) {
+    pub fn normal<K: Resource<DynamicType = ()>>(&self, object: &K, reason: &str, message: impl Into<String>) {
         self.record(object.object_ref(&()), Severity::Normal, reason, message);
     }
 
     /// Something needs a look.
-    pub fn warning<K: Resource<DynamicType = ()>>(
-        &self,
-        object: &K,
-        reason: &str,
-        message: impl Into<String>,
-    ) {
+    pub fn warning<K: Resource<DynamicType = ()>>(&self, object: &K, reason: &str, message: impl Into<String>) {
         self.record(object.object_ref(&()), Severity::Warning, reason, message);
     }
 
     /// Records for an object known by reference only.
-    pub fn record(
-        &self,
-        subject: ObjectReference,
-        severity: Severity,
-        reason: &str,
-        message: impl Into<String>,
-    ) {
-        let occurrence = Occurrence {
-            subject,
-            severity,
-            reason: reason.to_owned(),
-            message: message.into(),
-            at: Timestamp::now(),
-        };
-        if self
-            .queue
-            .try_send((self.component.clone(), occurrence))
-            .is_err()
-        {
+    pub fn record(&self, subject: ObjectReference, severity: Severity, reason: &str, message: impl Into<String>) {
+        let occurrence =
+            Occurrence { subject, severity, reason: reason.to_owned(), message: message.into(), at: Timestamp::now() };
+        if self.queue.try_send((self.component.clone(), occurrence)).is_err() {
             tracing::debug!(component = %self.component, reason, "event dropped: the queue is full or closed");
         }
     }

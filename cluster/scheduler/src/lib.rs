@@ -17,9 +17,9 @@
 //! - [`cycle`]: from pod and snapshot to a node: start here
 //!
 //! ```no_run
-//! # async fn example(client: kube::Client) {
+//! # async fn example(client: kube::Client) -> Result<(), kpkg_scheduler::Error> {
 //! use tokio_util::sync::CancellationToken;
-//! kpkg_scheduler::run(client, kpkg_scheduler::Config::default(), CancellationToken::new()).await;
+//! kpkg_scheduler::run(client, kpkg_scheduler::Config::default(), CancellationToken::new()).await
 //! # }
 //! ```
 //!
@@ -43,7 +43,16 @@ pub use config::Config;
 use kube::Client;
 use tokio_util::sync::CancellationToken;
 
+/// Why the scheduler ended before it was told to.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A watch ended, and with it the knowledge of the cluster.
+    #[error("a watch of the scheduler ended")]
+    WatchEnded,
+}
+
 /// Schedules until `token` is cancelled.
-pub async fn run(client: Client, config: Config, token: CancellationToken) {
-    service::run(client, config, token).await;
+pub async fn run(client: Client, config: Config, token: CancellationToken) -> Result<(), Error> {
+    service::run(client, config, token).await
 }

@@ -12,7 +12,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Config,
+    Config, Error,
     cycle::{Cycler, Failure},
     door::{Door, Written},
     feed::{self, Change},
@@ -51,7 +51,7 @@ struct Service {
 }
 
 /// Runs until `token` is cancelled.
-pub(crate) async fn run(client: Client, config: Config, token: CancellationToken) {
+pub(crate) async fn run(client: Client, config: Config, token: CancellationToken) -> Result<(), Error> {
     let (recorder, publisher) = kpkg_events::recorder(&config.scheduler_name);
     let mut tasks = JoinSet::new();
     tasks.spawn(publisher.run(client.clone(), token.clone()));
@@ -67,8 +67,11 @@ pub(crate) async fn run(client: Client, config: Config, token: CancellationToken
         waiting: HashMap::new(),
         unsynced: feed::KINDS,
     };
-    token.run_until_cancelled(service.serve(changes, outcomes)).await;
-    tasks.join_all().await;
+    if token.run_until_cancelled(service.serve(changes, outcomes)).await.is_some() {
+        return Err(Error::WatchEnded);
+    }
+    while tasks.join_next().await.is_some() {}
+    Ok(())
 }
 
 impl Service {

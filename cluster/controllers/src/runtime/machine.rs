@@ -3,10 +3,11 @@
 use std::{future::Future, sync::Arc};
 
 use futures::{FutureExt, future::BoxFuture};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::{Context, Informers, Queue, Reconcile, Served, runner};
+use crate::Error;
 
 /// Everything that is to run, before and while it does.
 pub struct Machine {
@@ -34,11 +35,16 @@ impl Machine {
     /// Adds a controller that works on up to `workers` keys of `queue` at once.
     pub fn control<R: Reconcile>(&mut self, controller: R, queue: &Arc<Queue<R::Key>>, workers: usize) {
         let (queue, token) = (queue.clone(), self.token.clone());
-        self.tasks.push(runner::run(Arc::new(controller), queue, workers, token).boxed());
+        self.add(runner::run(Arc::new(controller), queue, workers, token));
     }
 
-    /// Adds a task that a controller needs beside its reconciling; it begins when the stores are
-    /// filled, and is dropped when the machine stops.
+    /// Adds a task that stops by the token itself.
+    pub fn add(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.push(task.boxed());
+    }
+
+    /// Adds a task that runs beside the controllers; it begins when the stores are filled, may end
+    /// early, and is dropped when the machine stops.
     pub fn attend(&mut self, task: impl Future<Output = ()> + Send + 'static) {
         let token = self.token.clone();
         self.tasks.push(
@@ -50,19 +56,38 @@ impl Machine {
     }
 
     /// Fills the stores, then runs everything until the token is cancelled and work in hand is done.
-    pub async fn run(mut self) {
-        let mut feeds = JoinSet::new();
-        for feed in self.informers.feeds(self.context.client(), &self.token) {
+    pub async fn run(mut self) -> Result<(), Error> {
+        // Cancelled by the token, and at the end of any part: without one the others are no use.
+        let (feeding, mut feeds, mut tasks) = (self.token.child_token(), JoinSet::new(), JoinSet::new());
+        let _stop = feeding.clone().drop_guard();
+        for feed in self.informers.feeds(self.context.client(), &feeding) {
             feeds.spawn(feed);
         }
         if self.token.run_until_cancelled(self.informers.synced()).await.is_none() {
-            return;
+            return Ok(());
         }
-        let mut tasks = JoinSet::new();
         for task in self.tasks.drain(..) {
             tasks.spawn(task);
         }
-        tasks.join_all().await;
-        feeds.join_all().await;
+        let ended = tokio::select! {
+            ended = feeds.join_next() => ended,
+            ended = until_early(&mut tasks, &self.token) => ended,
+        };
+        if self.token.is_cancelled() {
+            while tasks.join_next().await.is_some() {}
+            return Ok(());
+        }
+        let panic = ended.and_then(Result::err).map(|panic| panic.to_string());
+        Err(Error::Ended(panic.unwrap_or_else(|| "without a reason".to_owned())))
     }
+}
+
+/// Waits for a task that ends by a panic, or for all to end by the token.
+async fn until_early(tasks: &mut JoinSet<()>, token: &CancellationToken) -> Option<Result<(), JoinError>> {
+    while let Some(ended) = tasks.join_next().await {
+        if ended.is_err() && !token.is_cancelled() {
+            return Some(ended);
+        }
+    }
+    None
 }
