@@ -38,14 +38,15 @@ pub(super) fn run(directory: &OsStr) -> ExitCode {
         Ok(None) => {
             let dir = SandboxDir::new(PathBuf::from(directory));
             match come_up(&dir) {
-                Ok(shim) => {
-                    say(READY);
+                // Who asked for this pod may be gone, and then nobody knows of it.
+                Ok(shim) if say(READY) => {
                     match detach_streams(&dir) {
                         Ok(()) => shim.serve(),
                         Err(error) => eprint_to_log(&error),
                     }
                     ExitCode::SUCCESS
                 }
+                Ok(_unwanted) => ExitCode::FAILURE,
                 Err(error) => {
                     say(&error.to_string());
                     ExitCode::FAILURE
@@ -56,8 +57,9 @@ pub(super) fn run(directory: &OsStr) -> ExitCode {
 }
 
 /// Says something to the server: on standard output, which it reads until the shim lets go of it.
-fn say(text: &str) {
-    let _ = io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()); // the server may be gone
+/// `false` if it is gone.
+fn say(text: &str) -> bool {
+    io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()).is_ok()
 }
 
 fn eprint_to_log(error: &io::Error) {
