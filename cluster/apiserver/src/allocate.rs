@@ -63,6 +63,7 @@ impl Lease {
         let Some(used) = &self.0 else { return Ok(()) };
         if let Some(old) = old {
             keep(old, new);
+            drop_type_fields(old, new);
         }
         used.address(kind, new)?;
         used.node_ports(kind, new)
@@ -95,6 +96,29 @@ fn protocol(port: &Value) -> String {
 
 fn ports_mut(service: &mut Value) -> impl Iterator<Item = &mut Value> {
     service.pointer_mut("/spec/ports").and_then(Value::as_array_mut).into_iter().flatten()
+}
+
+/// Fields that only some types have, and whether a type has them.
+const TYPE_FIELDS: [(&str, fn(&str) -> bool); 4] = [
+    ("externalTrafficPolicy", |sort| matches!(sort, "NodePort" | "LoadBalancer")),
+    ("allocateLoadBalancerNodePorts", |sort| sort == "LoadBalancer"),
+    ("loadBalancerClass", |sort| sort == "LoadBalancer"),
+    ("healthCheckNodePort", |sort| sort == "LoadBalancer"),
+];
+
+/// What the type no longer has goes, unless the client has just set it.
+fn drop_type_fields(old: &Value, new: &mut Value) {
+    let sort = type_of(new).to_owned();
+    let external = new["spec"]["externalIPs"].as_array().is_some_and(|addresses| !addresses.is_empty());
+    for (key, has) in TYPE_FIELDS {
+        let kept = has(&sort) || (external && key == "externalTrafficPolicy");
+        if !kept
+            && old["spec"][key] == new["spec"][key]
+            && let Some(spec) = new["spec"].as_object_mut()
+        {
+            spec.remove(key);
+        }
+    }
 }
 
 /// What was given stays given, if the client does not say otherwise and the type still has it.

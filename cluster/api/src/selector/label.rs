@@ -64,7 +64,7 @@ impl LabelSelector {
         let mut requirements: Vec<Requirement> = meta::strings(&selector["matchLabels"])
             .map(|(key, value)| Requirement {
                 key: key.to_owned(),
-                operator: Operator::In,
+                operator: Operator::Equals,
                 values: vec![value.to_owned()],
             })
             .collect();

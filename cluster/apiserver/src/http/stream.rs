@@ -143,8 +143,8 @@ impl Running {
                 }),
             };
             chunk.push(line);
+            self.bookmarked = change.revision;
         }
-        self.bookmarked = self.bookmarked.max(self.changes.revision());
         match chunk.len() {
             1 => chunk.remove(0),
             _ => concat(&chunk),

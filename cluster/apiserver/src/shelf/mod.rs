@@ -141,6 +141,8 @@ impl Shelf {
 
     /// Writes an object if what is there is as expected.
     pub(crate) async fn put(&self, key: Bytes, mut value: Value, precondition: Precondition) -> Result<Write> {
+        // A watch may begin at this very write.
+        self.followed().await?;
         let bytes = Object::encode(&mut value);
         match self.shared.store.put(key.clone(), bytes, precondition).await {
             Ok(revision) => {

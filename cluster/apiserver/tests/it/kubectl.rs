@@ -1,0 +1,123 @@
+//! The real kubectl, if `KPKG_KUBECTL` or the search path has one.
+
+use crate::kit::Cluster;
+use axum::extract::Request;
+use kpkg_apiserver::Identity;
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    process::{Output, Stdio},
+};
+use tokio::{net::TcpListener, process::Command};
+
+/// Where kubectl is.
+fn program() -> Option<PathBuf> {
+    let named = std::env::var_os("KPKG_KUBECTL").map(PathBuf::from);
+    let search = std::env::var_os("PATH").unwrap_or_default();
+    let mut found = std::env::split_paths(&search).map(|dir| dir.join("kubectl")).filter(|path| path.is_file());
+    named.or_else(|| found.next())
+}
+
+struct Kubectl {
+    program: PathBuf,
+    server: OsString,
+    home: tempfile::TempDir,
+}
+
+impl Kubectl {
+    async fn run(&self, args: &[&str], input: &str) -> Output {
+        let mut child = Command::new(&self.program)
+            .arg("--server")
+            .arg(&self.server)
+            .args(args)
+            .env_clear()
+            .env("HOME", self.home.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("kubectl starts");
+        let mut stdin = child.stdin.take().expect("it was piped");
+        tokio::io::AsyncWriteExt::write_all(&mut stdin, input.as_bytes()).await.expect("written");
+        drop(stdin);
+        child.wait_with_output().await.expect("kubectl ends")
+    }
+
+    async fn ok(&self, args: &str, input: &str) -> String {
+        let args: Vec<_> = args.split_whitespace().collect();
+        let output = self.run(&args, input).await;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        assert!(output.status.success(), "{args:?}: {}", text(&output.stderr));
+        text(&output.stdout)
+    }
+}
+
+async fn start(program: &Path) -> (Cluster, Kubectl) {
+    let cluster = Cluster::new().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let server = format!("http://{}", listener.local_addr().expect("an address"));
+    let router = cluster.server.router().layer(axum::middleware::map_request(async |mut request: Request| {
+        request.extensions_mut().insert(Identity::master("admin"));
+        request
+    }));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let home = tempfile::tempdir().expect("a directory");
+    (cluster, Kubectl { program: program.to_owned(), server: server.into(), home })
+}
+
+const DEPLOYMENT: &str = r#"{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": {
+    "replicas": 2, "selector": {"matchLabels": {"app": "web"}}, "template": {"metadata": {"labels": {"app": "web"}},
+    "spec": {"containers": [{"name": "web", "image": "nginx"}]}}}}"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn daily_verbs_work() {
+    let Some(program) = program() else { return };
+    let (_cluster, kubectl) = start(&program).await;
+    assert_eq!(kubectl.ok("apply -f -", DEPLOYMENT).await, "deployment.apps/web created\n");
+    assert_eq!(kubectl.ok("apply -f -", DEPLOYMENT).await, "deployment.apps/web unchanged\n");
+    let changed = DEPLOYMENT.replace("nginx", "nginx:2");
+    assert_eq!(kubectl.ok("apply -f -", &changed).await, "deployment.apps/web configured\n");
+    assert_eq!(kubectl.ok("scale deployment web --replicas=3", "").await, "deployment.apps/web scaled\n");
+    assert_eq!(kubectl.ok("get deploy web -o jsonpath={.spec.replicas}", "").await, "3");
+    assert!(kubectl.ok("get deploy -o wide", "").await.contains("web    0/3     0            0"));
+    kubectl.ok("rollout restart deployment web", "").await;
+    kubectl.ok("label deploy web tier=front", "").await;
+    assert!(kubectl.ok("get all -l tier=front -A", "").await.contains("deployment.apps/web"));
+    kubectl.ok("run p --image=busybox", "").await;
+    kubectl.ok("wait --for=jsonpath={.status.phase}=Pending pod/p", "").await;
+    kubectl.ok("expose deployment web --port=80 --type=NodePort", "").await;
+    assert!(kubectl.ok("describe svc web", "").await.contains("NodePort"));
+    assert!(kubectl.ok("describe pod p", "").await.contains("QoS Class:                   BestEffort"));
+    kubectl.ok("create configmap c --from-literal=a=b", "").await;
+    kubectl.ok("create secret generic s --from-literal=a=b", "").await;
+    assert_eq!(kubectl.ok("get secret s -o jsonpath={.data.a}", "").await, "Yg==");
+    kubectl.ok("create token default", "").await;
+    assert_eq!(kubectl.ok("auth can-i create pods", "").await, "yes\n");
+    assert!(kubectl.ok("explain deployment.spec.replicas", "").await.contains("FIELD: replicas <integer>"));
+    assert!(kubectl.ok("api-resources", "").await.contains("deployments"));
+    kubectl.ok("delete deployment,svc web", "").await;
+    kubectl.ok("delete pod p", "").await;
+    kubectl.ok("create namespace x", "").await;
+    assert!(kubectl.ok("get ns", "").await.contains("x                 Active"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mistakes_read_as_with_kubernetes() {
+    let Some(program) = program() else { return };
+    let (_cluster, kubectl) = start(&program).await;
+    let fails = async |args: &str, input: &str| {
+        let args: Vec<_> = args.split_whitespace().collect();
+        let output = kubectl.run(&args, input).await;
+        assert!(!output.status.success(), "{args:?}");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    assert_eq!(fails("get pod none", "").await, "Error from server (NotFound): pods \"none\" not found\n");
+    assert_eq!(fails("get nothing", "").await, "error: the server doesn't have a resource type \"nothing\"\n");
+    let unknown = DEPLOYMENT.replace("replicas", "replica");
+    assert_eq!(
+        fails("apply -f -", &unknown).await,
+        "Error from server (BadRequest): error when creating \"STDIN\": Deployment in version \"v1\" cannot be handled as a Deployment: strict decoding error: unknown field \"spec.replica\"\n"
+    );
+    let invalid = DEPLOYMENT.replace("\"image\": \"nginx\"", "\"image\": \"\"");
+    assert!(fails("apply -f -", &invalid).await.contains("spec.template.spec.containers[0].image: Required value"));
+}
