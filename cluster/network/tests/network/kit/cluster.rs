@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use kpkg_network::dns::{self, Upstream};
 use kpkg_network::{Attachment, NetworkConfig, PodNetwork, proxy};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -30,6 +31,13 @@ impl Cluster {
         let run = proxy::run(api.client(), config.clone(), token.clone());
         let proxy = tokio::spawn(async move { run.await.unwrap() });
         Self { config, network, api, token, proxy }
+    }
+
+    /// Starts the name server beside the proxy.
+    pub(crate) fn serve_names(&self, upstream: Upstream) {
+        let (client, config) = (self.api.client(), self.config.clone());
+        let run = dns::run(client, config, upstream, self.token.clone());
+        tokio::spawn(async move { run.await.unwrap() });
     }
 
     /// Ends the proxy, as a restart of kpkg does; rules and pods stay.

@@ -2,6 +2,7 @@
 
 pub(crate) mod api;
 pub(crate) mod cluster;
+pub(crate) mod dns;
 pub(crate) mod peer;
 
 use std::fs;
