@@ -71,7 +71,7 @@ pub(crate) fn runtime_config(layout: &Layout, settings: &Settings) -> Result<Run
     Ok(RuntimeConfig {
         root: layout.runtime(),
         state: layout.runtime_state(),
-        cgroup_root: settings.cgroup(),
+        cgroup_root: format!("/{}", settings.cgroup()),
         shim_exe: std::env::current_exe().map_err(Error::system("find this program"))?,
     })
 }
