@@ -23,6 +23,7 @@ mod rootfs;
 mod server;
 mod start;
 mod system;
+mod traces;
 
 use std::process::ExitCode;
 

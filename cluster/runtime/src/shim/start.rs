@@ -20,6 +20,7 @@ use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use super::protocol::Inbox;
+use super::traces::Traces;
 use super::{enter_process, rootfs, system};
 use crate::cgroup::Cgroups;
 use crate::record::{ContainerDir, ContainerRecord, SandboxRecord};
@@ -53,6 +54,12 @@ pub(super) struct Started {
 pub(super) fn start(start: &Start<'_>, streams: Streams) -> io::Result<Started> {
     system::reset_signals();
     prepare(start)?;
+    let traces = Traces::listen()?;
+    let started = run(start, streams);
+    started.map_err(|error| traces.explain(&error))
+}
+
+fn run(start: &Start<'_>, streams: Streams) -> io::Result<Started> {
     let (reader, writer) = pipe_with(PipeFlags::CLOEXEC)?;
     let console = match start.record.config.tty {
         true => Some(listen(start.dir)?),
@@ -78,11 +85,25 @@ fn prepare(start: &Start<'_>) -> io::Result<()> {
         cgroups: start.cgroups,
         pause: start.pause,
         user: &user,
+        oom_score: start.record.config.resources.oom_score_adj.map(possible_oom_score).transpose()?,
     };
     let spec = spec::build(&input)?;
     let directory = spec["process"]["cwd"].as_str().unwrap_or("/");
     rootfs::make_working_dir(&rootfs, directory, user.uid, user.gid)?;
     fs::write(start.dir.spec(), spec.to_string())
+}
+
+/// The nearest that may be set: only a privileged process may lower it.
+fn possible_oom_score(wanted: i32) -> io::Result<i32> {
+    const FILE: &str = "/proc/self/oom_score_adj";
+    let wanted = wanted.clamp(-1000, 1000);
+    match fs::write(FILE, wanted.to_string()) {
+        Ok(()) => Ok(wanted),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            fs::read_to_string(FILE)?.trim().parse().map_err(io::Error::other)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Lets libcontainer make the container and tells it to go; answers its first process.

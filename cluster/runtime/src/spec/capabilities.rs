@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::io;
 
+use rustix::thread::CapabilitySet;
+
 use super::invalid;
 use crate::container::Security;
 
@@ -49,6 +51,12 @@ pub(super) fn of(security: &Security) -> io::Result<BTreeSet<&'static str>> {
         set.remove(known(name)?);
     }
     Ok(set)
+}
+
+/// Whether this machine lets its own root have it: a machine that is itself a container may not.
+pub(super) fn is_available(name: &str) -> bool {
+    let bit = ALL.iter().position(|known| *known == name).and_then(|number| CapabilitySet::from_bits(1 << number));
+    bit.is_some_and(|bit| rustix::thread::capability_is_in_bounding_set(bit).unwrap_or(false))
 }
 
 fn known(name: &str) -> io::Result<&'static str> {

@@ -32,6 +32,8 @@ pub(crate) struct Input<'a> {
     /// The process that holds the pod's namespaces.
     pub(crate) pause: i32,
     pub(crate) user: &'a User,
+    /// How ready the kernel is to kill the container first.
+    pub(crate) oom_score: Option<i32>,
 }
 
 impl Input<'_> {
@@ -49,7 +51,7 @@ pub(crate) fn build(input: &Input<'_>) -> io::Result<Value> {
         "resources": resources(input)?,
         "devices": devices::nodes(&input.container.config)?,
         "maskedPaths": paths::masked(security),
-        "readonlyPaths": paths::readonly(security),
+        "readonlyPaths": paths::readonly(security, input.cgroups),
     });
     if let Some(profile) = seccomp::profile(security)? {
         linux["seccomp"] = profile;

@@ -1,5 +1,6 @@
 //! Paths of the kernel's that containers do not see or cannot write.
 
+use crate::cgroup::Cgroups;
 use crate::container::Security;
 
 const MASKED: [&str; 12] = [
@@ -33,6 +34,11 @@ pub(super) fn masked(security: &Security) -> Vec<String> {
 }
 
 /// Paths that cannot be written in the container.
-pub(super) fn readonly(security: &Security) -> Vec<String> {
-    list(security, security.readonly_paths.as_ref(), &READONLY)
+pub(super) fn readonly(security: &Security, cgroups: &Cgroups) -> Vec<String> {
+    let mut paths = list(security, security.readonly_paths.as_ref(), &READONLY);
+    if !security.privileged && !cgroups.is_v2() {
+        // The directory of the hierarchies is ours, and is filled before it can be closed.
+        paths.push("/sys/fs/cgroup".to_owned());
+    }
+    paths
 }

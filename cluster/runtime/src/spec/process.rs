@@ -15,7 +15,8 @@ const UMASK: u32 = 0o022;
 pub(super) fn build(input: &Input<'_>) -> io::Result<Value> {
     let config = &input.container.config;
     let security = &config.security;
-    let capabilities = capabilities::of(security)?;
+    let mut capabilities = capabilities::of(security)?;
+    capabilities.retain(|name| capabilities::is_available(name));
     let files = getrlimit(Resource::Nofile).maximum.unwrap_or(MOST_FILES).min(MOST_FILES);
     let mut process = json!({
         "terminal": config.tty,
@@ -36,8 +37,8 @@ pub(super) fn build(input: &Input<'_>) -> io::Result<Value> {
     if security.no_new_privs && !security.privileged {
         process["noNewPrivileges"] = json!(true);
     }
-    if let Some(score) = config.resources.oom_score_adj {
-        process["oomScoreAdj"] = json!(score.clamp(-1000, 1000));
+    if let Some(score) = input.oom_score {
+        process["oomScoreAdj"] = json!(score);
     }
     Ok(process)
 }

@@ -89,9 +89,14 @@ impl Lab {
 
     /// Lets go of the runtime as a killed server would, and opens it again.
     pub(crate) async fn restart(self) -> Self {
+        self.restart_after(|| async {}).await
+    }
+
+    /// The same, with something happening while nobody is there.
+    pub(crate) async fn restart_after<F: Future<Output = ()>>(self, meanwhile: impl FnOnce() -> F) -> Self {
         let Self { dir, config, runtime } = self;
-        assert_eq!(Arc::strong_count(&runtime), 1);
         drop(runtime);
+        meanwhile().await;
         let runtime = loop {
             // A task that listens to a shim may still be about to notice.
             match Runtime::open(config.clone()).await {
@@ -120,6 +125,35 @@ impl Lab {
             log_path: Some(self.log_path(&format!("{name}.log"))),
             ..ContainerConfig::default()
         }
+    }
+
+    /// Waits until a container has written a line.
+    pub(crate) async fn until_logged(&self, name: &str, line: &str) {
+        let log = self.log_path(&format!("{name}.log"));
+        self.until(|| lines(&log).iter().any(|logged| logged == line)).await;
+    }
+
+    pub(crate) async fn until(&self, is_so: impl Fn() -> bool) {
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    pub(crate) async fn until_async<F: Future<Output = bool>>(&self, is_so: impl Fn() -> F) {
+        while !is_so().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// The names of the control groups right below the runtime's own.
+    pub(crate) fn groups_below(&self) -> Vec<String> {
+        let mut names = std::collections::BTreeSet::new();
+        for hierarchy in ["", "memory", "cpu", "pids", "systemd", "freezer"] {
+            let group = Path::new("/sys/fs/cgroup").join(hierarchy).join(self.config.cgroup_root.trim_start_matches('/'));
+            let entries = fs::read_dir(group).into_iter().flatten().flatten();
+            names.extend(entries.filter(|entry| entry.path().is_dir()).map(|entry| entry.file_name().into_string().unwrap()));
+        }
+        names.into_iter().collect()
     }
 
     pub(crate) async fn start(&self, sandbox: &SandboxId, config: ContainerConfig) -> ContainerId {
@@ -199,4 +233,22 @@ pub(crate) fn busybox_rootfs(rootfs: &Path) {
     let passwd = "root:x:0:0:root:/root:/bin/sh\nweb:x:33:33:web:/home/web:/bin/sh\n";
     fs::write(rootfs.join("etc/passwd"), passwd).unwrap();
     fs::write(rootfs.join("etc/group"), "root:x:0:\nweb:x:33:\ntape:x:26:web\n").unwrap();
+}
+
+pub(crate) fn parent_of(pid: i32) -> i32 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    stat.rsplit_once(')').unwrap().1.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+/// Kills the shim of a container's first process.
+pub(crate) fn kill_parent_of(pid: i32) {
+    let shim = rustix::process::Pid::from_raw(parent_of(pid)).unwrap();
+    rustix::process::kill_process(shim, rustix::process::Signal::KILL).unwrap();
+}
+
+/// Waits until a process is gone.
+pub(crate) async fn until_gone(pid: i32) {
+    while Path::new(&format!("/proc/{pid}")).exists() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }

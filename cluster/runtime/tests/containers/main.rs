@@ -3,6 +3,8 @@
 //! The tests live in mount and network namespaces of their own; each has its own directories and its
 //! own control group, and takes all of it away at its end, also when it fails.
 
+mod commands;
+mod confinement;
 mod kit;
 mod life;
 
@@ -20,6 +22,6 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     kit::leave_the_machine();
-    let tests = life::tests();
+    let tests = [life::tests(), commands::tests(), confinement::tests()].into_iter().flatten().collect();
     libtest_mimic::run(&arguments, tests).exit_code()
 }
