@@ -98,8 +98,11 @@ fn ports_mut(service: &mut Value) -> impl Iterator<Item = &mut Value> {
     service.pointer_mut("/spec/ports").and_then(Value::as_array_mut).into_iter().flatten()
 }
 
-/// Fields that only some types have, and whether a type has them.
-const TYPE_FIELDS: [(&str, fn(&str) -> bool); 4] = [
+/// Whether a type of Service has a field.
+type HasField = fn(&str) -> bool;
+
+/// Fields that only some types have, and which.
+const TYPE_FIELDS: [(&str, HasField); 4] = [
     ("externalTrafficPolicy", |sort| matches!(sort, "NodePort" | "LoadBalancer")),
     ("allocateLoadBalancerNodePorts", |sort| sort == "LoadBalancer"),
     ("loadBalancerClass", |sort| sort == "LoadBalancer"),

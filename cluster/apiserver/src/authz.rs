@@ -51,7 +51,16 @@ const EVERYTHING: &[Rule] = &[
     Rule { verbs: &["*"], groups: &[], resources: &[], paths: &["*"] },
 ];
 const OPEN_PATHS: &[&str] = &["/healthz", "/livez", "/readyz", "/version", "/version/"];
-const DISCOVERY_PATHS: &[&str] = &["/api", "/api/*", "/apis", "/apis/*", "/openapi", "/openapi/*"];
+const DISCOVERY_PATHS: &[&str] = &[
+    "/api",
+    "/api/*",
+    "/apis",
+    "/apis/*",
+    "/openapi",
+    "/openapi/*",
+    "/openid/v1/jwks",
+    "/.well-known/openid-configuration",
+];
 const KNOWN: &[Rule] = &[
     Rule { verbs: &["get"], groups: &[], resources: &[], paths: OPEN_PATHS },
     Rule { verbs: &["get"], groups: &[], resources: &[], paths: DISCOVERY_PATHS },

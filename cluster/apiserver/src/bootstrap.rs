@@ -1,18 +1,20 @@
 //! What every cluster has from the start: the system's namespaces, and the Service of the API itself.
 
 use crate::{
-    ApiServer,
+    ApiServer, expire,
     failure::Result,
     registry::{Context, Part, well_known},
 };
 use kpkg_api::status::{Reason, Status};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 const NAMESPACES: [&str; 4] = ["default", "kube-system", "kube-public", "kube-node-lease"];
 
 impl ApiServer {
-    /// Makes what every cluster has, as far as it is not there yet. To be called once before the server is used.
-    pub async fn bootstrap(&self) -> Result<(), Status> {
+    /// Makes what every cluster has, as far as it is not there yet, and begins to clear away old Events. To be called once,
+    /// before the server is used.
+    pub async fn bootstrap(self: &Arc<Self>) -> Result<(), Status> {
         for name in NAMESPACES {
             self.ensure("", "Namespace", None, json!({"metadata": {"name": name}})).await?;
         }
@@ -20,6 +22,7 @@ impl ApiServer {
         if let Some(slice) = self.kubernetes_endpoints() {
             self.ensure("discovery.k8s.io", "EndpointSlice", Some("default"), slice).await?;
         }
+        expire::start(self, self.running.clone());
         Ok(())
     }
 

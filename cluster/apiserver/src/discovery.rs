@@ -3,7 +3,7 @@
 //! In two forms: one document for all (`apidiscovery.k8s.io`, asked for by the `Accept` header), and one per group and
 //! version.
 
-use crate::{accept, failure::Result, reply, review};
+use crate::{accept, reply, review};
 use axum::body::Body;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use kpkg_api::schema::{self, Kind, Subresource};
@@ -28,37 +28,37 @@ fn group_names() -> Vec<&'static str> {
 }
 
 /// `/api`.
-pub(crate) fn core(headers: &HeaderMap) -> Result<Response<Body>> {
+pub(crate) fn core(headers: &HeaderMap) -> Response<Body> {
     if let Some(version) = aggregated(headers) {
-        return Ok(aggregated_reply(version, &[""]));
+        return aggregated_reply(version, &[""]);
     }
-    Ok(reply::json(
+    reply::json(
         StatusCode::OK,
         &json!({
             "kind": "APIVersions",
             "versions": [VERSION],
             "serverAddressByClientCIDRs": [{"clientCIDR": "0.0.0.0/0", "serverAddress": ""}],
         }),
-    ))
+    )
 }
 
 /// `/apis`.
-pub(crate) fn groups(headers: &HeaderMap) -> Result<Response<Body>> {
+pub(crate) fn groups(headers: &HeaderMap) -> Response<Body> {
     let names = group_names();
     if let Some(version) = aggregated(headers) {
-        return Ok(aggregated_reply(version, &names));
+        return aggregated_reply(version, &names);
     }
     let groups: Vec<Value> = names.iter().map(|name| group_value(name)).collect();
-    Ok(reply::json(StatusCode::OK, &json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups})))
+    reply::json(StatusCode::OK, &json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}))
 }
 
 /// `/apis/GROUP`.
-pub(crate) fn group(_headers: &HeaderMap, group: &str) -> Result<Response<Body>> {
-    let Some(name) = group_names().into_iter().find(|name| *name == group) else { return Ok(reply::no_such_path()) };
+pub(crate) fn group(group: &str) -> Response<Body> {
+    let Some(name) = group_names().into_iter().find(|name| *name == group) else { return reply::no_such_path() };
     let mut value = group_value(name);
     value["kind"] = json!("APIGroup");
     value["apiVersion"] = json!("v1");
-    Ok(reply::json(StatusCode::OK, &value))
+    reply::json(StatusCode::OK, &value)
 }
 
 fn group_value(name: &str) -> Value {
@@ -67,10 +67,10 @@ fn group_value(name: &str) -> Value {
 }
 
 /// `/api/v1`, `/apis/GROUP/VERSION`.
-pub(crate) fn resources(_headers: &HeaderMap, group: &str, version: &str) -> Result<Response<Body>> {
+pub(crate) fn resources(group: &str, version: &str) -> Response<Body> {
     let known = group.is_empty() || group_names().contains(&group);
     if version != VERSION || !known {
-        return Ok(reply::no_such_path());
+        return reply::no_such_path();
     }
     let mut list = Vec::new();
     for kind in schema::kinds().iter().filter(|kind| kind.group == group) {
@@ -87,10 +87,10 @@ pub(crate) fn resources(_headers: &HeaderMap, group: &str, version: &str) -> Res
         })
     }));
     let group_version = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
-    Ok(reply::json(
+    reply::json(
         StatusCode::OK,
         &json!({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": list}),
-    ))
+    )
 }
 
 fn resource_value(kind: &Kind) -> Value {

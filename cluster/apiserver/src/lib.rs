@@ -40,6 +40,7 @@ mod body;
 mod bootstrap;
 mod config;
 mod discovery;
+mod expire;
 mod failure;
 mod http;
 mod identity;

@@ -21,6 +21,10 @@ pub(crate) enum Target {
     Group(String),
     /// `/api/v1`, `/apis/apps/v1`.
     GroupVersion(String, String),
+    /// `/openid/v1/jwks`: the key that signs service-account tokens.
+    TokenKeys,
+    /// `/.well-known/openid-configuration`: where that key is.
+    TokenIssuer,
     /// `/openapi/v3`, `/openapi/v3/apis/apps/v1`.
     OpenApi,
     /// An object, a collection or part of an object.
@@ -69,6 +73,8 @@ pub(crate) fn parse(path: &str) -> Target {
         ["apis", group] => Target::Group((*group).to_owned()),
         ["api", version] => Target::GroupVersion(String::new(), (*version).to_owned()),
         ["apis", group, version] => Target::GroupVersion((*group).to_owned(), (*version).to_owned()),
+        ["openid", "v1", "jwks"] => Target::TokenKeys,
+        [".well-known", "openid-configuration"] => Target::TokenIssuer,
         ["openapi", "v3", ..] => Target::OpenApi,
         ["api", version, rest @ ..] => resource("", version, rest),
         ["apis", group, version, rest @ ..] => resource(group, version, rest),

@@ -23,7 +23,9 @@ pub struct ApiServer {
     pub(crate) authorizer: Arc<dyn Authorizer>,
     pub(crate) nodes: Arc<dyn NodeDialer>,
     pub(crate) in_flight: Arc<Semaphore>,
-    _running: DropGuard,
+    /// Cancelled when the server is dropped; background tasks end then.
+    pub(crate) running: CancellationToken,
+    _end: DropGuard,
 }
 
 impl std::fmt::Debug for ApiServer {
@@ -47,7 +49,8 @@ impl ApiServer {
             nodes,
             in_flight: Arc::new(Semaphore::new(config.max_in_flight)),
             config,
-            _running: shutdown.drop_guard(),
+            running: shutdown.clone(),
+            _end: shutdown.drop_guard(),
         })
     }
 

@@ -5,17 +5,12 @@ mod pod;
 mod service_account;
 mod storage_class;
 
-use crate::{ApiServer, failure::Result, registry::Context};
+use crate::{ApiServer, failure::Result};
 use kpkg_api::schema::Kind;
 use serde_json::Value;
 
 /// Admits a new object; may add to it.
-pub(crate) async fn create(
-    server: &ApiServer,
-    context: &mut Context,
-    kind: &'static Kind,
-    object: &mut Value,
-) -> Result<()> {
+pub(crate) async fn create(server: &ApiServer, kind: &'static Kind, object: &mut Value) -> Result<()> {
     namespace::may_create(server, kind, object).await?;
     match (kind.group, kind.kind) {
         ("", "Pod") => {
@@ -32,17 +27,13 @@ pub(crate) async fn create(
             storage_class::protect(kind, object);
             Ok(())
         }
-        _ => {
-            let _ = context;
-            Ok(())
-        }
+        _ => Ok(()),
     }
 }
 
 /// Admits a new version of an object; may change it.
-pub(crate) fn update(_context: &Context, kind: &'static Kind, _old: &Value, new: &mut Value) -> Result<()> {
+pub(crate) fn update(kind: &Kind, new: &mut Value) {
     if kind.is("", "Pod") {
         pod::admit_update(new);
     }
-    Ok(())
 }

@@ -123,6 +123,17 @@ impl Tokens {
         json(payload)
     }
 
+    /// What others must know to check tokens.
+    pub(crate) fn issuer_document(&self) -> Value {
+        json!({
+            "issuer": self.issuer,
+            "jwks_uri": format!("{}/openid/v1/jwks", self.issuer),
+            "response_types_supported": ["id_token"],
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": ["ES256"],
+        })
+    }
+
     /// The public key as a set of JSON Web Keys.
     pub(crate) fn key_set(&self) -> Value {
         // An uncompressed point: 4, then both coordinates.

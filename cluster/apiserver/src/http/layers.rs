@@ -113,7 +113,11 @@ fn attributes<'a>(
 ) -> Attributes<'a> {
     match target {
         Target::Resource(target) => Attributes {
-            verb: verb(method, target.name.is_some(), query),
+            verb: match target.subresource.map(|part| part.name) {
+                // A GET that opens a conversation is not a reading.
+                Some("exec" | "attach" | "portforward") => "create",
+                _ => verb(method, target.name.is_some(), query),
+            },
             group: target.kind.group,
             resource: target.kind.plural,
             subresource: target.subresource.map_or("", |part| part.name),

@@ -26,10 +26,12 @@ impl Call<'_> {
         match target {
             Target::Health(check) => Ok(self.health(check).await),
             Target::Version => Ok(reply::json(StatusCode::OK, &version())),
-            Target::CoreVersions => discovery::core(headers),
-            Target::Groups => discovery::groups(headers),
-            Target::Group(group) => discovery::group(headers, group),
-            Target::GroupVersion(group, version) => discovery::resources(headers, group, version),
+            Target::CoreVersions => Ok(discovery::core(headers)),
+            Target::Groups => Ok(discovery::groups(headers)),
+            Target::Group(group) => Ok(discovery::group(group)),
+            Target::GroupVersion(group, version) => Ok(discovery::resources(group, version)),
+            Target::TokenKeys => Ok(reply::json(StatusCode::OK, &self.server.tokens.key_set())),
+            Target::TokenIssuer => Ok(reply::json(StatusCode::OK, &self.server.tokens.issuer_document())),
             Target::OpenApi => Ok(openapi(self.parts.uri.path())),
             Target::Resource(_) | Target::Review(_) | Target::BadName(_) | Target::Nothing => Ok(reply::no_such_path()),
         }

@@ -41,7 +41,7 @@ impl ApiServer {
         metadata::birth(context, &mut object)?;
         defaults::apply(kind, &mut object);
         let generated = meta::name(&object).is_empty() && metadata::generate_name(&mut object);
-        admission::create(self, context, kind, &mut object).await?;
+        admission::create(self, kind, &mut object).await?;
         strategy::of(kind).prepare_create(&mut object);
         // Held until the Service is written, so that nobody else gets its address.
         let lease = self.allocator.lease(self, kind).await?;

@@ -73,10 +73,9 @@ fn propagation(policy: &str, orphan: Option<bool>) -> Result<Option<Propagation>
     let invalid = |fault| Err(Status::invalid_kind("meta.k8s.io", "DeleteOptions", "", &[fault]));
     match (policy, orphan) {
         ("", None) => Ok(None),
-        ("", Some(true)) => Ok(Some(Propagation::Orphan)),
+        ("", Some(true)) | ("Orphan", None) => Ok(Some(Propagation::Orphan)),
         ("", Some(false)) | ("Background", None) => Ok(Some(Propagation::Background)),
         ("Foreground", None) => Ok(Some(Propagation::Foreground)),
-        ("Orphan", None) => Ok(Some(Propagation::Orphan)),
         (_, Some(_)) => invalid(FieldError::invalid(
             "propagationPolicy",
             policy,
@@ -149,14 +148,13 @@ fn step(context: &Context, kind: &Kind, old: &Value, options: &DeleteOptions) ->
     let mut new = old.clone();
     set_finalizers(&mut new, options.propagation);
     let grace = grace(kind, old, options.grace);
-    match meta::deletion_timestamp(old) {
-        Some(at) => shorten(old, &mut new, at, grace, options.grace),
-        None => {
-            let at = context.now + SignedDuration::from_secs(grace);
-            metadata::mark_deleted(&mut new, time::seconds(at), grace);
-            if kind.is("", "Namespace") {
-                new["status"]["phase"] = json!("Terminating");
-            }
+    if let Some(at) = meta::deletion_timestamp(old) {
+        shorten(old, &mut new, at, grace, options.grace);
+    } else {
+        let at = context.now + SignedDuration::from_secs(grace);
+        metadata::mark_deleted(&mut new, time::seconds(at), grace);
+        if kind.is("", "Namespace") {
+            new["status"]["phase"] = json!("Terminating");
         }
     }
     if metadata::is_finished(&new) { Step::Remove } else { Step::Write(new) }

@@ -121,7 +121,7 @@ fn as_of(query: &Query, limit: usize, continues: bool) -> Result<AsOf> {
         };
     }
     match (matching, revision) {
-        ("", None) => Ok(AsOf::Newest),
+        ("", None) | ("" | "NotOlderThan", Some(0)) => Ok(AsOf::Newest),
         (_, None) => {
             Err(invalid("resourceVersionMatch", "resourceVersionMatch is forbidden unless resourceVersion is provided"))
         }
@@ -130,7 +130,6 @@ fn as_of(query: &Query, limit: usize, continues: bool) -> Result<AsOf> {
             "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"",
         )),
         ("Exact", Some(revision)) => Ok(AsOf::Exact(revision)),
-        ("" | "NotOlderThan", Some(0)) => Ok(AsOf::Newest),
         ("", Some(revision)) if limit > 0 => Ok(AsOf::Exact(revision)),
         ("" | "NotOlderThan", Some(revision)) => Ok(AsOf::NotOlderThan(revision)),
         (other, Some(_)) => {

@@ -78,7 +78,8 @@ pub(crate) fn generate_name(object: &mut Value) -> bool {
     if prefix.is_empty() {
         return false;
     }
-    let prefix = &prefix[..prefix.floor_char_boundary(MAX_PREFIX)];
+    // Names are ASCII; validation refuses what is not.
+    let prefix: String = prefix.chars().take(MAX_PREFIX).collect();
     let name = format!("{prefix}{}", suffix());
     meta::metadata_mut(object).insert("name".to_owned(), name.into());
     true

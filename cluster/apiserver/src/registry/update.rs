@@ -72,7 +72,7 @@ impl ApiServer {
             let rules = strategy::of(kind);
             match part {
                 Part::Main => {
-                    admission::update(context, kind, &old, &mut new)?;
+                    admission::update(kind, &mut new);
                     rules.prepare_update(kind, &old, &mut new);
                     lease.assign(kind, Some(&old), &mut new)?;
                 }

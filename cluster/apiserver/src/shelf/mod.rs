@@ -115,7 +115,7 @@ impl Shelf {
             self.runtime.spawn(follow::run(self.shared.clone(), stream, self.shutdown.clone()));
             Ok(())
         };
-        self.followed.get_or_try_init(start).await.map(|()| ())
+        self.followed.get_or_try_init(start).await.copied()
     }
 
     /// The newest version of an object.

@@ -87,7 +87,7 @@ pub(super) async fn connect(
         format!("/{part}/{namespace}/{name}/{container}?{}", stream_options(&call.query))
     };
     let node = node(&pod).ok_or_else(|| Status::bad_request(format!("pod {name} does not have a host assigned")))?;
-    pass(call, &node.to_owned(), &target).await
+    pass(call, node, &target).await
 }
 
 fn log_options(query: &Query) -> String {

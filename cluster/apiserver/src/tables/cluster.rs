@@ -125,9 +125,11 @@ pub(super) const NEW_EVENT: Columns =
 
 fn event_cells(event: &Value, object: &str, message: &str) -> Vec<Value> {
     let first = time(event, &["firstTimestamp", "deprecatedFirstTimestamp", "eventTime"]);
-    let last = match event["series"]["lastObservedTime"].is_string() {
-        true => event["series"]["lastObservedTime"].clone(),
-        false => time(event, &["lastTimestamp", "deprecatedLastTimestamp", "eventTime"]),
+    let observed = &event["series"]["lastObservedTime"];
+    let last = if observed.is_string() {
+        observed.clone()
+    } else {
+        time(event, &["lastTimestamp", "deprecatedLastTimestamp", "eventTime"])
     };
     let times = event["series"]["count"].as_i64().unwrap_or_else(|| count(event, "/count").max(1));
     let involved = &event[object];

@@ -35,14 +35,8 @@ pub(super) const VOLUME: Columns = Columns {
     ],
     cells: |object| {
         let claim = &object["spec"]["claimRef"];
-        let claim = match claim.is_object() {
-            true => format!(
-                "{}/{}",
-                claim["namespace"].as_str().unwrap_or_default(),
-                claim["name"].as_str().unwrap_or_default()
-            ),
-            false => String::new(),
-        };
+        let word = |key: &str| claim[key].as_str().unwrap_or_default();
+        let claim = if claim.is_object() { format!("{}/{}", word("namespace"), word("name")) } else { String::new() };
         vec![
             plain(object, "/spec/capacity/storage"),
             modes(object, "/spec/accessModes"),

@@ -61,3 +61,13 @@ async fn the_server_tells_how_it_is() {
     assert_eq!((&version["major"], &version["minor"]), (&json!("1"), &json!("37")));
     assert!(version["gitVersion"].as_str().is_some_and(|text| text.starts_with("v1.37.0+kpkg")));
 }
+
+#[tokio::test]
+async fn the_key_of_tokens_is_public() {
+    let cluster = Cluster::new().await;
+    let issuer = cluster.get("/.well-known/openid-configuration").await.ok();
+    assert!(issuer["jwks_uri"].as_str().is_some_and(|uri| uri.ends_with("/openid/v1/jwks")));
+    let key = &cluster.get("/openid/v1/jwks").await.ok()["keys"][0];
+    assert_eq!((&key["alg"], &key["crv"]), (&json!("ES256"), &json!("P-256")));
+    assert!(key.get("d").is_none(), "the private part stays here");
+}

@@ -27,7 +27,7 @@ impl NodeDialer for Node {
         let node = self.clone();
         async move {
             let (ours, theirs) = tokio::io::duplex(4096);
-            let router = Router::new().fallback(any(move |request| answer(node, request)));
+            let router = Router::new().fallback(any(async move |request| answer(&node, request)));
             tokio::spawn(async move {
                 let service = TowerToHyperService::new(router);
                 let builder = hyper::server::conn::http1::Builder::new();
@@ -39,7 +39,7 @@ impl NodeDialer for Node {
     }
 }
 
-async fn answer(node: Node, mut request: Request) -> http::Response<Body> {
+fn answer(node: &Node, mut request: Request) -> http::Response<Body> {
     let secret = request.headers().get("authorization").is_some() || request.headers().get("cookie").is_some();
     let line = format!("{} {}{}", request.method(), request.uri(), if secret { " WITH SECRETS" } else { "" });
     node.asked.lock().expect("not poisoned").push(line);

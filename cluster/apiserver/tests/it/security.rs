@@ -123,3 +123,16 @@ async fn there_is_no_proxy_to_elsewhere() {
         assert_eq!(cluster.get(path).await.status.as_u16(), 404, "{path}");
     }
 }
+
+// CVE-2021-25737: endpoints that lead back into the machine.
+#[tokio::test]
+async fn endpoints_do_not_lead_into_the_machine() {
+    let cluster = Cluster::new().await;
+    for address in ["127.0.0.1", "169.254.169.254", "0.0.0.0", "224.0.0.1"] {
+        let slice = json!({
+            "metadata": {"name": "s"}, "addressType": "IPv4", "endpoints": [{"addresses": [address]}],
+        });
+        let answer = cluster.post("/apis/discovery.k8s.io/v1/namespaces/default/endpointslices", slice).await;
+        assert_eq!(answer.failure().0, 422, "{address}");
+    }
+}
