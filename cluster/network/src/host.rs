@@ -171,7 +171,9 @@ fn uplink_mtu(router: &mut Router) -> Result<u32, Error> {
 }
 
 fn bridge_mac(cluster_name: &str) -> MacAddress {
-    let [a, b, c, d, e, ..] = digest(cluster_name).to_be_bytes();
+    let [_, _, rest @ ..] = digest(cluster_name).to_be_bytes();
+    let mut mac = rest;
     // Locally administered, not multicast; unlike any pod's, which start with 0a:58.
-    MacAddress([0x0e, a, b, c, d, e])
+    mac[0] = 0x0e;
+    MacAddress(mac)
 }

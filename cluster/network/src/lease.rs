@@ -108,14 +108,9 @@ impl Leases {
     }
 
     fn next_free(&self) -> Option<Ipv4Addr> {
-        let after = self.range_after(self.last, self.range.broadcast());
-        let before = self.range_after(gateway(self.range), self.last);
+        let after = range_after(self.last, self.range.broadcast());
+        let before = range_after(gateway(self.range), self.last);
         after.chain(before).find(|a| self.may_be_leased(*a) && !self.taken.contains(a))
-    }
-
-    /// The addresses above `low` up to `high`.
-    fn range_after(&self, low: Ipv4Addr, high: Ipv4Addr) -> impl Iterator<Item = Ipv4Addr> {
-        (u32::from(low).saturating_add(1)..=u32::from(high)).map(Ipv4Addr::from)
     }
 
     /// Inside the range, and neither its network, its gateway nor its broadcast address.
@@ -134,6 +129,11 @@ impl Leases {
             .and_then(|()| fs::rename(&beside, &path))
             .map_err(|e| Error::file("write", path, e))
     }
+}
+
+/// The addresses above `low` up to `high`.
+fn range_after(low: Ipv4Addr, high: Ipv4Addr) -> impl Iterator<Item = Ipv4Addr> {
+    (u32::from(low).saturating_add(1)..=u32::from(high)).map(Ipv4Addr::from)
 }
 
 /// The first address of a range, which the bridge has.

@@ -19,8 +19,8 @@ pub struct MacAddress(pub [u8; 6]);
 
 impl fmt::Display for MacAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, d, e, g] = self.0;
-        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+        let text = self.0.map(|byte| format!("{byte:02x}")).join(":");
+        f.write_str(&text)
     }
 }
 
@@ -178,21 +178,25 @@ fn sweep(router: &mut Router, config: &NetworkConfig, bridge: Bridge, leases: &L
 
 fn teardown_now(config: &NetworkConfig) -> Result<(), Error> {
     let addresses = Addresses::of(config)?;
-    let mut router = Router::open()?;
-    host::take_down(&mut router, config)?;
-    for path in netns::files(&config.netns_dir())? {
-        netns::unpin(&path)?;
-    }
-    nft::Kernel::open(Layout::new(config, &addresses))?.delete_table()?;
-    for range in [addresses.pods, addresses.services] {
-        conntrack::forget_range(range)?;
-    }
-    sysctl::release_forwarding(&config.run_dir, &config.cluster_name)?;
-    remove_folder(&config.netns_dir())?;
-    remove_folder(&config.lease_dir())?;
+    // Each step is taken even if one before it failed; the first failure is told.
+    let steps = [
+        Router::open().and_then(|mut router| host::take_down(&mut router, config)),
+        unpin_all(&config.netns_dir()),
+        nft::Kernel::open(Layout::new(config, &addresses)).and_then(|mut k| k.delete_table()),
+        conntrack::forget_range(addresses.pods).map(drop),
+        conntrack::forget_range(addresses.services).map(drop),
+        sysctl::release_forwarding(&config.run_dir, &config.cluster_name),
+        remove_folder(&config.netns_dir()),
+        remove_folder(&config.lease_dir()),
+    ];
     // The folder itself may hold what others put there.
     let _ = fs::remove_dir(&config.state_dir);
-    Ok(())
+    steps.into_iter().collect()
+}
+
+fn unpin_all(folder: &Path) -> Result<(), Error> {
+    let results: Vec<_> = netns::files(folder)?.iter().map(|path| netns::unpin(path)).collect();
+    results.into_iter().collect()
 }
 
 /// Removes one of our folders with the files in it.

@@ -101,7 +101,7 @@ impl Forwarder {
 
     /// Whether a name is a probe; if it is this server's own, what it forwards comes back.
     pub(super) fn is_probe(&self, name: &Name) -> bool {
-        let is_probe = name.iter().last() == Some(PROBE);
+        let is_probe = name.iter().next_back() == Some(PROBE);
         if is_probe && name.iter().next() == Some(self.mark.as_bytes()) {
             let before = self.looping.swap(true, Ordering::Relaxed);
             if !before {

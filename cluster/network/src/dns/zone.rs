@@ -312,8 +312,10 @@ impl Entry {
             ServiceType::Address(all) => all.clone(),
             ServiceType::Headless | ServiceType::External(_) => Vec::new(),
         };
-        let members =
-            self.members.iter().map(|member| (member.address, [&[member.label.clone()], base.as_slice()].concat()));
+        let members = self
+            .members
+            .iter()
+            .map(|member| (member.address, [std::slice::from_ref(&member.label), base.as_slice()].concat()));
         own.into_iter().map(|address| (address, base.to_vec())).chain(members).collect()
     }
 

@@ -53,7 +53,7 @@ impl Frontend {
         Self { address: Ipv4Addr::UNSPECIFIED, protocol, port }
     }
 
-    pub(crate) fn is_node_port(&self) -> bool {
+    pub(crate) fn is_node_port(self) -> bool {
         self.address.is_unspecified()
     }
 }

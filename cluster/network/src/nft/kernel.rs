@@ -92,6 +92,9 @@ impl Kernel {
     /// Applies changes to the state last read or written. Refused with
     /// [`Refused::Moved`] when somebody else changed rules since.
     pub(crate) fn apply(&mut self, changes: &Changes) -> Result<(), Refused> {
+        if self.generation.is_none() {
+            return Err(Refused::Moved);
+        }
         if changes.is_empty() {
             return Ok(());
         }
@@ -152,10 +155,7 @@ impl Kernel {
             .map_err(|e| Error::kernel("list remembered clients", e))?;
         for key in &found {
             // One at a time: a client that expired in between would spoil the others' deletion.
-            let mut batch = Batch::new(&self.layout);
-            batch.forget_client(key);
-            self.generation = None;
-            match self.commit(batch) {
+            match self.forget_client(key) {
                 Err(error) if error.raw_os_error() != Some(ENOENT) => {
                     return Err(Error::kernel("forget a client", error));
                 }
@@ -163,6 +163,21 @@ impl Kernel {
             }
         }
         Ok(found.len())
+    }
+
+    fn forget_client(&mut self, key: &[u8]) -> io::Result<()> {
+        let mut batch = Batch::new(&self.layout);
+        batch.forget_client(key);
+        match self.commit(batch) {
+            Err(error) if error.raw_os_error() == Some(ERESTART) => {
+                // Whatever else changed is for the next look; this is right in any case.
+                self.generation = None;
+                let mut batch = Batch::new(&self.layout);
+                batch.forget_client(key);
+                self.commit(batch)
+            }
+            other => other,
+        }
     }
 
     /// Other tables' chains that drop forwarded packets unless a rule of theirs says otherwise.

@@ -67,12 +67,11 @@ impl Layout {
         const TARGET: &[Type] = &[Address, Port];
         let declare = |set: Set| {
             let (key, data): (&[Type], Option<&[Type]>) = match set {
-                Set::Services => (FRONTEND, Some(&[Verdict])),
+                Set::Services | Set::Sticky => (FRONTEND, Some(&[Verdict])),
                 Set::Endpoints => (&[Address, Protocol, Port, Number], Some(TARGET)),
                 Set::Hairpin => (&[Address, Address], None),
                 Set::Outside => (FRONTEND, None),
                 Set::Rejected => (&[Protocol, Port], None),
-                Set::Sticky => (FRONTEND, Some(&[Verdict])),
                 Set::StickyPorts => (&[Protocol, Port], Some(&[Verdict])),
                 Set::Chains => (&[], None),
             };

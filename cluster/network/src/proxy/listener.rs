@@ -258,8 +258,8 @@ mod tests {
         Ok(answer)
     }
 
-    fn backend(endpoints: &[SocketAddrV4]) -> Option<Arc<Backend>> {
-        Some(Arc::new(Backend { endpoints: endpoints.to_vec(), sticky: None }))
+    fn backend(endpoints: &[SocketAddrV4]) -> Arc<Backend> {
+        Arc::new(Backend { endpoints: endpoints.to_vec(), sticky: None })
     }
 
     async fn until<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
@@ -283,7 +283,7 @@ mod tests {
         let (a, b) = (server("a").await, server("b").await);
         let mut listeners = Listeners::default();
         let port = free_port();
-        listeners.set(Protocol::Tcp, port, backend(&[a, b, dead]));
+        listeners.set(Protocol::Tcp, port, Some(backend(&[a, b, dead])));
         let mut answers = vec![until(async || ask(port).await.ok()).await];
         for _ in 0..5 {
             answers.push(ask(port).await.unwrap());
@@ -291,7 +291,7 @@ mod tests {
         answers.sort();
         answers.dedup();
         assert_eq!(answers, ["a heard hello", "b heard hello"]);
-        listeners.set(Protocol::Tcp, port, backend(&[dead]));
+        listeners.set(Protocol::Tcp, port, Some(backend(&[dead])));
         assert!(ask(port).await.is_err());
         listeners.set(Protocol::Tcp, port, None);
         until(async || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.err()).await;
@@ -309,7 +309,7 @@ mod tests {
         });
         let mut listeners = Listeners::default();
         let port = free_port();
-        listeners.set(Protocol::Udp, port, backend(&[address]));
+        listeners.set(Protocol::Udp, port, Some(backend(&[address])));
         let client = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         client.connect((Ipv4Addr::LOCALHOST, port)).await.unwrap();
         let mut buffer = [0; 64];
@@ -326,7 +326,7 @@ mod tests {
         let holder = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let port = holder.local_addr().unwrap().port();
         let mut listeners = Listeners::default();
-        listeners.set(Protocol::Tcp, port, backend(&[server("a").await]));
+        listeners.set(Protocol::Tcp, port, Some(backend(&[server("a").await])));
         sleep(Duration::from_millis(50)).await;
         drop(holder);
         assert_eq!(until(async || ask(port).await.ok()).await, "a heard hello");

@@ -125,12 +125,12 @@ impl Proxy {
         .await?;
         self.table = Some(table);
         match result {
-            Ok(Synced::Changed) => Ok(()),
-            Ok(Synced::Mended | Synced::Recreated) if looking => {
-                tracing::warn!("somebody else changed the packet rules; mended");
+            Ok(synced) => {
+                if looking && synced != Synced::Changed {
+                    tracing::warn!("somebody else changed the packet rules; mended");
+                }
                 Ok(())
             }
-            Ok(Synced::Mended | Synced::Recreated) => Ok(()),
             Err(error) => {
                 self.pending = pending;
                 Err(error)

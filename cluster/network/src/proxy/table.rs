@@ -110,7 +110,7 @@ impl Table {
     fn forget_kinds(&mut self, udp: bool, sticky: bool) -> Result<(), Error> {
         if sticky {
             let (desired, services) = (&self.desired, self.ours.services);
-            let clients = self.kernel.forget_clients(|frontend, endpoint| {
+            self.kernel.forget_clients(|frontend, endpoint| {
                 // Clients of node ports are noted with the address they came to.
                 let frontend = if services.contains(&frontend.address) {
                     frontend
@@ -120,10 +120,6 @@ impl Table {
                 let backend = desired.backend(frontend).filter(|b| b.sticky.is_some());
                 backend.is_none_or(|backend| !backend.endpoints.contains(&endpoint))
             })?;
-            if clients > 0 {
-                // Deleting them moved the generation.
-                self.in_step = false;
-            }
         }
         if udp {
             let (desired, ours) = (&self.desired, &self.ours);

@@ -223,3 +223,80 @@ fn two_clusters_do_not_meet() {
         });
     });
 }
+
+#[test]
+fn many_at_once() {
+    machine("pods::many_at_once", |machine| {
+        let before = traces();
+        let config = machine.config("a", 42);
+        block_on(async {
+            let network = PodNetwork::open(config.clone()).await.unwrap();
+            let names: Vec<_> = (0..60).map(|index| format!("pod-{index}")).collect();
+            let all = futures::future::join_all(names.iter().map(|name| network.attach(name)));
+            let pods: Vec<_> = all.await.into_iter().map(Result::unwrap).collect();
+            let addresses: std::collections::BTreeSet<_> = pods.iter().map(|pod| pod.ip).collect();
+            assert_eq!(addresses.len(), pods.len());
+            serve(&pods[0], 8080, "first");
+            for pod in &pods[1..] {
+                assert_eq!(ask(pod, v4(pods[0].ip, 8080)).unwrap(), format!("first {}", pod.ip));
+            }
+            let all = futures::future::join_all(names.iter().map(|name| network.detach(name)));
+            assert!(all.await.into_iter().all(|result| result.is_ok()));
+            assert!(network.list().is_empty());
+        });
+        block_on(PodNetwork::teardown(&config)).unwrap();
+        assert_same(&before, &traces());
+    });
+}
+
+const LOOP: &str = "KPKG_NETWORK_TEST_ATTACH_LOOP";
+
+#[test]
+fn killed_at_any_moment_nothing_is_lost_or_left() {
+    machine("pods::killed_at_any_moment_nothing_is_lost_or_left", |machine| {
+        let config = machine.config("a", 42);
+        if std::env::var_os(LOOP).is_some() {
+            return attach_until_killed(&config);
+        }
+        let before = traces();
+        for round in 0..25 {
+            let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+                .args(["--exact", "pods::killed_at_any_moment_nothing_is_lost_or_left"])
+                .env(LOOP, "1")
+                .stdout(std::process::Stdio::null())
+                .stderr(std::process::Stdio::null())
+                .spawn()
+                .unwrap();
+            // Somewhere within opening, attaching, or detaching.
+            std::thread::sleep(std::time::Duration::from_micros(20_000 + round * 3_777));
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        block_on(async {
+            let network = PodNetwork::open(config.clone()).await.unwrap();
+            assert!(!network.list().is_empty(), "the loop came to attach");
+            for pod in network.list() {
+                assert_eq!(network.attach(&pod.pod_uid).await.unwrap(), pod);
+                serve(&pod, 8080, &pod.pod_uid);
+                let answer = ask(Place::Host, v4(pod.ip, 8080)).unwrap();
+                assert_eq!(answer, format!("{} 10.42.0.1", pod.pod_uid));
+            }
+        });
+        block_on(PodNetwork::teardown(&config)).unwrap();
+        assert_same(&before, &traces());
+    });
+}
+
+fn attach_until_killed(config: &kpkg_network::NetworkConfig) {
+    block_on(async {
+        loop {
+            let network = PodNetwork::open(config.clone()).await.unwrap();
+            for index in 0..4 {
+                network.attach(&format!("pod-{index}")).await.unwrap();
+            }
+            for index in 0..3 {
+                network.detach(&format!("pod-{index}")).await.unwrap();
+            }
+        }
+    });
+}
