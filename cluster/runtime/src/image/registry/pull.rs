@@ -235,7 +235,9 @@ async fn transfer(
 fn is_passing(error: &OciDistributionError) -> bool {
     match error {
         OciDistributionError::IoError(error) => error.get_ref().is_none_or(|cause| !cause.is::<oci_client::errors::DigestError>()),
-        OciDistributionError::RequestError(_) => true,
+        OciDistributionError::RequestError(error) => {
+            error.status().is_none_or(|status| status.is_server_error() || status.as_u16() == 429)
+        }
         OciDistributionError::ServerError { code, .. } => *code >= 500 || *code == 429,
         _ => false,
     }

@@ -79,6 +79,9 @@ pub(super) fn failed(operation: &'static str, name: impl ToString, error: OciDis
         | OciDistributionError::UnauthorizedError { .. }
         | OciDistributionError::AuthenticationFailure(_) => true,
         OciDistributionError::ServerError { code, .. } => matches!(code, 401 | 403 | 404),
+        OciDistributionError::RequestError(error) => {
+            error.status().is_some_and(|status| matches!(status.as_u16(), 401 | 403 | 404))
+        }
         OciDistributionError::RegistryError { envelope, .. } => envelope.errors.iter().any(|error| {
             matches!(
                 error.code,
