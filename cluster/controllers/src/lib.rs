@@ -10,7 +10,9 @@
 //! - `deployment`, `replicaset`, `statefulset`: pods from templates
 //! - `endpointslice`: the addresses behind services
 //! - `volume`: claims, volumes, and local volumes made on demand
-//! - `serviceaccount`: what every namespace starts with
+//! - `serviceaccount`, `namespace`: what every namespace starts with, and how it ends
+//! - `garbage`: what owners leave behind
+//! - `node`, `pod_cleanup`: nodes that fall silent, and pods that are left over
 //!
 //! ```no_run
 //! # async fn example(client: kube::Client, ca_pem: String) -> Result<(), kpkg_controllers::Error> {
@@ -26,7 +28,11 @@ mod config;
 mod deployment;
 mod endpointslice;
 mod error;
+mod garbage;
+mod namespace;
+mod node;
 mod objects;
+mod pod_cleanup;
 mod replicaset;
 pub mod runtime;
 mod serviceaccount;
@@ -53,5 +59,9 @@ pub async fn run(client: Client, config: Config, token: CancellationToken) -> Re
     endpointslice::start(&mut machine);
     serviceaccount::start(&mut machine, &config.ca_pem);
     volume::start(&mut machine, &config.volumes_dir, config.storage_class.as_deref());
+    namespace::start(&mut machine);
+    garbage::start(&mut machine);
+    node::start(&mut machine, config.node_grace);
+    pod_cleanup::start(&mut machine, config.finished_pods);
     machine.run().await
 }

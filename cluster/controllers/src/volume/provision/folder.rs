@@ -160,7 +160,7 @@ mod tests {
         let root = temp.path().join("volumes");
         make(&root, "v").unwrap();
         let mut folder = fs::openat(open_root(&root).unwrap(), "v", flags(), Mode::empty()).unwrap();
-        for _ in 0..5000 {
+        for _ in 0..1500 {
             fs::mkdirat(&folder, "deeper", FOLDER_MODE).unwrap();
             folder = fs::openat(&folder, "deeper", flags(), Mode::empty()).unwrap();
         }
