@@ -131,7 +131,8 @@ impl Layout {
 
     fn is_free(&self) -> Result<bool, Error> {
         match fs::read_dir(&self.root) {
-            Ok(mut entries) => Ok(entries.next().is_none()),
+            // Images may have been pulled before the first start.
+            Ok(mut entries) => Ok(entries.all(|entry| entry.is_ok_and(|entry| entry.file_name() == "runtime"))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
             Err(error) => Err(Error::file("read", &self.root)(error)),
         }
