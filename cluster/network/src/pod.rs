@@ -130,7 +130,7 @@ impl PodNetwork {
 
     fn detach_now(&self, pod_uid: &str) -> Result<(), Error> {
         lease::check_uid(pod_uid)?;
-        wiring::unwire(&wiring::outer_name(&self.config.cluster_name, pod_uid))?;
+        wiring::cut_off(&wiring::outer_name(&self.config.cluster_name, pod_uid))?;
         netns::unpin(&self.config.netns_dir().join(pod_uid))?;
         // Last: as long as anything is left, the address is not free and `list` names the pod.
         let address = self.leases().get(pod_uid);

@@ -1,7 +1,7 @@
 //! The cluster's name server.
 //!
-//! [`zone`] holds what the API says and answers from memory; [`forward`] asks the host's name
-//! servers for the rest; [`handler`] puts both on the wire. The server's address is a service
+//! `zone` holds what the API says and answers from memory; `forward` asks the host's name
+//! servers for the rest; `handler` puts both on the wire. The server's address is a service
 //! address that the bridge carries, so no packet rule stands between a pod and its names.
 
 mod forward;

@@ -106,6 +106,13 @@ impl Router {
         ignore(done, &[Errno::NODEV])
     }
 
+    /// Takes a link down; its absence is fine.
+    pub(crate) fn set_down(&mut self, index: u32) -> Result<(), Error> {
+        let link = LinkUnspec::new_with_index(index).down().build();
+        let done = self.act(&RouteNetlinkMessage::NewLink(link), 0, || "take a link down".into());
+        ignore(done, &[Errno::NODEV])
+    }
+
     /// Puts an address on a link; it may be there already.
     pub(crate) fn add_address(&mut self, link: u32, address: Ipv4Addr, prefix: u8) -> Result<(), Error> {
         let message = address_message(link, address, prefix);

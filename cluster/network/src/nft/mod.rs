@@ -17,6 +17,7 @@
 //! - [`Desired`]: what elements the services ask for, and what changed since last time.
 //! - [`Kernel`]: reads and writes the table; one transaction for each set of changes.
 
+mod batch;
 mod chain;
 mod desired;
 mod element;

@@ -1,7 +1,7 @@
 //! Services and EndpointSlices become packet rules.
 //!
-//! [`decide`] says what one service asks for; [`table`] brings the kernel in step, one
-//! transaction for all that changed since the last; [`listener`] serves node ports on the host's
+//! `decide` says what one service asks for; `table` brings the kernel in step, one
+//! transaction for all that changed since the last; `listener` serves node ports on the host's
 //! loopback, where the kernel cannot.
 
 mod decide;
