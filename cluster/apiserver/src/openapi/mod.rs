@@ -2,12 +2,16 @@
 //!
 //! One document a group and version. Documents are made at first use and kept.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::LazyLock;
+mod texts;
 
 use bytes::Bytes;
 use kpkg_api::schema::{self, Element, Field, Kind, ListType, Shape, Type, TypeId};
 use serde_json::{Map, Value, json};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::LazyLock,
+};
+use texts::Texts;
 
 static DOCUMENTS: LazyLock<BTreeMap<String, Bytes>> = LazyLock::new(|| {
     let mut groups: BTreeMap<String, Vec<&'static Kind>> = BTreeMap::new();
@@ -16,7 +20,8 @@ static DOCUMENTS: LazyLock<BTreeMap<String, Bytes>> = LazyLock::new(|| {
             if kind.group.is_empty() { "api/v1".to_owned() } else { format!("apis/{}/{}", kind.group, kind.version) };
         groups.entry(path).or_default().push(kind);
     }
-    groups.into_iter().map(|(path, kinds)| (path, Bytes::from(make(&kinds).to_string()))).collect()
+    let texts = Texts::gather();
+    groups.into_iter().map(|(path, kinds)| (path, Bytes::from(make(&kinds, &texts).to_string()))).collect()
 });
 
 /// The document at `/openapi/v3` (the index) or `/openapi/v3/...`.
@@ -39,15 +44,18 @@ fn index() -> Bytes {
     json!({"paths": paths}).to_string().into()
 }
 
-fn make(kinds: &[&'static Kind]) -> Value {
+fn make(kinds: &[&'static Kind], texts: &Texts) -> Value {
     let mut paths = Map::new();
     let mut wanted = BTreeSet::new();
     for kind in kinds {
         add_paths(kind, &mut paths);
         collect(kind.type_id, &mut wanted);
     }
-    let schemas: Map<String, Value> =
-        wanted.into_iter().map(|id| schema::table().get(id)).map(|it| (definition_name(it), type_schema(it))).collect();
+    let schemas: Map<String, Value> = wanted
+        .into_iter()
+        .map(|id| schema::table().get(id))
+        .map(|it| (definition_name(it), type_schema(it, texts)))
+        .collect();
     json!({
         "openapi": "3.0.0",
         "info": {"title": "Kubernetes", "version": "v1.37"},
@@ -73,10 +81,20 @@ fn definition_name(type_: &Type) -> String {
     format!("io.k8s.{}", type_.name)
 }
 
-fn type_schema(type_: &Type) -> Value {
-    let properties: Map<String, Value> =
-        type_.fields.iter().map(|field| (field.name.to_owned(), field_schema(field))).collect();
+fn type_schema(type_: &Type, texts: &Texts) -> Value {
+    let name = definition_name(type_);
+    let property = |field: &Field| {
+        let mut value = field_schema(field);
+        if let Some(text) = texts.of_field(&name, field.name) {
+            value["description"] = text.into();
+        }
+        (field.name.to_owned(), value)
+    };
+    let properties: Map<String, Value> = type_.fields.iter().map(property).collect();
     let mut value = json!({"type": "object", "properties": properties});
+    if let Some(text) = texts.of_type(&name) {
+        value["description"] = text.into();
+    }
     let required: Vec<&str> = type_.fields.iter().filter(|field| field.required).map(|field| field.name).collect();
     if !required.is_empty() {
         value["required"] = json!(required);
