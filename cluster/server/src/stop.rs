@@ -31,7 +31,8 @@ pub async fn delete(request: &Request, mut progress: impl FnMut(&str)) -> Result
     preflight::check_root()?;
     let layout = request.layout()?;
     layout.check()?;
-    if !layout.exists() {
+    // Without settings there are images at most; the check has seen to that.
+    if !layout.root().exists() {
         return Err(Error::NoCluster { dir: layout.root().to_owned() });
     }
     let settings = Settings::load(&layout)?;
