@@ -21,6 +21,14 @@ pub(crate) const SERVICE_ACCOUNTS: &str = "system:serviceaccounts";
 /// What the user names of service accounts begin with.
 pub(crate) const SERVICE_ACCOUNT_PREFIX: &str = "system:serviceaccount:";
 
+/// The user name of somebody unknown.
+const ANONYMOUS: &str = "system:anonymous";
+
+/// Whether this is the user name of somebody unknown.
+pub(crate) fn is_anonymous(user: &str) -> bool {
+    user == ANONYMOUS
+}
+
 impl Identity {
     /// A user in groups.
     pub fn new(user: impl Into<String>, groups: impl IntoIterator<Item = impl Into<String>>) -> Self {
@@ -34,7 +42,7 @@ impl Identity {
 
     /// Somebody unknown.
     pub(crate) fn anonymous() -> Self {
-        Self::new("system:anonymous", [UNAUTHENTICATED])
+        Self::new(ANONYMOUS, [UNAUTHENTICATED])
     }
 
     /// A service account.

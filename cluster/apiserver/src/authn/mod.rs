@@ -1,5 +1,6 @@
 //! Who asks: an identity that the listener vouches for, a service account's token, or nobody known.
 
+mod impersonate;
 mod token;
 
 pub(crate) use token::{Bound, Claims, Tokens};

@@ -23,7 +23,11 @@ impl Call<'_> {
             }
             Method::GET | Method::HEAD if verbs.contains(&"list") => self.list(path).await,
             Method::POST if path.kind.namespaced == path.namespace.is_some() => self.create(path, body).await,
-            Method::DELETE if verbs.contains(&"deletecollection") => self.delete_collection(path, body).await,
+            Method::DELETE
+                if verbs.contains(&"deletecollection") && path.kind.namespaced == path.namespace.is_some() =>
+            {
+                self.delete_collection(path, body).await
+            }
             _ => method_not_allowed(),
         }
     }

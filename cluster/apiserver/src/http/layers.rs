@@ -80,7 +80,8 @@ async fn limit(State(server): State<Arc<ApiServer>>, request: Request, next: Nex
 
 async fn authenticate(State(server): State<Arc<ApiServer>>, mut request: Request, next: Next) -> Response<Body> {
     let vouched = request.extensions_mut().remove::<Identity>();
-    match server.authenticate(vouched, request.headers()).await {
+    let sender = server.authenticate(vouched, request.headers()).await;
+    match sender.and_then(|sender| server.impersonate(sender, request.headers())) {
         Ok(identity) => {
             request.extensions_mut().insert(identity);
             next.run(request).await

@@ -8,13 +8,27 @@ use crate::{
     shelf::{Object, Write},
     strategy,
 };
-use kpkg_api::{defaults, meta, schema::Kind, status::Status, validate};
+use kpkg_api::{
+    defaults, meta, names,
+    schema::Kind,
+    status::Status,
+    validate::{self, FieldError},
+};
 use kpkg_store::Precondition;
 use serde_json::Value;
 use std::sync::Arc;
 
 /// How many generated names are tried.
 const NAMES: usize = 8;
+
+/// What makes a name unfit for a path or a key, whatever the kind's own rules say.
+fn path_faults(object: &Value) -> Vec<FieldError> {
+    let name = meta::name(object);
+    if name.is_empty() {
+        return vec![FieldError::required("metadata.name", "name or generateName is required")];
+    }
+    names::path_segment(name).into_iter().map(|why| FieldError::invalid("metadata.name", name, why)).collect()
+}
 
 impl ApiServer {
     /// Makes an object out of a request's body.
@@ -46,7 +60,10 @@ impl ApiServer {
         // Held until the Service is written, so that nobody else gets its address.
         let lease = self.allocator.lease(self, kind).await?;
         lease.assign(kind, None, &mut object)?;
-        let faults = validate::create(kind, &object);
+        let mut faults = validate::create(kind, &object);
+        if faults.is_empty() {
+            faults = path_faults(&object);
+        }
         if !faults.is_empty() {
             return Err(Status::invalid(kind, meta::name(&object), &faults));
         }

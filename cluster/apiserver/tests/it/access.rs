@@ -64,3 +64,29 @@ async fn administrators_may_ask_about_others() {
     let answer = cluster.post("/apis/authorization.k8s.io/v1/subjectaccessreviews", body).await.ok();
     assert_eq!(answer["status"]["allowed"], true);
 }
+
+#[tokio::test]
+async fn administrators_may_act_as_others() {
+    let cluster = Cluster::new().await;
+    let who = async |cluster: &Cluster, headers: &[(&str, &str)]| {
+        let mut request = Request::post("/apis/authentication.k8s.io/v1/selfsubjectreviews");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        cluster.ask(request.body("{}".into()).expect("a request")).await
+    };
+    let bob = who(&cluster, &[("impersonate-user", "bob"), ("impersonate-group", "devs")]).await.ok();
+    assert_eq!(bob["status"]["userInfo"], json!({"username": "bob", "groups": ["devs", "system:authenticated"]}));
+    let account = who(&cluster, &[("impersonate-user", "system:serviceaccount:a:b")]).await.ok();
+    assert_eq!(
+        account["status"]["userInfo"]["groups"],
+        json!(["system:serviceaccounts", "system:serviceaccounts:a", "system:authenticated"])
+    );
+    assert_eq!(who(&cluster, &[("impersonate-group", "devs")]).await.failure().0, 500);
+    assert_eq!(who(&cluster, &[("impersonate-user", "a"), ("impersonate-uid", "1")]).await.failure().0, 400);
+    let eve = cluster.by(Some(Identity::new("eve", ["devs"])));
+    assert_eq!(
+        who(&eve, &[("impersonate-user", "bob")]).await.failure().2,
+        "users \"bob\" is forbidden: User \"eve\" cannot impersonate resource \"users\" in API group \"\" at the cluster scope"
+    );
+}
