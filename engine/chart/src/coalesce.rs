@@ -97,19 +97,41 @@ fn coalesce_defaults(chart: &Chart, values: &Map, merge: bool) {
                 Value::Map(default) => {
                     let is_subchart = chart.dependencies.iter().any(|sub| sub.name().as_bytes() == key.as_bytes());
                     let merge = merge || is_subchart;
+                    if !merge {
+                        remove_nulls(&default);
+                    }
                     coalesce_tables(&given, &default, merge);
                 }
                 Value::Nil => {}
                 other => tracing::warn!(key = %key, value = %other.type_name(), "skipped value: not a table"),
             },
             Some(_) => {}
-            None => values.insert(key, default),
+            None if !merge && default.is_nil() => {}
+            None => {
+                if let (Value::Map(inner), false) = (&default, merge) {
+                    remove_nulls(inner);
+                }
+                values.insert(key, default);
+            }
+        }
+    }
+}
+
+/// A null among a chart's defaults says only that the key exists.
+fn remove_nulls(map: &Map) {
+    for (key, value) in snapshot(map) {
+        match value {
+            Value::Nil => map.remove(key.as_bytes()),
+            Value::Map(inner) => remove_nulls(&inner),
+            _ => {}
         }
     }
 }
 
 /// Fills the gaps of one table from another.
 pub(crate) fn coalesce_tables(target: &Map, source: &Map, merge: bool) {
+    let given: std::collections::BTreeSet<Text> =
+        snapshot(source).into_iter().filter(|(_, value)| !value.is_nil()).map(|(key, _)| key).collect();
     for (key, value) in snapshot(target) {
         if value.is_nil() {
             source.insert(key, Value::Nil);
@@ -117,7 +139,8 @@ pub(crate) fn coalesce_tables(target: &Map, source: &Map, merge: bool) {
     }
     for (key, value) in snapshot(source) {
         match (target.get(key.as_bytes()), value) {
-            (Some(Value::Nil), _) if !merge => target.remove(key.as_bytes()),
+            // A null takes a default away; where there is none, it stays a null.
+            (Some(Value::Nil), _) if !merge && given.contains(&key) => target.remove(key.as_bytes()),
             (None, value) => target.insert(key, value),
             (Some(Value::Map(inner)), Value::Map(value)) => coalesce_tables(&inner, &value, merge),
             (Some(_), Value::Map(_)) => tracing::warn!(key = %key, "cannot overwrite table with non table"),

@@ -64,23 +64,24 @@ struct Document<'a> {
     line: usize,
 }
 
-/// Cuts at every line that starts with `---`, even if more stands on that line.
+/// Cuts at every line that starts with `---`, even if more stands on that line; blanks around the cut go.
 fn split(text: &str) -> Vec<Document<'_>> {
     let mut documents = Vec::new();
     let mut add = |from: usize, to: usize| {
-        let part = &text[from..to];
-        if !part.trim().is_empty() {
-            let start = from + part.len() - part.trim_start().len();
+        let part = text[from..to].trim_start();
+        if !part.is_empty() {
+            let start = to - part.len();
             let line = text[..start].bytes().filter(|byte| *byte == b'\n').count();
-            documents.push(Document { text: &text[start..to], line });
+            documents.push(Document { text: part, line });
         }
     };
     let mut start = text.len() - text.trim_start().len();
     let mut at = start;
     for line in text[start..].split_inclusive('\n') {
-        if let Some(rest) = line.strip_prefix("---") {
-            add(start, at);
-            start = at + line.len() - rest.trim_start_matches([' ', '\t']).len();
+        if line.starts_with("---") && at >= start {
+            add(start, text[..at].trim_end().len().max(start));
+            let after = at + "---".len();
+            start = text.len() - text[after..].trim_start().len();
         }
         at += line.len();
     }
@@ -227,12 +228,13 @@ mod tests {
     #[test]
     fn splits_at_any_line_of_dashes() {
         let cases: &[(&str, &[&str])] = &[
-            ("a: 1\n---\nb: 2\n", &["a: 1\n", "b: 2\n"]),
-            ("---\na: 1\n---   \n\n---\n", &["a: 1\n"]),
-            ("a: 1\n---b: 2\n", &["a: 1\n", "b: 2\n"]),
+            ("a: 1\n---\nb: 2\n", &["a: 1", "b: 2\n"]),
+            ("a: 1\n  \n\n---\nb: 2\n  \n", &["a: 1", "b: 2\n  \n"]),
+            ("---\na: 1\n---   \n\n---\n", &["a: 1"]),
+            ("a: 1\n---b: 2\n", &["a: 1", "b: 2\n"]),
             ("a: |\n  ---\n", &["a: |\n  ---\n"]),
             ("\n\n  a: 1\n", &["a: 1\n"]),
-            ("a\n--- # x\nb\n", &["a\n", "# x\nb\n"]),
+            ("a\n--- # x\nb\n", &["a", "# x\nb\n"]),
         ];
         for (text, want) in cases {
             assert_eq!(split_manifests(text), *want, "{text:?}");

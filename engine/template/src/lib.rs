@@ -24,6 +24,7 @@
 
 mod ambient;
 mod ast;
+mod datetime;
 mod encode;
 mod error;
 mod exec;
@@ -40,6 +41,7 @@ mod render;
 pub mod semver;
 mod set;
 mod text;
+mod toml_text;
 mod value;
 
 pub use ambient::Ambient;

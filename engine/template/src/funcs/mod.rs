@@ -2,13 +2,20 @@
 
 mod builtin;
 mod cast;
+mod certificates;
+mod crypto;
+mod dates;
 mod defaults;
 mod dict;
 mod encoding;
 mod helm;
 mod list;
 mod numeric;
+mod paths;
+mod regexes;
 mod strings;
+mod toml;
+mod versions;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -45,8 +52,6 @@ pub enum Type {
     List,
     /// `time.Time`
     Time,
-    /// `sprig.HashAlgorithm`, a string under another name.
-    HashAlgorithm,
 }
 
 impl Type {
@@ -64,7 +69,6 @@ impl Type {
             Self::Map => "map[string]interface {}",
             Self::List => "[]interface {}",
             Self::Time => "time.Time",
-            Self::HashAlgorithm => "sprig.HashAlgorithm",
         }
     }
 
@@ -86,7 +90,6 @@ impl Type {
             Self::Map => matches!(value, Value::Map(map) if map.kind != MapKind::String),
             Self::List => matches!(value, Value::List(list) if list.kind == crate::value::ListKind::Any),
             Self::Time => value.type_name() == "time.Time",
-            Self::HashAlgorithm => false,
         }
     }
 }
@@ -142,6 +145,13 @@ static TABLES: &[&[Function]] = &[
     dict::FUNCTIONS,
     defaults::FUNCTIONS,
     encoding::FUNCTIONS,
+    dates::FUNCTIONS,
+    regexes::FUNCTIONS,
+    paths::FUNCTIONS,
+    versions::FUNCTIONS,
+    crypto::FUNCTIONS,
+    certificates::FUNCTIONS,
+    toml::FUNCTIONS,
     helm::FUNCTIONS,
 ];
 

@@ -1,0 +1,255 @@
+//! Sprig's regular expressions, in Go's syntax.
+
+use regex::bytes::Regex;
+
+use super::{Answer, Function, Type, fixed, int, string, text};
+use crate::error::Failure;
+use crate::exec::Context;
+use crate::text::Text;
+use crate::value::Value;
+
+use Type::{Int, String as Str};
+
+type Call = fn(&mut Context<'_>, &[Value]) -> Answer;
+
+const FIND_ALL: Call = |context, args| {
+    let regex = compiled(context, &args[0])?;
+    let limit = limit(int(&args[2]));
+    let found = regex.find_iter(text(&args[1])).take(limit).map(|found| Text::from(found.as_bytes()));
+    Ok(Value::strings(found))
+};
+const FIND: Call = |context, args| {
+    let regex = compiled(context, &args[0])?;
+    Ok(regex.find(text(&args[1])).map_or_else(|| "".into(), |found| Text::from(found.as_bytes()).into()))
+};
+const REPLACE: Call = |context, args| replace(context, args, false);
+const REPLACE_LITERAL: Call = |context, args| replace(context, args, true);
+const SPLIT: Call = |context, args| {
+    let regex = compiled(context, &args[0])?;
+    Ok(Value::strings(split(&regex, text(&args[0]), text(&args[1]), int(&args[2]))))
+};
+
+pub(super) static FUNCTIONS: &[Function] = &[
+    fixed("regexMatch", &[Str, Str], |context, args| {
+        Ok(Value::Bool(compiled(context, &args[0]).is_ok_and(|regex| regex.is_match(text(&args[1])))))
+    }),
+    fixed("mustRegexMatch", &[Str, Str], |context, args| {
+        Ok(Value::Bool(compiled(context, &args[0])?.is_match(text(&args[1]))))
+    }),
+    fixed("regexFindAll", &[Str, Str, Int], FIND_ALL),
+    fixed("mustRegexFindAll", &[Str, Str, Int], FIND_ALL),
+    fixed("regexFind", &[Str, Str], FIND),
+    fixed("mustRegexFind", &[Str, Str], FIND),
+    fixed("regexReplaceAll", &[Str, Str, Str], REPLACE),
+    fixed("mustRegexReplaceAll", &[Str, Str, Str], REPLACE),
+    fixed("regexReplaceAllLiteral", &[Str, Str, Str], REPLACE_LITERAL),
+    fixed("mustRegexReplaceAllLiteral", &[Str, Str, Str], REPLACE_LITERAL),
+    fixed("regexSplit", &[Str, Str, Int], SPLIT),
+    fixed("mustRegexSplit", &[Str, Str, Int], SPLIT),
+    fixed("regexQuoteMeta", &[Str], |_, args| {
+        let mut out = String::new();
+        for character in string(&args[0]).chars() {
+            if r"\.+*?()|[]{}^$".contains(character) {
+                out.push('\\');
+            }
+            out.push(character);
+        }
+        Ok(out.into())
+    }),
+];
+
+/// Go's `n`: negative means all.
+fn limit(count: i64) -> usize {
+    usize::try_from(count).unwrap_or(usize::MAX)
+}
+
+fn compiled(context: &Context<'_>, pattern: &Value) -> Result<Regex, Failure> {
+    let key = Text::from(text(pattern));
+    if let Some(regex) = context.regexes.borrow().get(&key) {
+        return Ok(regex.clone());
+    }
+    let source = string(pattern);
+    let refuse = |problem: String| Failure::new(format!("error parsing regexp: {problem}"));
+    let translated = translate(&source).map_err(refuse)?;
+    let regex = Regex::new(&translated).map_err(|error| refuse(go_problem(&source, &error)))?;
+    context.regexes.borrow_mut().insert(key, regex.clone());
+    Ok(regex)
+}
+
+/// The crate's complaint in Go's words, as far as they have one.
+fn go_problem(source: &str, error: &regex::Error) -> String {
+    let text = error.to_string();
+    let known = [
+        ("unclosed group", format!("missing closing ): `{source}`")),
+        ("unopened group", format!("unexpected ): `{source}`")),
+        ("repetition operator missing expression", "missing argument to repetition operator: `".to_owned() + &leading_repeat(source) + "`"),
+        ("unclosed character class", format!("missing closing ]: `{}`", source.find('[').map_or(source, |at| &source[at..]))),
+    ];
+    let found = known.iter().find(|(theirs, _)| text.contains(theirs));
+    found.map_or_else(|| format!("invalid regular expression: `{source}`"), |(_, go)| go.clone())
+}
+
+fn leading_repeat(source: &str) -> String {
+    source.chars().find(|character| "*+?".contains(*character)).map(String::from).unwrap_or_default()
+}
+
+/// Go's syntax to the crate's: Go's classes are ASCII, and brackets mean less inside brackets.
+fn translate(source: &str) -> Result<String, String> {
+    let characters: Vec<char> = source.chars().collect();
+    let mut out = String::with_capacity(source.len() + 8);
+    let mut at = 0;
+    while at < characters.len() {
+        match characters[at] {
+            '\\' => at = translate_escape(&characters, at, false, &mut out)?,
+            '[' => at = translate_class(&characters, at, &mut out)?,
+            other => {
+                out.push(other);
+                at += 1;
+            }
+        }
+    }
+    Ok(out)
+}
+
+/// Writes an escape; gives back where to go on.
+fn translate_escape(characters: &[char], at: usize, in_class: bool, out: &mut String) -> Result<usize, String> {
+    let Some(&escaped) = characters.get(at + 1) else {
+        return Err("trailing backslash at end of expression: ``".to_owned());
+    };
+    let class = match escaped {
+        'd' => "0-9",
+        'w' => "0-9A-Za-z_",
+        's' => r"\t\n\x0C\r ",
+        'D' => "^0-9",
+        'W' => "^0-9A-Za-z_",
+        'S' => r"^\t\n\x0C\r ",
+        _ => "",
+    };
+    if !class.is_empty() {
+        let bare = in_class && !class.starts_with('^');
+        out.push_str(&if bare { class.to_owned() } else { format!("[{class}]") });
+        return Ok(at + 2);
+    }
+    match escaped {
+        'b' if !in_class => out.push_str(r"(?-u:\b)"),
+        'B' if !in_class => out.push_str(r"(?-u:\B)"),
+        'Q' => {
+            let mut end = at + 2;
+            while end < characters.len() && !(characters[end] == '\\' && characters.get(end + 1) == Some(&'E')) {
+                out.push_str(&regex::escape(&characters[end].to_string()));
+                end += 1;
+            }
+            return Ok((end + 2).min(characters.len()));
+        }
+        '0'..='7' => {
+            let digits: String = characters[at + 1..].iter().take(3).take_while(|digit| ('0'..='7').contains(*digit)).collect();
+            if escaped != '0' && digits.len() < 2 {
+                return Err(format!("invalid escape sequence: `\\{escaped}`"));
+            }
+            let code = u32::from_str_radix(&digits, 8).unwrap_or(0);
+            out.push_str(&format!("\\x{{{code:X}}}"));
+            return Ok(at + 1 + digits.chars().count());
+        }
+        'p' | 'P' | 'x' | 'A' | 'z' | 'a' | 'f' | 'n' | 'r' | 't' | 'v' => {
+            out.push('\\');
+            out.push(escaped);
+        }
+        letter if letter.is_ascii_alphanumeric() => return Err(format!("invalid escape sequence: `\\{letter}`")),
+        other => out.push_str(&format!("\\x{{{:X}}}", u32::from(other))),
+    }
+    Ok(at + 2)
+}
+
+fn translate_class(characters: &[char], start: usize, out: &mut String) -> Result<usize, String> {
+    let missing = || format!("missing closing ]: `{}`", characters[start..].iter().collect::<String>());
+    out.push('[');
+    let mut at = start + 1;
+    if characters.get(at) == Some(&'^') {
+        out.push('^');
+        at += 1;
+    }
+    let mut first = true;
+    loop {
+        match characters.get(at) {
+            None => return Err(missing()),
+            Some(']') if !first => {
+                out.push(']');
+                return Ok(at + 1);
+            }
+            Some('[') if characters.get(at + 1) == Some(&':') => {
+                let end = characters[at..].windows(2).position(|pair| pair == [':', ']']).filter(|end| *end > 0);
+                match end {
+                    Some(end) => {
+                        out.extend(&characters[at..at + end + 2]);
+                        at += end + 2;
+                    }
+                    None => {
+                        out.push_str(r"\[");
+                        at += 1;
+                    }
+                }
+            }
+            Some('\\') => at = translate_escape(characters, at, true, out)?,
+            Some(special @ ('[' | ']' | '&' | '~' | '^')) => {
+                out.push('\\');
+                out.push(*special);
+                at += 1;
+            }
+            Some('-') if characters.get(at + 1) == Some(&'-') || first || characters.get(at + 1) == Some(&']') => {
+                out.push_str(r"\-");
+                at += 1;
+            }
+            Some(other) => {
+                out.push(*other);
+                at += 1;
+            }
+        }
+        first = false;
+    }
+}
+
+fn replace(context: &mut Context<'_>, args: &[Value], literal: bool) -> Answer {
+    let regex = compiled(context, &args[0])?;
+    let (source, template) = (text(&args[1]), text(&args[2]));
+    let mut out = Vec::new();
+    let mut last = 0;
+    for captures in regex.captures_iter(source) {
+        let Some(whole) = captures.get(0) else { continue };
+        out.extend_from_slice(&source[last..whole.start()]);
+        if literal {
+            out.extend_from_slice(template);
+        } else {
+            captures.expand(template, &mut out);
+        }
+        context.spend(template.len() + whole.start() - last)?;
+        last = whole.end();
+    }
+    out.extend_from_slice(&source[last..]);
+    Ok(out.into())
+}
+
+/// Go's `Split`.
+fn split(regex: &Regex, pattern: &[u8], source: &[u8], count: i64) -> Vec<Text> {
+    if count == 0 {
+        return Vec::new();
+    }
+    if !pattern.is_empty() && source.is_empty() {
+        return vec!["".into()];
+    }
+    let most = limit(count);
+    let (mut parts, mut begin, mut end) = (Vec::new(), 0, 0);
+    for found in regex.find_iter(source).take(most) {
+        if count > 0 && parts.len() + 1 == most {
+            break;
+        }
+        end = found.start();
+        if found.end() != 0 {
+            parts.push(Text::from(&source[begin..end]));
+        }
+        begin = found.end();
+    }
+    if end != source.len() {
+        parts.push(Text::from(&source[begin..]));
+    }
+    parts
+}
