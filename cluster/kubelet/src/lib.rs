@@ -6,10 +6,26 @@
 //! ended, a probe's verdict, a timer. All that must survive a restart of the process is in the runtime's labels and
 //! annotations or on disk, so a restarted kubelet goes on where the last one was killed, and restarts no container.
 //!
-//! Start at [`Kubelet`] and [`KubeletConfig`].
+//! Start at [`Kubelet`] and [`KubeletConfig`]; inside, at `pods::worker` and `pods::decide`. `doors` holds the two traits
+//! behind which the runtime and the network stand, so that tests need neither. `http` is the kubelet's own API, which the
+//! API server proxies `logs`, `exec`, `attach` and `port-forward` to.
+//!
+//! What it does not do: evict pods under pressure (it only reports the pressure), collect unused images, resize pods in place.
 
 mod config;
+mod doors;
+mod env;
+mod http;
 mod kubelet;
+mod node;
+mod objects;
+mod podfiles;
+mod pods;
+mod probe;
+mod resources;
+mod services;
+mod status;
+mod volumes;
 
 pub use config::KubeletConfig;
 pub use kubelet::Kubelet;

@@ -1,11 +1,11 @@
 //! The container runtime as the kubelet sees it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
 use kpkg_runtime::{
     AttachStreams, ContainerConfig, ContainerEvent, ContainerFilter, ContainerId, ContainerStatus, ExecRequest, ExecResult,
-    ExecStreams, Result, Runtime, SandboxConfig, SandboxFilter, SandboxId, SandboxStatus, Usage,
+    ExecStreams, Result, Runtime, SandboxConfig, SandboxFilter, SandboxId, SandboxStatus,
     image::{Image, ImageError, PullOptions, silent},
 };
 use tokio::sync::broadcast;
@@ -40,7 +40,6 @@ pub(crate) trait Cri: Send + Sync + 'static {
     fn stop_sandbox<'a>(&'a self, id: &'a SandboxId) -> BoxFuture<'a, Result<()>>;
     fn remove_sandbox<'a>(&'a self, id: &'a SandboxId) -> BoxFuture<'a, Result<()>>;
     fn sandboxes(&self, pod_uid: Option<&str>) -> Vec<SandboxStatus>;
-    fn sandbox_usage(&self, id: &SandboxId) -> Result<Usage>;
     fn containers(&self, sandbox: &SandboxId) -> Vec<ContainerStatus>;
     fn create_container<'a>(&'a self, sandbox: &'a SandboxId, config: ContainerConfig) -> BoxFuture<'a, Result<ContainerId>>;
     fn start_container<'a>(&'a self, id: &'a ContainerId) -> BoxFuture<'a, Result<()>>;
@@ -51,7 +50,7 @@ pub(crate) trait Cri: Send + Sync + 'static {
     fn attach<'a>(&'a self, id: &'a ContainerId) -> BoxFuture<'a, Result<AttachStreams>>;
 }
 
-impl Cri for Runtime {
+impl Cri for Arc<Runtime> {
     fn resolve_image(&self, reference: &str) -> Result<Option<ImageFacts>, ImageError> {
         Ok(Runtime::images(self).resolve(reference)?.map(Into::into))
     }
@@ -69,7 +68,7 @@ impl Cri for Runtime {
     }
 
     fn run_sandbox(&self, config: SandboxConfig) -> BoxFuture<'_, Result<SandboxId>> {
-        Box::pin(self.run_pod_sandbox(config))
+        Box::pin(async move { self.run_pod_sandbox(config).await })
     }
 
     fn stop_sandbox<'a>(&'a self, id: &'a SandboxId) -> BoxFuture<'a, Result<()>> {
@@ -82,10 +81,6 @@ impl Cri for Runtime {
 
     fn sandboxes(&self, pod_uid: Option<&str>) -> Vec<SandboxStatus> {
         self.list_pod_sandboxes(&SandboxFilter { pod_uid: pod_uid.map(str::to_owned), state: None })
-    }
-
-    fn sandbox_usage(&self, id: &SandboxId) -> Result<Usage> {
-        self.pod_sandbox_stats(id)
     }
 
     fn containers(&self, sandbox: &SandboxId) -> Vec<ContainerStatus> {

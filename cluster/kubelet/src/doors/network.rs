@@ -1,6 +1,6 @@
 //! The pod network as the kubelet sees it.
 
-use std::{io, net::IpAddr, path::PathBuf};
+use std::{io, net::IpAddr, path::PathBuf, sync::Arc};
 
 use futures::future::BoxFuture;
 use kpkg_network::PodNetwork;
@@ -28,7 +28,7 @@ pub(crate) trait PodNet: Send + Sync + 'static {
     fn attached(&self) -> Vec<String>;
 }
 
-impl PodNet for PodNetwork {
+impl PodNet for Arc<PodNetwork> {
     fn attach<'a>(&'a self, pod_uid: &'a str) -> BoxFuture<'a, io::Result<Attached>> {
         Box::pin(async move {
             let place = PodNetwork::attach(self, pod_uid).await.map_err(|error| io::Error::other(chain(&error)))?;

@@ -1,23 +1,28 @@
-//! `$(NAME)` in values, commands and arguments (Kubernetes' `third_party/forked/golang/expansion`).
+//! `$(NAME)` in values, commands and arguments.
 
-/// Replaces `$(NAME)` by what `lookup` knows; what it does not know stays, and `$$` is a dollar.
+/// Replaces `$(NAME)` by what `lookup` knows; unknown names stay as written, `$$` stands for `$`.
 pub(crate) fn expand(text: &str, lookup: impl Fn(&str) -> Option<String>) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find('$') {
         out.push_str(&rest[..at]);
-        rest = &rest[at + 1..];
-        if let Some(after) = rest.strip_prefix('$') {
+        let after = &rest[at + 1..];
+        if let Some(tail) = after.strip_prefix('$') {
             out.push('$');
-            rest = after;
-        } else if let Some(inner) = rest.strip_prefix('(')
-            && let Some(end) = inner.find(')')
-        {
-            let name = &inner[..end];
-            out.push_str(&lookup(name).unwrap_or_else(|| format!("$({name})")));
-            rest = &inner[end + 1..];
+            rest = tail;
+        } else if let Some((name, tail)) = after.strip_prefix('(').and_then(|inner| inner.split_once(')')) {
+            match lookup(name) {
+                Some(value) => out.push_str(&value),
+                None => {
+                    out.push_str("$(");
+                    out.push_str(name);
+                    out.push(')');
+                }
+            }
+            rest = tail;
         } else {
             out.push('$');
+            rest = after;
         }
     }
     out.push_str(rest);
@@ -29,9 +34,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dollars_are_read_as_in_kubernetes() {
-        let lookup = |name: &str| (name == "A").then(|| "1".to_owned());
-        let cases = [("$(A)", "1"), ("$$(A)", "$(A)"), ("$(B)", "$(B)"), ("a$", "a$"), ("$A", "$A"), ("$(A", "$(A"), ("x$(A)y$(A)", "x1y1")];
+    fn names_are_replaced_and_the_rest_is_kept() {
+        let lookup = |name: &str| (name == "A").then(|| "x".to_owned());
+        let cases = [
+            ("plain", "plain"),
+            ("$(A)", "x"),
+            ("1$(A)2$(A)", "1x2x"),
+            ("$(B)", "$(B)"),
+            ("$$(A)", "$(A)"),
+            ("$$$(A)", "$x"),
+            ("$A $", "$A $"),
+            ("$(A", "$(A"),
+            ("$()", "$()"),
+        ];
         for (text, want) in cases {
             assert_eq!(expand(text, lookup), want, "{text}");
         }

@@ -1,164 +1,70 @@
-//! The files that every container of a pod finds under `/etc`: hosts, hostname, resolv.conf.
+//! The files that a pod finds in `/etc`: hosts, resolv.conf, hostname.
 
-use std::net::IpAddr;
+mod hosts;
+mod resolv;
+
+use std::{fs, io, net::IpAddr, path::Path};
 
 use k8s_openapi::api::core::v1::Pod;
-use kube::ResourceExt;
 
-/// The most characters of a host name.
-const MAX_HOSTNAME: usize = 63;
+use crate::KubeletConfig;
 
-/// The pod's host name, and the full name if it has a subdomain.
-pub(crate) fn hostname(pod: &Pod, cluster_domain: &str) -> (String, Option<String>) {
+/// Host name and DNS domain of a pod.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PodHost {
+    pub(crate) name: String,
+    pub(crate) domain: Option<String>,
+}
+
+/// Longest host name that the kernel takes.
+const HOSTNAME: usize = 63;
+
+/// The pod's name in its network.
+pub(crate) fn pod_host(pod: &Pod, cluster_domain: &str) -> PodHost {
     let spec = pod.spec.as_ref();
-    let asked = spec.and_then(|it| it.hostname.clone()).filter(|it| !it.is_empty());
-    let mut name = asked.unwrap_or_else(|| pod.name_any());
-    name.truncate(MAX_HOSTNAME);
-    let name = name.trim_end_matches(['-', '.']).to_owned();
-    let subdomain = spec.and_then(|it| it.subdomain.as_deref()).filter(|it| !it.is_empty());
-    let full = subdomain.map(|it| format!("{name}.{it}.{}.svc.{cluster_domain}", pod.namespace().unwrap_or_default()));
-    (name, full)
-}
-
-/// `/etc/hosts` of a pod with an address of its own.
-pub(crate) fn hosts(pod: &Pod, ip: IpAddr, name: &str, full: Option<&str>) -> String {
-    let mut text = String::from(
-        "# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n\
-         fe00::0\tip6-localnet\nfe00::0\tip6-mcastprefix\nfe00::1\tip6-allnodes\nfe00::2\tip6-allrouters\n",
-    );
-    match full {
-        Some(full) => text.push_str(&format!("{ip}\t{full}\t{name}\n")),
-        None => text.push_str(&format!("{ip}\t{name}\n")),
+    let set = |value: Option<&String>| value.filter(|value| !value.is_empty()).cloned();
+    if let Some(name) = set(spec.and_then(|spec| spec.hostname_override.as_ref())) {
+        return PodHost { name: truncated(name), domain: None };
     }
-    text.push_str(&aliases(pod));
-    text
+    let name = set(spec.and_then(|spec| spec.hostname.as_ref())).or_else(|| pod.metadata.name.clone()).unwrap_or_default();
+    let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
+    let domain = set(spec.and_then(|spec| spec.subdomain.as_ref())).map(|subdomain| format!("{subdomain}.{namespace}.svc.{cluster_domain}"));
+    PodHost { name: truncated(name), domain }
 }
 
-/// `/etc/hosts` of a pod in the machine's network: the machine's, and the pod's aliases.
-pub(crate) fn host_network_hosts(pod: &Pod, machine: &str) -> String {
-    format!("# Kubernetes-managed hosts file (host network).\n{machine}{}", aliases(pod))
+fn truncated(mut name: String) -> String {
+    name.truncate(HOSTNAME);
+    name.truncate(name.trim_end_matches(['-', '.']).len());
+    name
 }
 
-fn aliases(pod: &Pod) -> String {
-    let aliases = pod.spec.as_ref().and_then(|it| it.host_aliases.as_deref()).unwrap_or_default();
-    if aliases.is_empty() {
-        return String::new();
-    }
-    let line = |it: &k8s_openapi::api::core::v1::HostAlias| {
-        format!("{}\t{}\n", it.ip, it.hostnames.as_deref().unwrap_or_default().join("\t"))
+/// Whether a pod uses the machine's network.
+pub(crate) fn is_host_network(pod: &Pod) -> bool {
+    pod.spec.as_ref().and_then(|spec| spec.host_network) == Some(true)
+}
+
+/// Writes the three files into the pod's directory.
+pub(crate) fn write(pod: &Pod, config: &KubeletConfig, directory: &Path, ip: Option<IpAddr>) -> io::Result<()> {
+    let host = pod_host(pod, &config.cluster_domain);
+    let aliases = pod.spec.as_ref().and_then(|spec| spec.host_aliases.as_deref()).unwrap_or_default();
+    let hosts = if is_host_network(pod) {
+        hosts::of_node(&fs::read_to_string("/etc/hosts").unwrap_or_default(), aliases)
+    } else {
+        hosts::managed(ip, &host, aliases)
     };
-    format!("\n# Entries added by HostAliases.\n{}", aliases.iter().map(line).collect::<String>())
+    let node = fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
+    let resolv = resolv::contents(pod, config, &node);
+    write_if_changed(&directory.join("etc-hosts"), &hosts)?;
+    write_if_changed(&directory.join("resolv.conf"), &resolv)?;
+    let name = if is_host_network(pod) { fs::read_to_string("/etc/hostname").unwrap_or_default() } else { format!("{}\n", host.name) };
+    write_if_changed(&directory.join("hostname"), &name)
 }
 
-/// `/etc/resolv.conf`, by the pod's DNS policy.
-pub(crate) fn resolv_conf(pod: &Pod, dns: IpAddr, domain: &str, machine: &str) -> String {
-    let spec = pod.spec.as_ref();
-    let policy = spec.and_then(|it| it.dns_policy.as_deref()).unwrap_or("ClusterFirst");
-    let host_network = spec.and_then(|it| it.host_network).unwrap_or(false);
-    let mut conf = match policy {
-        "None" => Conf::default(),
-        "Default" => Conf::read(machine),
-        "ClusterFirst" if host_network => Conf::read(machine),
-        _ => Conf::cluster(&pod.namespace().unwrap_or_default(), dns, domain, &Conf::read(machine)),
-    };
-    if let Some(own) = spec.and_then(|it| it.dns_config.as_ref()) {
-        conf.servers.extend(own.nameservers.iter().flatten().cloned());
-        conf.searches.extend(own.searches.iter().flatten().cloned());
-        for option in own.options.iter().flatten() {
-            let name = option.name.clone().unwrap_or_default();
-            conf.options.retain(|it| it.split(':').next() != Some(&name));
-            conf.options.push(option.value.as_ref().map_or_else(|| name.clone(), |value| format!("{name}:{value}")));
-        }
+/// Containers have the file mounted, so it is rewritten in place and never replaced.
+fn write_if_changed(path: &Path, text: &str) -> io::Result<()> {
+    if fs::read_to_string(path).is_ok_and(|have| have == text) {
+        return Ok(());
     }
-    conf.write()
-}
-
-#[derive(Debug, Default)]
-struct Conf {
-    servers: Vec<String>,
-    searches: Vec<String>,
-    options: Vec<String>,
-}
-
-impl Conf {
-    fn read(text: &str) -> Self {
-        let mut conf = Self::default();
-        for line in text.lines() {
-            let mut words = line.split_whitespace();
-            match words.next() {
-                Some("nameserver") => conf.servers.extend(words.next().map(str::to_owned)),
-                Some("search") => conf.searches = words.map(str::to_owned).collect(),
-                Some("options") => conf.options = words.map(str::to_owned).collect(),
-                _ => {}
-            }
-        }
-        conf
-    }
-
-    fn cluster(namespace: &str, dns: IpAddr, domain: &str, machine: &Self) -> Self {
-        let mut searches = vec![format!("{namespace}.svc.{domain}"), format!("svc.{domain}"), domain.to_owned()];
-        searches.extend(machine.searches.iter().filter(|it| *it != ".").cloned());
-        Self { servers: vec![dns.to_string()], searches, options: vec!["ndots:5".to_owned()] }
-    }
-
-    fn write(&self) -> String {
-        let mut text = String::new();
-        if !self.searches.is_empty() {
-            text.push_str(&format!("search {}\n", dedup(&self.searches).join(" ")));
-        }
-        for server in dedup(&self.servers) {
-            text.push_str(&format!("nameserver {server}\n"));
-        }
-        if !self.options.is_empty() {
-            text.push_str(&format!("options {}\n", self.options.join(" ")));
-        }
-        text
-    }
-}
-
-fn dedup(list: &[String]) -> Vec<&str> {
-    let mut kept: Vec<&str> = Vec::new();
-    for item in list {
-        if !kept.contains(&item.as_str()) {
-            kept.push(item);
-        }
-    }
-    kept
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn pod(spec: serde_json::Value) -> Pod {
-        serde_json::from_value(serde_json::json!({"metadata": {"name": "p", "namespace": "n"}, "spec": spec})).unwrap()
-    }
-
-    #[test]
-    fn policies_choose_the_servers() {
-        let dns: IpAddr = "10.43.0.10".parse().unwrap();
-        let machine = "nameserver 9.9.9.9\nsearch example.com\n";
-        let conf = |spec| resolv_conf(&pod(spec), dns, "cluster.local", machine);
-        let containers = serde_json::json!([]);
-        assert_eq!(
-            conf(serde_json::json!({"containers": containers})),
-            "search n.svc.cluster.local svc.cluster.local cluster.local example.com\nnameserver 10.43.0.10\noptions ndots:5\n"
-        );
-        assert_eq!(
-            conf(serde_json::json!({"containers": containers, "dnsPolicy": "Default"})),
-            "search example.com\nnameserver 9.9.9.9\n"
-        );
-        assert_eq!(
-            conf(serde_json::json!({"containers": containers, "dnsPolicy": "None", "dnsConfig": {"nameservers": ["1.1.1.1"], "options": [{"name": "ndots", "value": "2"}]}})),
-            "nameserver 1.1.1.1\noptions ndots:2\n"
-        );
-    }
-
-    #[test]
-    fn names_follow_hostname_and_subdomain() {
-        let pod = pod(serde_json::json!({"containers": [], "hostname": "h", "subdomain": "s"}));
-        assert_eq!(hostname(&pod, "cluster.local"), ("h".into(), Some("h.s.n.svc.cluster.local".into())));
-        let text = hosts(&pod, "10.0.0.5".parse().unwrap(), "h", Some("h.s.n.svc.cluster.local"));
-        assert!(text.ends_with("10.0.0.5\th.s.n.svc.cluster.local\th\n"), "{text}");
-    }
+    fs::write(path, text)?;
+    fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o644))
 }

@@ -1,96 +1,128 @@
-//! Files of a volume, changed all at once: `NAME -> ..data/NAME`, `..data -> ..TIME`.
+//! Files that change all at once.
 //!
-//! Whoever reads sees the old files or the new ones, never a mix (Kubernetes' `AtomicWriter`).
+//! A volume's files stand in a directory named by time; `..data` is a symbolic link to it, and the names that a container sees
+//! are links through `..data`. Replacing `..data` by a rename switches all files in one step.
 
-use std::collections::BTreeMap;
-use std::io;
-use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::{Component, Path};
-
-use super::ownership;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ffi::OsString,
+    fs, io,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, symlink},
+    path::{Component, Path, PathBuf},
+};
 
 const DATA: &str = "..data";
+const DATA_NEW: &str = "..data_tmp";
 
-/// A file's bytes and permissions.
+/// A file to be: its bytes and permissions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct File {
     pub(crate) bytes: Vec<u8>,
     pub(crate) mode: u32,
+    /// The owner, if not root.
+    pub(crate) owner: Option<u32>,
 }
 
-/// Files by path inside the volume.
-pub(crate) type Files = BTreeMap<String, File>;
+/// Files by their path in the volume.
+pub(crate) type Files = BTreeMap<PathBuf, File>;
 
-/// Makes a volume's directory hold exactly `files`.
-pub(crate) fn write(dir: &Path, files: &Files, group: Option<u32>) -> io::Result<()> {
+/// Makes a directory hold exactly these files; true if anything changed.
+pub(crate) fn write(directory: &Path, files: &Files) -> io::Result<bool> {
     for path in files.keys() {
         check(path)?;
     }
-    std::fs::create_dir_all(dir)?;
-    let data = dir.join(DATA);
-    let old = std::fs::read_link(&data).ok();
-    if old.is_some() && holds(&data, files) {
-        return Ok(());
+    let old = fs::read_link(directory.join(DATA)).ok();
+    if let Some(old) = &old
+        && is_current(&directory.join(old), files)
+    {
+        return Ok(false);
     }
-    let stamp = jiff::Timestamp::now().strftime("..%Y_%m_%d_%H_%M_%S.%f").to_string();
-    let fresh = dir.join(&stamp);
-    std::fs::create_dir(&fresh)?;
-    std::fs::set_permissions(&fresh, std::fs::Permissions::from_mode(0o755))?;
+    let fresh = fresh_name();
+    let target = directory.join(&fresh);
+    fs::create_dir(&target)?;
+    fs::set_permissions(&target, fs::Permissions::from_mode(0o755))?;
     for (path, file) in files {
-        let target = fresh.join(path);
-        if let Some(parent) = target.parent() {
-            std::fs::create_dir_all(parent)?;
-        }
-        std::fs::write(&target, &file.bytes)?;
-        let mode = if group.is_some() { file.mode | 0o440 } else { file.mode };
-        std::fs::set_permissions(&target, std::fs::Permissions::from_mode(mode))?;
+        write_file(&target.join(path), file)?;
     }
-    if let Some(group) = group {
-        ownership::chown_group(&fresh, group)?;
+    let new_link = directory.join(DATA_NEW);
+    let _ = fs::remove_file(&new_link);
+    symlink(&fresh, &new_link)?;
+    fs::rename(&new_link, directory.join(DATA))?;
+    link_names(directory, files)?;
+    if let Some(old) = old.filter(|old| is_plain(old)) {
+        fs::remove_dir_all(directory.join(old))?;
     }
-    let next = dir.join("..data_tmp");
-    let _ = std::fs::remove_file(&next);
-    symlink(&stamp, &next)?;
-    std::fs::rename(&next, &data)?;
-    link_names(dir, files)?;
-    if let Some(old) = old.filter(|it| it.components().count() == 1) {
-        std::fs::remove_dir_all(dir.join(old))?;
+    Ok(true)
+}
+
+/// Paths must stay inside and not look like the machinery's own.
+fn check(path: &Path) -> io::Result<()> {
+    let mut components = path.components();
+    let first_is_ours = path.to_string_lossy().starts_with("..");
+    if first_is_ours || path.as_os_str().is_empty() || !components.all(|component| matches!(component, Component::Normal(_))) {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("invalid path: {}", path.display())));
     }
     Ok(())
 }
 
-/// A path must stay inside.
-fn check(path: &str) -> io::Result<()> {
-    let plain = Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
-    if plain && !path.is_empty() && !path.starts_with("..") {
-        return Ok(());
+fn is_plain(path: &Path) -> bool {
+    let mut components = path.components();
+    matches!((components.next(), components.next()), (Some(Component::Normal(_)), None))
+}
+
+fn fresh_name() -> String {
+    let time = jiff::Timestamp::now().strftime("..%Y_%m_%d_%H_%M_%S.%f");
+    format!("{time}{:04}", rand::random::<u16>() % 10_000)
+}
+
+fn write_file(path: &Path, file: &File) -> io::Result<()> {
+    if let Some(parent) = path.parent() {
+        fs::DirBuilder::new().recursive(true).mode(0o755).create(parent)?;
     }
-    Err(io::Error::new(io::ErrorKind::InvalidInput, format!("the path `{path}` leads out of the volume")))
+    let mut out = fs::OpenOptions::new().write(true).create_new(true).mode(file.mode).open(path)?;
+    io::Write::write_all(&mut out, &file.bytes)?;
+    out.set_permissions(fs::Permissions::from_mode(file.mode))?;
+    match file.owner {
+        Some(owner) => std::os::unix::fs::fchown(&out, Some(owner), None),
+        None => Ok(()),
+    }
 }
 
-fn holds(data: &Path, files: &Files) -> bool {
-    let same = |(path, file): (&String, &File)| std::fs::read(data.join(path)).is_ok_and(|bytes| bytes == file.bytes);
-    files.iter().all(same) && count(data) == files.len()
+fn is_current(directory: &Path, files: &Files) -> bool {
+    let mut have = BTreeSet::new();
+    if list(directory, Path::new(""), &mut have).is_err() || have.len() != files.len() {
+        return false;
+    }
+    files.iter().all(|(path, file)| have.contains(path) && fs::read(directory.join(path)).is_ok_and(|bytes| bytes == file.bytes))
 }
 
-fn count(dir: &Path) -> usize {
-    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
-    entries.map(|entry| if entry.file_type().is_ok_and(|kind| kind.is_dir()) { count(&entry.path()) } else { 1 }).sum()
-}
-
-/// A link for each first part of a path; links of what is gone go.
-fn link_names(dir: &Path, files: &Files) -> io::Result<()> {
-    let wanted: std::collections::BTreeSet<&str> = files.keys().filter_map(|path| path.split('/').next()).collect();
-    for name in &wanted {
-        let link = dir.join(name);
-        if std::fs::symlink_metadata(&link).is_err() {
-            symlink(Path::new(DATA).join(name), &link)?;
+fn list(root: &Path, below: &Path, out: &mut BTreeSet<PathBuf>) -> io::Result<()> {
+    for entry in fs::read_dir(root.join(below))? {
+        let entry = entry?;
+        let path = below.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            list(root, &path, out)?;
+        } else {
+            out.insert(path);
         }
     }
-    for entry in std::fs::read_dir(dir)?.flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if !name.starts_with("..") && !wanted.contains(name.as_str()) {
-            std::fs::remove_file(entry.path())?;
+    Ok(())
+}
+
+/// Makes the names that containers see, and removes those of files that are no more.
+fn link_names(directory: &Path, files: &Files) -> io::Result<()> {
+    let wanted: BTreeSet<OsString> = files.keys().filter_map(|path| Some(path.components().next()?.as_os_str().to_owned())).collect();
+    for name in &wanted {
+        let link = directory.join(name);
+        if fs::symlink_metadata(&link).is_err() {
+            symlink(Path::new(DATA).join(name), link)?;
+        }
+    }
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if !name.to_string_lossy().starts_with("..") && !wanted.contains(&name) {
+            fs::remove_file(entry.path())?;
         }
     }
     Ok(())
@@ -101,28 +133,32 @@ mod tests {
     use super::*;
 
     fn files(list: &[(&str, &str)]) -> Files {
-        list.iter().map(|(path, text)| ((*path).to_owned(), File { bytes: text.as_bytes().to_vec(), mode: 0o600 })).collect()
+        list.iter().map(|(path, text)| (PathBuf::from(path), File { bytes: text.as_bytes().to_vec(), mode: 0o644, owner: None })).collect()
     }
 
     #[test]
-    fn files_come_change_and_go_together() {
-        let dir = tempfile::tempdir().unwrap();
-        let read = |path: &str| std::fs::read_to_string(dir.path().join(path)).ok();
-        write(dir.path(), &files(&[("a", "1"), ("d/b", "2")]), None).unwrap();
-        assert_eq!((read("a"), read("d/b")), (Some("1".into()), Some("2".into())));
-        let before = std::fs::read_link(dir.path().join(DATA)).unwrap();
-        write(dir.path(), &files(&[("a", "1"), ("d/b", "2")]), None).unwrap();
-        assert_eq!(std::fs::read_link(dir.path().join(DATA)).unwrap(), before, "the same again changes nothing");
-        write(dir.path(), &files(&[("a", "3")]), None).unwrap();
-        assert_eq!((read("a"), read("d/b")), (Some("3".into()), None));
-        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 3, "a, ..data and one folder");
+    fn files_appear_change_and_go_together() {
+        let home = tempfile::tempdir().unwrap();
+        let dir = home.path();
+        assert!(write(dir, &files(&[("a", "1"), ("sub/b", "2")])).unwrap());
+        assert_eq!(fs::read_to_string(dir.join("a")).unwrap(), "1");
+        assert_eq!(fs::read_to_string(dir.join("sub/b")).unwrap(), "2");
+        let before = fs::read_link(dir.join(DATA)).unwrap();
+        assert!(!write(dir, &files(&[("a", "1"), ("sub/b", "2")])).unwrap(), "nothing changed");
+        assert_eq!(fs::read_link(dir.join(DATA)).unwrap(), before);
+        assert!(write(dir, &files(&[("a", "3")])).unwrap());
+        assert_eq!(fs::read_to_string(dir.join("a")).unwrap(), "3");
+        assert!(fs::symlink_metadata(dir.join("sub")).is_err());
+        assert!(!dir.join(before).exists());
+        let names: Vec<_> = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(names.len(), 3, "{names:?}");
     }
 
     #[test]
-    fn paths_stay_inside() {
-        let dir = tempfile::tempdir().unwrap();
-        for path in ["../a", "/a", "a/../../b", "", "..data"] {
-            assert!(write(dir.path(), &files(&[(path, "x")]), None).is_err(), "{path}");
+    fn paths_cannot_escape() {
+        let home = tempfile::tempdir().unwrap();
+        for path in ["../x", "/x", "a/../../x", "..data", ""] {
+            assert!(write(home.path(), &files(&[(path, "")])).is_err(), "{path}");
         }
     }
 }

@@ -1,231 +1,225 @@
-//! Volumes: from the pod's spec to directories and files on the node, and back to nothing.
+//! A pod's volumes on the node.
 //!
-//! Each volume is a path on the node. Paths of our own making live below the pod's directory and go
-//! with it; those of the user (`hostPath`, claims) are only ever named, never emptied.
+//! [`prepare`] brings every volume of a pod into being, or up to date, and says where each one is. [`container_mounts`] makes the
+//! mounts of one container from that. Everything of a pod lies below its directory, so cleaning up is unmounting and
+//! deleting that directory ([`mounts::remove_tree`]).
 
 mod atomic;
+mod content;
+mod host_path;
+pub(crate) mod mounts;
 mod ownership;
-mod payload;
-mod subpath;
-mod teardown;
+mod token;
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::{collections::BTreeMap, fs, io, os::unix::fs::PermissionsExt, path::{Path, PathBuf}};
 
-use k8s_openapi::api::core::v1::{
-    EmptyDirVolumeSource, HostPathVolumeSource, PersistentVolume, PersistentVolumeClaim, Pod, Volume, VolumeMount,
-};
+use k8s_openapi::api::core::v1::{Container, Volume};
 use kpkg_runtime::{Mount, Propagation};
-use kube::{Api, Client, ResourceExt};
 
-use crate::env::fields::Facts;
-use crate::references::References;
+pub(crate) use content::Sources;
+pub(crate) use ownership::fs_group;
+pub(crate) use token::Tokens;
 
-pub(crate) use payload::Tokens;
-pub(crate) use teardown::teardown;
+use crate::{env::{Variables, expand}, resources::whole};
 
-/// A pod's volumes by name, ready to be mounted.
-pub(crate) type Volumes = BTreeMap<String, PathBuf>;
-
-/// A volume that could not be set up; the text is the kubelet's.
-#[derive(Debug, thiserror::Error)]
-#[error("MountVolume.SetUp failed for volume {} : {reason}", kpkg_api::text::quote(.volume))]
-pub(crate) struct VolumeError {
-    volume: String,
-    reason: String,
+/// A volume that is ready to be mounted into containers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Ready {
+    pub(crate) path: PathBuf,
+    pub(crate) readonly: bool,
 }
 
-/// What volumes are made from.
-pub(crate) struct Sources<'a> {
-    pub(crate) client: &'a Client,
-    pub(crate) references: &'a References,
-    pub(crate) facts: &'a Facts,
-    pub(crate) tokens: &'a Tokens,
+/// Volumes by name.
+pub(crate) type ReadyVolumes = BTreeMap<String, Ready>;
+
+/// A volume that could not be made ready: the text of the event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NotReady {
+    pub(crate) message: String,
 }
 
-/// Sets all volumes of a pod up, or brings those made from objects up to date.
-pub(crate) async fn set_up(pod: &Pod, pod_dir: &Path, sources: &Sources<'_>) -> Result<Volumes, VolumeError> {
-    let mut volumes = Volumes::new();
-    let Some(spec) = pod.spec.as_ref() else { return Ok(volumes) };
-    let group = spec.security_context.as_ref().and_then(|it| it.fs_group).and_then(|it| u32::try_from(it).ok());
-    for volume in spec.volumes.iter().flatten() {
-        let path = one(pod, volume, pod_dir, group, sources)
-            .await
-            .map_err(|reason| VolumeError { volume: volume.name.clone(), reason })?;
-        volumes.insert(volume.name.clone(), path);
+/// Makes all volumes of a pod ready, or brings their contents up to date.
+pub(crate) async fn prepare(sources: &Sources<'_>, pod_dir: &Path) -> Result<ReadyVolumes, NotReady> {
+    let volumes = sources.pod.spec.as_ref().and_then(|spec| spec.volumes.as_deref()).unwrap_or_default();
+    let mut out = ReadyVolumes::new();
+    for volume in volumes {
+        let ready = prepare_one(sources, volume, pod_dir).await.map_err(|cause| NotReady {
+            message: format!("MountVolume.SetUp failed for volume {:?} : {cause}", volume.name),
+        })?;
+        out.insert(volume.name.clone(), ready);
     }
-    Ok(volumes)
+    Ok(out)
 }
 
-/// Whether a pod has volumes whose content may change while it runs.
-pub(crate) fn change(pod: &Pod) -> bool {
-    let volumes = pod.spec.as_ref().and_then(|it| it.volumes.as_deref()).unwrap_or_default();
-    volumes.iter().any(|it| it.config_map.is_some() || it.secret.is_some() || it.projected.is_some() || it.downward_api.is_some())
-}
-
-async fn one(pod: &Pod, volume: &Volume, pod_dir: &Path, group: Option<u32>, sources: &Sources<'_>) -> Result<PathBuf, String> {
+async fn prepare_one(sources: &Sources<'_>, volume: &Volume, pod_dir: &Path) -> Result<Ready, String> {
     let place = |plugin: &str| pod_dir.join("volumes").join(format!("kubernetes.io~{plugin}")).join(&volume.name);
-    if let Some(empty) = &volume.empty_dir {
+    if let Some(source) = &volume.config_map {
+        let files = sources.config_map(&source.name, source.items.as_deref(), source.default_mode, source.optional == Some(true)).await?;
+        return written(sources, &place("configmap"), &files, false);
+    }
+    if let Some(source) = &volume.secret {
+        let name = source.secret_name.as_deref().unwrap_or_default();
+        let files = sources.secret(name, source.items.as_deref(), source.default_mode, source.optional == Some(true)).await?;
+        return written(sources, &place("secret"), &files, true);
+    }
+    if let Some(source) = &volume.projected {
+        let files = sources.projected(source.sources.as_deref().unwrap_or_default(), source.default_mode).await?;
+        return written(sources, &place("projected"), &files, true);
+    }
+    if let Some(source) = &volume.downward_api {
+        let files = sources.downward(source.items.as_deref().unwrap_or_default(), source.default_mode)?;
+        return written(sources, &place("downward-api"), &files, true);
+    }
+    if let Some(source) = &volume.empty_dir {
+        let memory = source.medium.as_deref() == Some("Memory");
+        let limit = source.size_limit.as_ref().map(whole).and_then(|limit| u64::try_from(limit).ok()).filter(|limit| *limit > 0);
         let path = place("empty-dir");
-        empty_dir(&path, empty, group).map_err(|error| error.to_string())?;
-        return Ok(path);
+        empty_dir(&path, memory, limit, fs_group(sources.pod)).map_err(|error| error.to_string())?;
+        return Ok(Ready { path, readonly: false });
     }
-    if let Some(host) = &volume.host_path {
-        return host_path(host);
+    if let Some(source) = &volume.host_path {
+        let path = PathBuf::from(&source.path);
+        host_path::prepare(&path, source.type_.as_deref().unwrap_or_default())?;
+        return Ok(Ready { path, readonly: false });
     }
-    if let Some(claim) = &volume.persistent_volume_claim {
-        return claimed(pod, &claim.claim_name, group, sources.client).await;
+    if let Some(source) = &volume.persistent_volume_claim {
+        return claimed(sources, &source.claim_name, source.read_only == Some(true)).await;
     }
-    if let Some(payload) = payload::of(pod, volume, sources).await? {
-        let path = place(payload.plugin);
-        if payload.secret {
-            // Secrets stay in memory.
-            mount_tmpfs(&path, None).map_err(|error| error.to_string())?;
-        }
-        atomic::write(&path, &payload.files, group).map_err(|error| error.to_string())?;
-        return Ok(path);
-    }
-    Err("the volume's type is not supported".to_owned())
+    Err("no volume plugin matched".to_owned())
 }
 
-fn empty_dir(path: &Path, source: &EmptyDirVolumeSource, group: Option<u32>) -> std::io::Result<()> {
-    if path.exists() {
-        return Ok(());
+/// Writes a volume's files; secrets never touch the disk.
+fn written(sources: &Sources<'_>, path: &Path, files: &atomic::Files, in_memory: bool) -> Result<Ready, String> {
+    let write = || -> io::Result<()> {
+        fs::create_dir_all(path)?;
+        if in_memory {
+            mounts::tmpfs(path, None)?;
+        }
+        fs::set_permissions(path, fs::Permissions::from_mode(0o777))?;
+        if atomic::write(path, files)?
+            && let Some(group) = fs_group(sources.pod)
+        {
+            ownership::give(path, group, true, false)?;
+        }
+        Ok(())
+    };
+    write().map_err(|error| error.to_string())?;
+    Ok(Ready { path: path.to_owned(), readonly: true })
+}
+
+fn empty_dir(path: &Path, memory: bool, limit: Option<u64>, group: Option<u32>) -> io::Result<()> {
+    let fresh = !path.exists();
+    fs::create_dir_all(path)?;
+    if memory {
+        mounts::tmpfs(path, limit)?;
     }
-    if source.medium.as_deref() == Some("Memory") {
-        let size = source.size_limit.as_ref().and_then(|it| it.0.parse::<kpkg_api::quantity::Quantity>().ok());
-        mount_tmpfs(path, size.map(|it| it.value()))?;
-    } else {
-        std::fs::create_dir_all(path)?;
-    }
-    ownership::open_to_all(path)?;
-    if let Some(group) = group {
-        ownership::give_to_group(path, group)?;
+    if fresh {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o777))?;
+        if let Some(group) = group {
+            ownership::give(path, group, false, false)?;
+        }
     }
     Ok(())
 }
 
-/// Mounts a tmpfs unless one is there; `size` in bytes.
-fn mount_tmpfs(path: &Path, size: Option<i64>) -> std::io::Result<()> {
-    use rustix::mount::{MountFlags, mount};
-    if teardown::is_mounted(path)? {
-        return Ok(());
+async fn claimed(sources: &Sources<'_>, name: &str, readonly: bool) -> Result<Ready, String> {
+    let namespace = sources.pod.metadata.namespace.as_deref().unwrap_or_default();
+    let claim = sources.objects.claim(namespace, name).await?.ok_or_else(|| format!("persistentvolumeclaim {name:?} not found"))?;
+    let bound = claim.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Bound");
+    let volume_name = claim.spec.and_then(|spec| spec.volume_name).filter(|volume| bound && !volume.is_empty());
+    let volume_name = volume_name.ok_or("PVC is not bound")?;
+    let volume = sources.objects.volume(&volume_name).await?.and_then(|volume| volume.spec).ok_or_else(|| format!("persistentvolume {volume_name:?} not found"))?;
+    if let Some(source) = volume.host_path {
+        let path = PathBuf::from(source.path);
+        host_path::prepare(&path, source.type_.as_deref().unwrap_or_default())?;
+        return Ok(Ready { path, readonly });
     }
-    std::fs::create_dir_all(path)?;
-    let options = size.filter(|it| *it > 0).map_or_else(String::new, |size| format!("size={size}"));
-    let options = std::ffi::CString::new(options).unwrap_or_default();
-    mount("tmpfs", path, "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, options.as_c_str())?;
-    Ok(())
-}
-
-/// Checks a path of the node against its type, and makes it where the type says so.
-fn host_path(source: &HostPathVolumeSource) -> Result<PathBuf, String> {
-    use std::os::unix::fs::FileTypeExt;
-    let path = PathBuf::from(&source.path);
-    let wanted = source.type_.as_deref().unwrap_or_default();
-    if !path.exists() {
-        let made = match wanted {
-            "DirectoryOrCreate" => std::fs::create_dir_all(&path),
-            "FileOrCreate" => std::fs::File::create(&path).map(drop),
-            "" => std::fs::create_dir_all(&path),
-            _ => return Err(format!("hostPath type check failed: {} is not a {}", source.path, noun(wanted))),
-        };
-        made.map_err(|error| format!("{}: {error}", source.path))?;
-    }
-    let kind = std::fs::metadata(&path).map_err(|error| format!("{}: {error}", source.path))?.file_type();
-    let fits = match wanted {
-        "Directory" | "DirectoryOrCreate" => kind.is_dir(),
-        "File" | "FileOrCreate" => kind.is_file(),
-        "Socket" => kind.is_socket(),
-        "CharDevice" => kind.is_char_device(),
-        "BlockDevice" => kind.is_block_device(),
-        _ => true,
-    };
-    if fits { Ok(path) } else { Err(format!("hostPath type check failed: {} is not a {}", source.path, noun(wanted))) }
-}
-
-fn noun(kind: &str) -> &'static str {
-    match kind {
-        "Directory" | "DirectoryOrCreate" => "directory",
-        "File" | "FileOrCreate" => "file",
-        "Socket" => "socket file",
-        "CharDevice" => "character device",
-        _ => "block device",
-    }
-}
-
-/// The path behind a bound claim.
-async fn claimed(pod: &Pod, name: &str, group: Option<u32>, client: &Client) -> Result<PathBuf, String> {
-    let namespace = pod.namespace().unwrap_or_default();
-    let claims: Api<PersistentVolumeClaim> = Api::namespaced(client.clone(), &namespace);
-    let claim = claims.get_opt(name).await.map_err(|error| error.to_string())?;
-    let Some(claim) = claim else { return Err(format!("persistentvolumeclaim {} not found", kpkg_api::text::quote(name))) };
-    let bound = claim.status.as_ref().and_then(|it| it.phase.as_deref()) == Some("Bound");
-    let volume = claim.spec.as_ref().and_then(|it| it.volume_name.clone()).filter(|it| bound && !it.is_empty());
-    let Some(volume) = volume else { return Err(format!("PVC {namespace}/{name} is not bound")) };
-    let volumes: Api<PersistentVolume> = Api::all(client.clone());
-    let volume = volumes.get(&volume).await.map_err(|error| error.to_string())?;
-    let spec = volume.spec.unwrap_or_default();
-    let path = match (spec.host_path, spec.local) {
-        (Some(host), _) => host_path(&host)?,
-        (None, Some(local)) => PathBuf::from(local.path),
-        (None, None) => return Err("only local and hostPath persistent volumes can be mounted".to_owned()),
-    };
-    if !path.exists() {
-        return Err(format!("path {} of the volume does not exist", path.display()));
-    }
-    if let Some(group) = group {
-        let always = pod
-            .spec
-            .as_ref()
-            .and_then(|it| it.security_context.as_ref())
-            .and_then(|it| it.fs_group_change_policy.as_deref())
-            != Some("OnRootMismatch");
-        if always || !ownership::belongs_to_group(&path, group) {
-            let owned = path.clone();
-            let given = tokio::task::spawn_blocking(move || ownership::give_to_group(&owned, group)).await;
-            given.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
+    if let Some(source) = volume.local {
+        let path = PathBuf::from(source.path);
+        if !path.exists() {
+            return Err(format!("path {:?} does not exist", path.display().to_string()));
         }
+        if let Some(group) = fs_group(sources.pod).filter(|_| !readonly) {
+            ownership::give(&path, group, false, ownership::only_on_mismatch(sources.pod)).map_err(|error| error.to_string())?;
+        }
+        return Ok(Ready { path, readonly });
     }
-    Ok(path)
+    Err("no volume plugin matched".to_owned())
 }
 
-/// A container's mounts of the pod's volumes. Sub-paths are opened inside their volume and pinned,
-/// so that no link leads out of it, now or later.
-pub(crate) fn mounts(
-    pod_dir: &Path,
-    container: &str,
-    wanted: &[VolumeMount],
-    volumes: &Volumes,
-    expand: &dyn Fn(&str) -> String,
-) -> Result<Vec<Mount>, String> {
-    let mut mounts = Vec::new();
-    for (index, mount) in wanted.iter().enumerate() {
-        let Some(volume) = volumes.get(&mount.name) else {
-            return Err(format!("volume {} of the mount at {} is not set up", mount.name, mount.mount_path));
-        };
-        let sub = match (&mount.sub_path, &mount.sub_path_expr) {
+/// The mounts of one container's volumes; sub-paths are opened safely and mounted below the pod's directory.
+pub(crate) fn container_mounts(container: &Container, volumes: &ReadyVolumes, pod_dir: &Path, variables: &Variables) -> Result<Vec<Mount>, String> {
+    let mut out = Vec::new();
+    for (index, mount) in container.volume_mounts.iter().flatten().enumerate() {
+        let ready = volumes.get(&mount.name).ok_or_else(|| {
+            format!("cannot find volume {:?} to mount into container {:?}", mount.name, container.name)
+        })?;
+        let sub_path = match (&mount.sub_path, &mount.sub_path_expr) {
+            (_, Some(expression)) if !expression.is_empty() => Some(expanded_sub_path(expression, variables)?),
             (Some(path), _) if !path.is_empty() => Some(path.clone()),
-            (_, Some(expr)) if !expr.is_empty() => Some(expand(expr)),
             _ => None,
         };
-        let host_path = match sub {
-            None => volume.clone(),
-            Some(sub) => {
-                let pin = pod_dir.join("volume-subpaths").join(&mount.name).join(container).join(index.to_string());
-                subpath::pin(volume, &sub, &pin).map_err(|error| format!("failed to prepare subPath for volumeMount {:?} of container {container:?}: {error}", mount.name))?;
-                pin
+        let host_path = match sub_path {
+            None => ready.path.clone(),
+            Some(sub_path) => {
+                let target = pod_dir.join("volume-subpaths").join(&mount.name).join(&container.name).join(index.to_string());
+                let relative = checked_sub_path(&sub_path)?;
+                mounts::bind_sub_path(&ready.path, &relative, &target).map_err(|error| {
+                    tracing::warn!(volume = %mount.name, container = %container.name, %error, "sub-path refused");
+                    // The reason could tell the pod about the node's files.
+                    format!("failed to prepare subPath for volumeMount {:?} of container {:?}", mount.name, container.name)
+                })?;
+                target
             }
         };
-        mounts.push(Mount {
+        let container_path = Path::new("/").join(&mount.mount_path);
+        out.push(Mount {
             host_path,
-            container_path: PathBuf::from(&mount.mount_path),
-            readonly: mount.read_only == Some(true),
+            container_path,
+            readonly: mount.read_only == Some(true) || ready.readonly,
             propagation: match mount.mount_propagation.as_deref() {
                 Some("HostToContainer" | "Bidirectional") => Propagation::HostToContainer,
                 _ => Propagation::Private,
             },
         });
     }
-    Ok(mounts)
+    Ok(out)
+}
+
+fn expanded_sub_path(expression: &str, variables: &Variables) -> Result<String, String> {
+    let missing = std::cell::Cell::new(false);
+    let path = expand(expression, |name| {
+        let value = variables.iter().find(|(have, _)| have == name).map(|(_, value)| value.clone());
+        missing.set(missing.get() || value.is_none());
+        value
+    });
+    if missing.get() {
+        return Err(format!("missing value for {expression:?}"));
+    }
+    Ok(path)
+}
+
+fn checked_sub_path(path: &str) -> Result<PathBuf, String> {
+    if path.starts_with('/') {
+        return Err(format!("error SubPath `{path}` must not be an absolute path"));
+    }
+    if path.split('/').any(|part| part == "..") {
+        return Err("must not contain '..'".to_owned());
+    }
+    Ok(PathBuf::from(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sub_path_expressions_need_all_their_variables() {
+        let variables = vec![("POD".to_owned(), "web-0".to_owned())];
+        assert_eq!(expanded_sub_path("data/$(POD)", &variables), Ok("data/web-0".to_owned()));
+        assert!(expanded_sub_path("$(NONE)", &variables).is_err());
+        assert!(checked_sub_path("/abs").is_err());
+        assert!(checked_sub_path("a/../b").is_err());
+        assert!(checked_sub_path("a..b").is_ok());
+    }
 }

@@ -1,48 +1,64 @@
-//! Who may use a volume's files (`fsGroup`).
+//! `fsGroup`: a volume's files belong to the pod's group.
 
-use std::io;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown};
-use std::path::Path;
+use std::{
+    fs, io,
+    os::unix::fs::{MetadataExt, PermissionsExt, lchown},
+    path::Path,
+};
 
-/// Anybody may write, as in a fresh `emptyDir`.
-pub(super) fn open_to_all(path: &Path) -> io::Result<()> {
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o777))
+use k8s_openapi::api::core::v1::Pod;
+
+use crate::pods::observed::{app_containers, init_containers};
+
+/// The pod's `fsGroup`.
+pub(crate) fn fs_group(pod: &Pod) -> Option<u32> {
+    let context = pod.spec.as_ref()?.security_context.as_ref()?;
+    u32::try_from(context.fs_group?).ok()
 }
 
-/// Whether the top of a volume is the group's already.
-pub(super) fn belongs_to_group(path: &Path, group: u32) -> bool {
-    std::fs::metadata(path).is_ok_and(|meta| meta.gid() == group && meta.mode() & 0o2070 == 0o2070)
+/// Whether the group is only set when the root of the volume does not have it yet.
+pub(super) fn only_on_mismatch(pod: &Pod) -> bool {
+    let context = pod.spec.as_ref().and_then(|spec| spec.security_context.as_ref());
+    context.and_then(|context| context.fs_group_change_policy.as_deref()) == Some("OnRootMismatch")
 }
 
-/// Gives everything below `path` to a group that may read and write it; what is made in its
-/// directories later is the group's too. Links are not followed.
-pub(super) fn give_to_group(path: &Path, group: u32) -> io::Result<()> {
-    let meta = std::fs::symlink_metadata(path)?;
-    if meta.gid() != group {
-        lchown(path, None, Some(group))?;
+/// The user that all containers run as, if it is one and the same.
+pub(super) fn common_user(pod: &Pod) -> Option<u32> {
+    let pod_user = pod.spec.as_ref()?.security_context.as_ref().and_then(|context| context.run_as_user);
+    let mut users = app_containers(pod).iter().chain(init_containers(pod)).map(|container| {
+        container.security_context.as_ref().and_then(|context| context.run_as_user).or(pod_user)
+    });
+    let first = users.next()??;
+    users.all(|user| user == Some(first)).then(|| u32::try_from(first).ok())?
+}
+
+/// Gives a tree to a group, readable, and writable unless `readonly`; directories pass the group on.
+pub(super) fn give(root: &Path, group: u32, readonly: bool, only_on_mismatch: bool) -> io::Result<()> {
+    if only_on_mismatch {
+        let meta = fs::metadata(root)?;
+        let wanted = bits(true, readonly);
+        if meta.gid() == group && meta.mode() & wanted == wanted {
+            return Ok(());
+        }
     }
-    if meta.file_type().is_symlink() {
+    walk(root, group, readonly)
+}
+
+fn walk(path: &Path, group: u32, readonly: bool) -> io::Result<()> {
+    let meta = fs::symlink_metadata(path)?;
+    lchown(path, None, Some(group))?;
+    if meta.is_symlink() {
         return Ok(());
     }
-    let wanted = meta.mode() & 0o7777 | if meta.is_dir() { 0o2770 } else { 0o660 };
-    if wanted != meta.mode() & 0o7777 {
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(wanted))?;
-    }
     if meta.is_dir() {
-        for entry in std::fs::read_dir(path)? {
-            give_to_group(&entry?.path(), group)?;
+        for entry in fs::read_dir(path)? {
+            walk(&entry?.path(), group, readonly)?;
         }
     }
-    Ok(())
+    fs::set_permissions(path, fs::Permissions::from_mode(meta.mode() & 0o7777 | bits(meta.is_dir(), readonly)))
 }
 
-/// Gives everything below `path` to a group, permissions unchanged.
-pub(super) fn chown_group(path: &Path, group: u32) -> io::Result<()> {
-    lchown(path, None, Some(group))?;
-    if std::fs::symlink_metadata(path)?.is_dir() {
-        for entry in std::fs::read_dir(path)? {
-            chown_group(&entry?.path(), group)?;
-        }
-    }
-    Ok(())
+fn bits(is_dir: bool, readonly: bool) -> u32 {
+    let access = if readonly { 0o440 } else { 0o660 };
+    if is_dir { access | 0o2110 } else { access }
 }

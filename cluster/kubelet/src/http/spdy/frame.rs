@@ -222,7 +222,7 @@ impl Encoder {
 
     fn compress(&mut self, headers: &Headers) -> Vec<u8> {
         let mut plain = BytesMut::new();
-        let mut put_length = |plain: &mut BytesMut, value: usize| plain.put_u32(u32::try_from(value).unwrap_or(u32::MAX));
+        let put_length = |plain: &mut BytesMut, value: usize| plain.put_u32(u32::try_from(value).unwrap_or(u32::MAX));
         put_length(&mut plain, headers.len());
         for text in headers.iter().flat_map(|(name, value)| [name, value]) {
             put_length(&mut plain, text.len());
