@@ -7,7 +7,7 @@ use anyhow::Result;
 use anyhow::bail;
 use kube::Client;
 
-use crate::progress::Live;
+use crate::printer::Printer;
 
 /// Which embedded cluster is meant.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -27,7 +27,7 @@ mod linux {
     use kpkg_server::{Layout, Request};
     use kube::config::{KubeConfigOptions, Kubeconfig};
 
-    use super::{Client, EmbeddedArgs, Live, PathBuf, Result};
+    use super::{Client, EmbeddedArgs, PathBuf, Printer, Result};
 
     impl EmbeddedArgs {
         fn request(&self) -> Request {
@@ -35,11 +35,10 @@ mod linux {
         }
 
         /// Starts the cluster unless it runs.
-        pub(crate) async fn start(&self, live: &Live) -> Result<Client> {
-            let exe = std::env::current_exe().context("cannot find kpkg's own program")?;
-            let started = kpkg_server::start(&self.request(), &exe, |step| live.tick(step)).await?;
+        pub(crate) async fn start(&self, printer: &Printer) -> Result<Client> {
+            let started = crate::commands::cluster::start(&self.request(), printer).await?;
             if !started.was_running {
-                live.say(&format!("started the embedded cluster `{}`", started.settings.name));
+                printer.say(&format!("started the embedded cluster `{}`", started.settings.name));
             }
             client(&started.layout).await
         }
@@ -71,7 +70,7 @@ mod linux {
 
 #[cfg(not(target_os = "linux"))]
 impl EmbeddedArgs {
-    pub(crate) async fn start(&self, _live: &Live) -> Result<Client> {
+    pub(crate) async fn start(&self, _printer: &Printer) -> Result<Client> {
         self.connect().await
     }
 

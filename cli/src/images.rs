@@ -7,9 +7,10 @@ use anyhow::{Context, Result, bail};
 use kpkg_chart::{Chart, File};
 use kpkg_release::Desired;
 use kpkg_runtime::build::{self, Recipe};
-use kpkg_runtime::image::{ImageName, ImageStore, ProgressEvent, PullOptions};
+use kpkg_runtime::image::{Image, ImageName, ImageStore, PullOptions};
 use serde_json::Value;
 
+use crate::commands::image::show;
 use crate::progress::Live;
 
 /// Where images come from.
@@ -51,16 +52,9 @@ pub(crate) async fn provide(root: PathBuf, desired: &Desired, chart: &Chart, sou
     Ok(())
 }
 
+/// Pulls `reference` and says so.
 async fn pull(store: &ImageStore, reference: &str, live: &Live) -> Result<()> {
-    let progress = |event: ProgressEvent| match event {
-        ProgressEvent::Resolving => live.tick(&format!("pulling {reference}")),
-        ProgressEvent::Transferred { done, total, .. } => {
-            live.tick(&format!("pulling {reference}: {} of {} MiB of a layer", done >> 20, total >> 20));
-        }
-        ProgressEvent::Unpacking { .. } => live.tick(&format!("unpacking {reference}")),
-        _ => {}
-    };
-    store.pull(reference, &PullOptions::default(), &progress).await?;
+    store.pull(reference, &PullOptions::default(), &|event| show(live, &format!("pulling {reference}"), &event)).await?;
     live.say(&format!("pulled {reference}"));
     Ok(())
 }
@@ -72,16 +66,17 @@ pub(crate) async fn make(
     files: &[File],
     reference: &str,
     live: &Live,
-) -> Result<()> {
+) -> Result<Image> {
     live.now(&format!("building {reference}"));
     let read = |path: &str| {
         let found = files.iter().find(|file| file.name == path);
         found.map(|file| file.data.to_vec()).ok_or_else(|| std::io::ErrorKind::NotFound.into())
     };
     let progress = |step: &str| live.tick(&format!("building {reference}: {step}"));
-    build::build(store, recipe, reference, &read, &progress).await.with_context(|| format!("cannot build {reference}"))?;
+    let built = build::build(store, recipe, reference, &read, &progress).await;
+    let image = built.with_context(|| format!("cannot build {reference}"))?;
     live.say(&format!("built {reference}"));
-    Ok(())
+    Ok(image)
 }
 
 /// The recipes of a chart and its subcharts, each with the files beside it under their names

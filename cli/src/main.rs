@@ -3,10 +3,19 @@
 //! This crate parses, calls the engine or the cluster, and prints; it decides nothing.
 //! Start at [`commands`]: one file per command, nested commands are folders.
 
+mod bundled;
 mod commands;
+mod durations;
+mod embedded;
 mod failure;
+#[cfg(target_os = "linux")]
+mod images;
 mod printer;
 mod progress;
+mod render;
+mod runtime;
+mod show;
+mod target;
 
 use std::process::ExitCode;
 

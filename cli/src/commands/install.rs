@@ -14,7 +14,7 @@ use crate::printer::Printer;
 use crate::progress::Live;
 use crate::render::{self, ValuesArgs};
 use crate::target::{Target, TargetArgs};
-use crate::{durations, show};
+use crate::{durations, runtime, show};
 
 /// Install a chart
 ///
@@ -67,7 +67,7 @@ enum Wait {
 
 /// Installs, and prints the release's status.
 pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
-    render::runtime()?.block_on(install(args, printer))
+    runtime::runtime()?.block_on(install(args, printer))
 }
 
 async fn install(args: Args, printer: &Printer) -> Result<ExitCode> {
@@ -86,7 +86,7 @@ async fn install(args: Args, printer: &Printer) -> Result<ExitCode> {
             let client = kube::Client::try_from(*config).context("cannot connect to the cluster")?;
             (client, namespace, false)
         }
-        Target::Embedded { namespace } => (args.embedded.start(&live).await?, namespace, true),
+        Target::Embedded { namespace } => (args.embedded.start(printer).await?, namespace, true),
     };
     let cluster = Cluster::connect(client).await?;
     let release = ReleaseInfo { name, namespace, revision: 1, is_upgrade: false };

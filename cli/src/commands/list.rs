@@ -8,7 +8,7 @@ use kpkg_release::store::RecordStore;
 use crate::embedded::EmbeddedArgs;
 use crate::printer::Printer;
 use crate::target::TargetArgs;
-use crate::{render, show};
+use crate::{runtime, show};
 
 /// List releases
 #[derive(Debug, clap::Args)]
@@ -39,7 +39,7 @@ const HEADERS: [&str; 7] = ["NAME", "NAMESPACE", "REVISION", "UPDATED", "STATUS"
 
 /// Prints the newest revision of every release.
 pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
-    render::runtime()?.block_on(async {
+    runtime::runtime()?.block_on(async {
         let (client, namespace) = args.target.connect(&args.embedded).await?;
         let store = if args.all_namespaces { RecordStore::all(client) } else { RecordStore::namespaced(client, &namespace) };
         let releases = store.newest().await?;
@@ -49,7 +49,7 @@ pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
             Output::Json => {
                 let keys = HEADERS.map(|it| it.to_lowercase().replace(' ', "_"));
                 let objects: Vec<serde_json::Value> =
-                    rows.iter().map(|row| keys.iter().cloned().zip(row.iter().map(|cell| cell.clone().into())).collect()).collect();
+                    rows.iter().map(|row| keys.iter().cloned().zip(row.iter().map(|cell| serde_json::Value::from(cell.clone()))).collect()).collect();
                 format!("{}\n", serde_json::to_string(&objects)?)
             }
         };

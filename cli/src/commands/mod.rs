@@ -1,6 +1,13 @@
 //! The commands, one file each; nested commands are folders.
 
-mod cluster;
+#[cfg(target_os = "linux")]
+pub(crate) mod cluster;
+#[cfg(target_os = "linux")]
+pub(crate) mod image;
+mod install;
+mod list;
+mod status;
+mod uninstall;
 
 use std::process::ExitCode;
 
@@ -11,12 +18,26 @@ use crate::printer::Printer;
 /// What `kpkg` can be asked to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Install(Box<install::Args>),
+    List(list::Args),
+    Status(status::Args),
+    Uninstall(uninstall::Args),
+    #[cfg(target_os = "linux")]
     Cluster(cluster::Args),
+    #[cfg(target_os = "linux")]
+    Image(image::Args),
 }
 
 /// Runs one command.
 pub(crate) fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitCode> {
     match command {
+        Command::Install(args) => install::run(*args, printer),
+        Command::List(args) => list::run(args, printer),
+        Command::Status(args) => status::run(args, printer),
+        Command::Uninstall(args) => uninstall::run(args, printer),
+        #[cfg(target_os = "linux")]
         Command::Cluster(args) => cluster::run(args, printer),
+        #[cfg(target_os = "linux")]
+        Command::Image(args) => image::run(args, printer),
     }
 }

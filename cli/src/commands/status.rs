@@ -9,7 +9,7 @@ use kpkg_release::store::RecordStore;
 use crate::embedded::EmbeddedArgs;
 use crate::printer::Printer;
 use crate::target::TargetArgs;
-use crate::{render, show};
+use crate::{runtime, show};
 
 /// Show the status of a release
 #[derive(Debug, clap::Args)]
@@ -30,7 +30,7 @@ pub(crate) struct Args {
 
 /// Prints it.
 pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
-    render::runtime()?.block_on(async {
+    runtime::runtime()?.block_on(async {
         let (client, namespace) = args.target.connect(&args.embedded).await?;
         let history = RecordStore::namespaced(client, &namespace).history(&args.name).await?;
         let mut wanted = history.into_iter().rev().filter(|it| args.revision.is_none_or(|revision| it.version == revision));

@@ -11,7 +11,7 @@ use crate::embedded::EmbeddedArgs;
 use crate::printer::Printer;
 use crate::progress::Live;
 use crate::target::TargetArgs;
-use crate::{durations, render};
+use crate::{durations, runtime};
 
 /// Uninstall releases
 #[derive(Debug, clap::Args)]
@@ -41,7 +41,7 @@ pub(crate) struct Args {
 
 /// Uninstalls each.
 pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
-    render::runtime()?.block_on(async {
+    runtime::runtime()?.block_on(async {
         let (client, namespace) = args.target.connect(&args.embedded).await?;
         let cluster = Cluster::connect(client).await?;
         let settings = UninstallSettings {

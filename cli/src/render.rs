@@ -1,0 +1,106 @@
+//! From the command line to a rendered chart: charts by name or path, values by flags.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use kpkg_chart::{Ambient, Chart, File, ReleaseInfo, Rendered, Values, values};
+use kpkg_release::{Cluster, prepare};
+
+use crate::bundled;
+use crate::failure::Hint;
+
+/// Rounds of `lookup` and answer after which a chart is taken to ask for ever.
+const MAX_ROUNDS: usize = 20;
+
+/// The flags that give values.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct ValuesArgs {
+    /// Values files, later ones winning (`-` reads standard input)
+    #[arg(short = 'f', long = "values", value_name = "FILE", value_delimiter = ',')]
+    files: Vec<PathBuf>,
+
+    /// Set a value (key1=val1,key2=val2)
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+
+    /// Set a value that stays a string
+    #[arg(long, value_name = "KEY=VALUE")]
+    set_string: Vec<String>,
+
+    /// Set a value to what a file holds
+    #[arg(long, value_name = "KEY=FILE")]
+    set_file: Vec<String>,
+
+    /// Set a value as JSON
+    #[arg(long, value_name = "KEY=JSON")]
+    set_json: Vec<String>,
+
+    /// Set a value as it stands, commas and all
+    #[arg(long, value_name = "KEY=VALUE")]
+    set_literal: Vec<String>,
+}
+
+impl ValuesArgs {
+    /// Reads the files and merges everything with the chart's own values.
+    pub(crate) fn merge(&self, chart: &Chart) -> Result<Values> {
+        let mut inputs = Vec::new();
+        for path in &self.files {
+            let text = read(path)?;
+            inputs.push(values::Input::File { name: path.display().to_string(), text });
+        }
+        inputs.extend(self.set_json.iter().cloned().map(values::Input::SetJson));
+        inputs.extend(self.set.iter().cloned().map(values::Input::Set));
+        inputs.extend(self.set_string.iter().cloned().map(values::Input::SetString));
+        for text in &self.set_file {
+            let named = text.split(',').filter_map(|part| part.split_once('=')).map(|(_, path)| path.to_owned());
+            let files = named.map(|path| Ok((path.clone(), read(Path::new(&path))?))).collect::<Result<_>>()?;
+            inputs.push(values::Input::SetFile { text: text.clone(), files });
+        }
+        inputs.extend(self.set_literal.iter().cloned().map(values::Input::SetLiteral));
+        Ok(values::merge(chart, &inputs)?)
+    }
+}
+
+fn read(path: &Path) -> Result<String> {
+    if path == Path::new("-") {
+        return std::io::read_to_string(std::io::stdin()).context("cannot read standard input");
+    }
+    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// Loads a chart: a path if it looks like one or exists, else a bundled chart's name.
+pub(crate) fn load(reference: &str) -> Result<Chart> {
+    let path = Path::new(reference);
+    if reference.starts_with(['.', '/']) || path.join("Chart.yaml").exists() || path.is_file() {
+        return kpkg_chart::load(path).with_context(|| format!("cannot load chart `{reference}`"));
+    }
+    let Some(files) = bundled::files(reference) else {
+        let mut names = bundled::names();
+        names.sort();
+        let hint = Hint(format!("give the path of a folder or archive, or one of the bundled charts: {}", names.join(", ")));
+        return Err(anyhow::anyhow!("there is no chart `{reference}`").context(hint));
+    };
+    let files = files.into_iter().map(|(name, data)| File::new(name, data)).collect();
+    kpkg_chart::load_files(files).with_context(|| format!("cannot load the bundled chart `{reference}`"))
+}
+
+/// Renders against a cluster: what templates look up is fetched, and they run again, until they ask
+/// for nothing new.
+pub(crate) async fn against(cluster: &Cluster, chart: &Chart, values: &Values, release: &ReleaseInfo) -> Result<Rendered> {
+    let mut facts = prepare::facts(cluster);
+    // One seed for all rounds: what is drawn does not depend on how often templates run.
+    let ambient = Ambient::new(rand::random(), jiff::Zoned::now());
+    for _ in 0..MAX_ROUNDS {
+        let (chart, values, release) = (chart.clone(), values.clone(), release.clone());
+        let (known, chance) = (facts.clone(), ambient.clone());
+        let rendered = tokio::task::spawn_blocking(move || kpkg_chart::render(&chart, &values, &release, &known, &chance)).await?;
+        let asked = match &rendered {
+            Ok(rendered) => rendered.lookups.clone(),
+            Err(error) => error.lookups().to_vec(),
+        };
+        if !prepare::learn(cluster, &mut facts, &asked).await? {
+            return Ok(rendered?);
+        }
+    }
+    anyhow::bail!("the chart's templates look up ever more objects")
+}
