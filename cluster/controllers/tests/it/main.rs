@@ -1,0 +1,12 @@
+//! The controllers and the scheduler against a real API server in memory, with a kubelet that only
+//! pretends. What is asserted is the state of the world, never the calls that led to it.
+
+mod deployments;
+mod garbage;
+mod kit;
+mod namespaces;
+mod nodes;
+mod scheduling;
+mod services;
+mod stateful_sets;
+mod volumes;
