@@ -1,6 +1,8 @@
 //! How long a pod takes from the request to its container running, the image being at hand, and how
 //! long its removal takes. Needs root; run it on a quiet machine with `cargo bench`.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement prints, and fails by panicking")]
+
 use std::time::{Duration, Instant};
 
 use kpkg_runtime::image::ImageConfig;
@@ -34,7 +36,11 @@ async fn measure() {
     let mut times: [Vec<Duration>; 4] = Default::default();
     for number in 0..PODS {
         let start = Instant::now();
-        let pod = SandboxConfig { uid: format!("pod-{number}"), hostname: Some("pod".to_owned()), ..SandboxConfig::default() };
+        let pod = SandboxConfig {
+            uid: format!("pod-{number}"),
+            hostname: Some("pod".to_owned()),
+            ..SandboxConfig::default()
+        };
         let sandbox = runtime.run_pod_sandbox(pod).await.unwrap();
         times[0].push(start.elapsed());
         let container = ContainerConfig {

@@ -45,8 +45,8 @@ fn temporary_name(path: &Path) -> PathBuf {
 }
 
 /// Whether a directory entry is a leftover of an interrupted [`write`].
-pub(crate) fn is_temporary(name: &str) -> bool {
-    name.ends_with(".tmp")
+pub(crate) fn is_temporary(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "tmp")
 }
 
 /// Makes the entries of a directory survive a loss of power.
@@ -62,9 +62,7 @@ pub(crate) fn write_json<T: Serialize>(path: &Path, value: &T, durability: Durab
 /// Reads a JSON document; `None` if there is no such file.
 pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> io::Result<Option<T>> {
     let Some(bytes) = read_bounded(path, LONGEST)? else { return Ok(None) };
-    serde_json::from_slice(&bytes)
-        .map(Some)
-        .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+    serde_json::from_slice(&bytes).map(Some).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
 /// Reads a file of at most `limit` bytes; `None` if there is no such file.

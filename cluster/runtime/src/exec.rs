@@ -81,8 +81,7 @@ impl Resizer {
     pub fn resize(&self, columns: u16, rows: u16) -> Result<()> {
         let Some(terminal) = &self.terminal else { return Ok(()) };
         let size = rustix::termios::Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
-        rustix::termios::tcsetwinsize(terminal, size)
-            .map_err(|error| RuntimeError::Resize { source: error.into() })
+        rustix::termios::tcsetwinsize(terminal, size).map_err(|error| RuntimeError::Resize { source: error.into() })
     }
 }
 

@@ -30,8 +30,8 @@ pub mod image;
 pub mod shim;
 
 pub use container::{
-    Capabilities, ContainerConfig, ContainerFilter, ContainerState, ContainerStatus, Device,
-    LogRotation, Mount, Propagation, Seccomp, Security,
+    Capabilities, ContainerConfig, ContainerFilter, ContainerState, ContainerStatus, Device, LogRotation, Mount,
+    Propagation, Seccomp, Security,
 };
 pub use error::{Result, RuntimeError};
 pub use exec::{AttachStreams, ExecRequest, ExecResult, ExecStreams, Resizer, StreamReader, StreamWriter};

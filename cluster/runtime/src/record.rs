@@ -129,11 +129,7 @@ impl StatusRecord {
 
     /// The same container when its shim is gone and it was killed.
     pub(crate) fn lost(self, message: &str) -> Self {
-        Self {
-            reason: reason::UNKNOWN.to_owned(),
-            message: message.to_owned(),
-            ..self.ended(KILLED_CODE, None, false)
-        }
+        Self { reason: reason::UNKNOWN.to_owned(), message: message.to_owned(), ..self.ended(KILLED_CODE, None, false) }
     }
 }
 

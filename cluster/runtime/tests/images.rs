@@ -2,6 +2,8 @@
 //!
 //! Unpacking keeps owners, so these tests need root; without it they pass without testing.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -102,7 +104,10 @@ async fn removing_the_last_name_frees_what_nobody_else_needs() {
     lab.store.tag("one", "alias").unwrap();
     lab.import("two", "y").await;
     let removed = lab.store.remove("one").await.unwrap();
-    assert_eq!((removed.untagged.as_slice(), removed.deleted.len()), (&["docker.io/library/one:latest".to_owned()][..], 0));
+    assert_eq!(
+        (removed.untagged.as_slice(), removed.deleted.len()),
+        (&["docker.io/library/one:latest".to_owned()][..], 0)
+    );
     let removed = lab.store.remove(&one.id).await.unwrap();
     assert_eq!((removed.untagged, removed.deleted), (vec!["docker.io/library/alias:latest".to_owned()], vec![one.id]));
     assert!(removed.bytes > 0);
@@ -134,7 +139,11 @@ async fn a_saved_image_loads_elsewhere_as_it_was() {
 /// What `docker save` wrote before it wrote OCI layouts.
 fn old_docker_archive(lab: &Lab, path: &Path) {
     let layer = lab.dir.path().join("layer.tar");
-    let status = Command::new("tar").args(["-C", lab.rootfs("old", "old").to_str().unwrap(), "-cf"]).arg(&layer).arg(".").status();
+    let status = Command::new("tar")
+        .args(["-C", lab.rootfs("old", "old").to_str().unwrap(), "-cf"])
+        .arg(&layer)
+        .arg(".")
+        .status();
     assert!(status.unwrap().success());
     use sha2::Digest;
     let layer_bytes = fs::read(&layer).unwrap();
@@ -145,9 +154,12 @@ fn old_docker_archive(lab: &Lab, path: &Path) {
     });
     let config = config.to_string();
     let name = format!("{}.json", hex(config.as_bytes()));
-    let manifest = serde_json::json!([{"Config": name, "RepoTags": ["old:1"], "Layers": ["abc/layer.tar"]}]).to_string();
+    let manifest =
+        serde_json::json!([{"Config": name, "RepoTags": ["old:1"], "Layers": ["abc/layer.tar"]}]).to_string();
     let mut builder = tar::Builder::new(fs::File::create(path).unwrap());
-    for (name, bytes) in [("abc/layer.tar", &layer_bytes[..]), (&name, config.as_bytes()), ("manifest.json", manifest.as_bytes())] {
+    for (name, bytes) in
+        [("abc/layer.tar", &layer_bytes[..]), (&name, config.as_bytes()), ("manifest.json", manifest.as_bytes())]
+    {
         let mut header = tar::Header::new_gnu();
         header.set_size(bytes.len() as u64);
         header.set_mode(0o644);
@@ -165,12 +177,17 @@ async fn old_archives_plain_or_compressed_are_loaded() {
     let plain = lab.dir.path().join("old.tar");
     old_docker_archive(&lab, &plain);
     for (program, suffix) in [("true", ""), ("gzip", ".gz"), ("zstd", ".zst")] {
-        if program != "true" && !Command::new(program).args(["-kq"]).arg(&plain).status().is_ok_and(|status| status.success()) {
+        if program != "true"
+            && !Command::new(program).args(["-kq"]).arg(&plain).status().is_ok_and(|status| status.success())
+        {
             continue;
         }
         let store = ImageStore::open(&lab.dir.path().join(format!("store{suffix}"))).unwrap();
         let images = store.load(&PathBuf::from(format!("{}{suffix}", plain.display()))).await.unwrap();
-        assert_eq!((images[0].tags.as_slice(), images[0].config.cmd.as_slice()), (&["docker.io/library/old:1".to_owned()][..], &["sh".to_owned()][..]));
+        assert_eq!(
+            (images[0].tags.as_slice(), images[0].config.cmd.as_slice()),
+            (&["docker.io/library/old:1".to_owned()][..], &["sh".to_owned()][..])
+        );
         assert_eq!(layer_content(&lab.dir.path().join(format!("store{suffix}"))), ["old"]);
     }
 }
@@ -262,7 +279,8 @@ impl Registry {
         );
         let path = data.path().join("config.yml");
         fs::write(&path, config).unwrap();
-        let child = Command::new("docker-registry").arg("serve").arg(path).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let child =
+            Command::new("docker-registry").arg("serve").arg(path).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         let registry = Self { child: child.ok()?, address, data };
         for _ in 0..500 {
             if std::net::TcpStream::connect(&registry.address).is_ok() {
@@ -309,7 +327,9 @@ async fn what_is_pushed_to_a_registry_is_pulled_from_it() {
     {
         let events = events.into_inner().unwrap();
         assert_eq!(events.first(), Some(&ProgressEvent::Resolving));
-        assert!(events.iter().any(|event| matches!(event, ProgressEvent::Transferred { done, total, .. } if done == total)));
+        assert!(
+            events.iter().any(|event| matches!(event, ProgressEvent::Transferred { done, total, .. } if done == total))
+        );
         assert_eq!(events.last(), Some(&ProgressEvent::Done));
     }
     // By digest, and once more with everything at hand.

@@ -11,11 +11,8 @@ use tokio::process::Command;
 use super::{BuildError, Recipe, Variant};
 
 /// Where distributions keep their own list of mirrors; other lists there belong to other vendors.
-const SOURCES: [&str; 3] = [
-    "/etc/apt/sources.list.d/debian.sources",
-    "/etc/apt/sources.list.d/ubuntu.sources",
-    "/etc/apt/sources.list",
-];
+const SOURCES: [&str; 3] =
+    ["/etc/apt/sources.list.d/debian.sources", "/etc/apt/sources.list.d/ubuntu.sources", "/etc/apt/sources.list"];
 
 /// Left in the image by the bootstrap though they belong to the machine that built it.
 const HOST_TRACES: &str = "etc/apt/apt.conf.d/99mmdebstrap etc/apt/auth.conf.d etc/hostname etc/resolv.conf var/cache/apt var/lib/apt/lists var/log/apt var/log/dpkg.log var/log/bootstrap.log var/log/alternatives.log";
@@ -61,8 +58,9 @@ impl Workspace<'_> {
         for (index, file) in recipe.files.iter().enumerate() {
             let bytes = match (&file.content, &file.source) {
                 (Some(text), _) => text.clone().into_bytes(),
-                (None, Some(path)) => read(path)
-                    .map_err(|source| BuildError::ReadSource { path: path.clone(), source })?,
+                (None, Some(path)) => {
+                    read(path).map_err(|source| BuildError::ReadSource { path: path.clone(), source })?
+                }
                 (None, None) => continue,
             };
             let mode = file.permissions().map_err(|problem| BuildError::Recipe { problem })?;
@@ -132,7 +130,11 @@ fn hook(recipe: &Recipe, staged: &Path, script: &Path) -> String {
     let inside = recipe.variant != Variant::Extract;
     let mut hook = String::from("#!/bin/sh\nset -eu\ncd \"$1\"\n");
     if inside {
-        hook.push_str(&format!("cp -r '{}' .kpkg-build\ncp '{}' .kpkg-build/run.sh\n", staged.display(), script.display()));
+        hook.push_str(&format!(
+            "cp -r '{}' .kpkg-build\ncp '{}' .kpkg-build/run.sh\n",
+            staged.display(),
+            script.display()
+        ));
     }
     for (index, file) in recipe.files.iter().enumerate() {
         let path = shell_quote(&file.path);

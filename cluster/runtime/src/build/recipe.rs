@@ -120,8 +120,8 @@ pub struct RecipeConfig {
 impl Recipe {
     /// Reads a recipe and checks what can be checked without building it.
     pub fn parse(text: &str) -> Result<Self, BuildError> {
-        let recipe: Self = serde_saphyr::from_str(text)
-            .map_err(|error| BuildError::Recipe { problem: error.to_string() })?;
+        let recipe: Self =
+            serde_saphyr::from_str(text).map_err(|error| BuildError::Recipe { problem: error.to_string() })?;
         recipe.check().map_err(|problem| BuildError::Recipe { problem })?;
         Ok(recipe)
     }
@@ -204,7 +204,11 @@ mod tests {
         }
         let cases = [
             Case { name: "an option as package", text: "packages: [--hook]", want: "not the name of a package" },
-            Case { name: "a path out of the image", text: "files: [{path: /a/../../b, content: x}]", want: "must be absolute" },
+            Case {
+                name: "a path out of the image",
+                text: "files: [{path: /a/../../b, content: x}]",
+                want: "must be absolute",
+            },
             Case { name: "a relative path", text: "files: [{path: a, content: x}]", want: "must be absolute" },
             Case { name: "two texts", text: "files: [{path: /a, content: x, source: y}]", want: "give one of" },
             Case { name: "a mode in words", text: "files: [{path: /a, content: x, mode: rwx}]", want: "not octal" },

@@ -71,11 +71,6 @@ impl Cgroups {
         Ok(())
     }
 
-    /// Whether a group exists.
-    pub(crate) fn exists(&self, group: &str) -> bool {
-        self.directories(group).next().is_some()
-    }
-
     /// The processes in a group and all groups below it.
     pub(crate) fn processes(&self, group: &str) -> Vec<Pid> {
         let mut pids = Vec::new();

@@ -25,8 +25,9 @@ impl Cgroups {
     /// Looks which version this machine uses.
     pub(crate) fn detect() -> io::Result<Self> {
         let hierarchies = parse(&fs::read_to_string("/proc/self/mountinfo")?);
-        let hierarchies = hierarchies
-            .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("no control groups are mounted at {ROOT}")))?;
+        let hierarchies = hierarchies.ok_or_else(|| {
+            io::Error::new(io::ErrorKind::NotFound, format!("no control groups are mounted at {ROOT}"))
+        })?;
         Ok(Self { hierarchies })
     }
 

@@ -74,7 +74,13 @@ mod tests {
         ] {
             fs::write(dir.path().join(file), text).unwrap();
         }
-        let want = Usage { cpu_nanos: 12_000, memory_bytes: 4096, memory_working_set_bytes: 4000, memory_rss_bytes: 1000, pids: 3 };
+        let want = Usage {
+            cpu_nanos: 12_000,
+            memory_bytes: 4096,
+            memory_working_set_bytes: 4000,
+            memory_rss_bytes: 1000,
+            pids: 3,
+        };
         assert_eq!(usage_v2(dir.path()), want);
     }
 }

@@ -47,7 +47,12 @@ impl BlobWriter {
     }
 
     /// Puts the blob in place if it has the `expected` digest; answers digest and size.
-    pub(super) fn commit(self, layout: &Layout, what: &str, expected: Option<&str>) -> Result<(String, u64), ImageError> {
+    pub(super) fn commit(
+        self,
+        layout: &Layout,
+        what: &str,
+        expected: Option<&str>,
+    ) -> Result<(String, u64), ImageError> {
         let digest = format!("sha256:{}", hex(&self.hash.finalize()));
         if let Some(expected) = expected.filter(|expected| *expected != digest) {
             return Err(ImageError::Digest { what: what.to_owned(), found: digest, expected: expected.to_owned() });
@@ -98,7 +103,11 @@ impl Layout {
         if found == digest {
             Ok(bytes)
         } else {
-            Err(ImageError::Digest { what: format!("the stored file {}", path.display()), found, expected: digest.to_owned() })
+            Err(ImageError::Digest {
+                what: format!("the stored file {}", path.display()),
+                found,
+                expected: digest.to_owned(),
+            })
         }
     }
 

@@ -26,7 +26,12 @@ pub(crate) struct ContainerUse {
 pub(crate) const USE_FILE: &str = "image.json";
 
 /// Removes the name, or all names of the image if the reference is none of them.
-pub(super) fn remove(layout: &Layout, image: &Image, name: Option<&str>, reference: &str) -> Result<Removed, ImageError> {
+pub(super) fn remove(
+    layout: &Layout,
+    image: &Image,
+    name: Option<&str>,
+    reference: &str,
+) -> Result<Removed, ImageError> {
     let names: Vec<String> = layout
         .all_names()?
         .into_iter()

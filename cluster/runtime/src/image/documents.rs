@@ -292,7 +292,9 @@ mod tests {
 
     #[test]
     fn null_lists_of_a_configuration_are_empty() {
-        let json = format!(r#"{{"rootfs":{{"type":"layers","diff_ids":["{D}"]}},"config":{{"Env":null,"Cmd":["sh"],"Labels":null}}}}"#);
+        let json = format!(
+            r#"{{"rootfs":{{"type":"layers","diff_ids":["{D}"]}},"config":{{"Env":null,"Cmd":["sh"],"Labels":null}}}}"#
+        );
         let config = parse_config("it", json.as_bytes(), 1).unwrap();
         let run: ImageConfig = config.config.unwrap().into();
         assert_eq!((run.cmd, run.env), (vec!["sh".to_owned()], vec![]));

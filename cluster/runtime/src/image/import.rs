@@ -28,7 +28,12 @@ pub(super) fn import(layout: &Layout, rootfs: &Path, config: ImageConfig) -> Res
 }
 
 /// Writes configuration and manifest of an image whose layers are stored.
-fn store_documents(layout: &Layout, layers: Vec<Descriptor>, diff_ids: Vec<String>, config: ImageConfig) -> Result<String, ImageError> {
+fn store_documents(
+    layout: &Layout,
+    layers: Vec<Descriptor>,
+    diff_ids: Vec<String>,
+    config: ImageConfig,
+) -> Result<String, ImageError> {
     let config = ConfigFile {
         created: None, // the same input makes the same image
         architecture: architecture().to_owned(),
@@ -48,7 +53,13 @@ pub(super) fn to_json<T: serde::Serialize>(document: &T) -> Result<Vec<u8>, Imag
 }
 
 pub(super) fn descriptor(media_type: &str, digest: String, size: u64) -> Descriptor {
-    Descriptor { media_type: media_type.to_owned(), digest, size, platform: None, annotations: std::collections::BTreeMap::new() }
+    Descriptor {
+        media_type: media_type.to_owned(),
+        digest,
+        size,
+        platform: None,
+        annotations: std::collections::BTreeMap::new(),
+    }
 }
 
 fn store_layer(layout: &Layout, rootfs: &Path) -> Result<(Descriptor, String), ImageError> {
@@ -83,7 +94,8 @@ type Links = std::collections::HashMap<(u64, u64), std::path::PathBuf>;
 
 fn append(builder: &mut tar::Builder<impl Write>, rootfs: &Path, relative: &Path, links: &mut Links) -> io::Result<()> {
     let path = rootfs.join(relative);
-    let mut names: Vec<_> = fs::read_dir(&path)?.map(|entry| entry.map(|entry| entry.file_name())).collect::<Result<_, _>>()?;
+    let mut names: Vec<_> =
+        fs::read_dir(&path)?.map(|entry| entry.map(|entry| entry.file_name())).collect::<Result<_, _>>()?;
     names.sort();
     for name in names {
         let relative = relative.join(name);
@@ -112,7 +124,12 @@ fn append(builder: &mut tar::Builder<impl Write>, rootfs: &Path, relative: &Path
     Ok(())
 }
 
-fn append_link(builder: &mut tar::Builder<impl Write>, path: &Path, target: &Path, metadata: &fs::Metadata) -> io::Result<()> {
+fn append_link(
+    builder: &mut tar::Builder<impl Write>,
+    path: &Path,
+    target: &Path,
+    metadata: &fs::Metadata,
+) -> io::Result<()> {
     let mut header = tar::Header::new_gnu();
     header.set_metadata(metadata);
     header.set_entry_type(tar::EntryType::Link);

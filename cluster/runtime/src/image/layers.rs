@@ -69,7 +69,11 @@ impl Layout {
         let found = unpack_checked(blob, &files, &parents)
             .map_err(|source| ImageError::Layer { layer: digest.to_owned(), source })?;
         if found != diff {
-            return Err(ImageError::Digest { what: format!("layer {digest} unpacked"), found, expected: diff.to_owned() });
+            return Err(ImageError::Digest {
+                what: format!("layer {digest} unpacked"),
+                found,
+                expected: diff.to_owned(),
+            });
         }
         let record = Record { chain: id.clone(), diff: diff.to_owned(), parent: below.last().cloned() };
         let document = unfinished.path().join("layer.json");

@@ -25,7 +25,9 @@ pub(crate) struct Lock {
 impl Layout {
     pub(super) fn open(root: &Path) -> Result<Self, ImageError> {
         let layout = Self { root: root.to_owned() };
-        for directory in [layout.root.clone(), layout.blobs(), layout.names(), layout.ingest(), layout.layers(), layout.containers()] {
+        for directory in
+            [layout.root.clone(), layout.blobs(), layout.names(), layout.ingest(), layout.layers(), layout.containers()]
+        {
             durable::private_directory(&directory).map_err(ImageError::file("make", &directory))?;
         }
         Ok(layout)

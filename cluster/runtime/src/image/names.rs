@@ -52,7 +52,7 @@ impl Layout {
         let mut records: Vec<Record> = Vec::new();
         for entry in entries {
             let path = entry.map_err(ImageError::file("read", &directory))?.path();
-            if durable::is_temporary(&path.to_string_lossy()) {
+            if durable::is_temporary(&path) {
                 continue;
             }
             match durable::read_json(&path) {

@@ -37,11 +37,6 @@ impl ImageName {
     pub fn tagged(&self) -> Option<String> {
         self.tag.as_ref().map(|tag| format!("{}/{}:{tag}", self.registry, self.repository))
     }
-
-    /// The host that serves the registry's API.
-    pub(crate) fn host(&self) -> &str {
-        if self.registry == DEFAULT_REGISTRY { "registry-1.docker.io" } else { &self.registry }
-    }
 }
 
 impl fmt::Display for ImageName {
@@ -61,8 +56,7 @@ impl FromStr for ImageName {
     type Err = ImageError;
 
     fn from_str(text: &str) -> Result<Self, ImageError> {
-        parse(text)
-            .map_err(|problem| ImageError::Reference { reference: text.to_owned(), problem: problem.to_owned() })
+        parse(text).map_err(|problem| ImageError::Reference { reference: text.to_owned(), problem: problem.to_owned() })
     }
 }
 
@@ -105,7 +99,9 @@ fn split_tag(name: &str) -> Result<(&str, Option<&str>), &'static str> {
 /// The first part is a registry if it could not be a user's name on Docker Hub.
 fn split_registry(name: &str) -> (&str, &str) {
     match name.split_once('/') {
-        Some((first, rest)) if first.contains(['.', ':']) || first == "localhost" || first.chars().any(char::is_uppercase) => {
+        Some((first, rest))
+            if first.contains(['.', ':']) || first == "localhost" || first.chars().any(char::is_uppercase) =>
+        {
             let first = if first == "index.docker.io" { DEFAULT_REGISTRY } else { first };
             (first, rest)
         }
@@ -152,9 +148,8 @@ fn is_path_component(part: &str) -> bool {
     if !ends.iter().all(|end| end.is_some_and(|byte| alphanumeric(*byte))) {
         return false;
     }
-    part.split(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit()).all(|separator| {
-        matches!(separator, "" | "." | "_" | "__") || separator.bytes().all(|byte| byte == b'-')
-    })
+    part.split(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
+        .all(|separator| matches!(separator, "" | "." | "_" | "__") || separator.bytes().all(|byte| byte == b'-'))
 }
 
 fn checked_digest(digest: &str) -> Result<String, &'static str> {
@@ -199,8 +194,23 @@ mod tests {
     fn what_is_not_a_name_is_refused() {
         let long = "a".repeat(300);
         for text in [
-            "", "Nginx", "nginx:", "nginx:-x", "a//b", "../etc", "a/../b", "nginx@sha256:12", "nginx@md5:00",
-            "-a", "a-", "a...b", "a b", "http://x/y", "x.y:port/z", "a:b:c", &long,
+            "",
+            "Nginx",
+            "nginx:",
+            "nginx:-x",
+            "a//b",
+            "../etc",
+            "a/../b",
+            "nginx@sha256:12",
+            "nginx@md5:00",
+            "-a",
+            "a-",
+            "a...b",
+            "a b",
+            "http://x/y",
+            "x.y:port/z",
+            "a:b:c",
+            &long,
         ] {
             assert!(text.parse::<ImageName>().is_err(), "{text}");
         }

@@ -40,7 +40,12 @@ impl ImageStore {
     }
 
     /// Brings an image from its registry. What is here already is not transferred again.
-    pub async fn pull(&self, reference: &str, options: &PullOptions, progress: &Progress<'_>) -> Result<Image, ImageError> {
+    pub async fn pull(
+        &self,
+        reference: &str,
+        options: &PullOptions,
+        progress: &Progress<'_>,
+    ) -> Result<Image, ImageError> {
         let name: ImageName = reference.parse()?;
         let _shared = self.lock_shared().await?;
         let pulled = registry::pull(&self.layout, &name, options, progress).await?;
@@ -51,7 +56,12 @@ impl ImageStore {
     }
 
     /// Sends an image to the registry that its name names; answers the manifest's digest.
-    pub async fn push(&self, reference: &str, options: &PullOptions, progress: &Progress<'_>) -> Result<String, ImageError> {
+    pub async fn push(
+        &self,
+        reference: &str,
+        options: &PullOptions,
+        progress: &Progress<'_>,
+    ) -> Result<String, ImageError> {
         let name: ImageName = reference.parse()?;
         let record = self.layout.get_name(&name.to_string())?.ok_or_else(|| not_found(reference))?;
         let _shared = self.lock_shared().await?;
@@ -138,7 +148,12 @@ impl ImageStore {
     }
 
     /// Makes an image of one layer from a root file system: a directory, or a tar plain or compressed.
-    pub async fn import_rootfs_layer(&self, rootfs: &Path, config: ImageConfig, reference: &str) -> Result<Image, ImageError> {
+    pub async fn import_rootfs_layer(
+        &self,
+        rootfs: &Path,
+        config: ImageConfig,
+        reference: &str,
+    ) -> Result<Image, ImageError> {
         let name: ImageName = reference.parse()?;
         let _shared = self.lock_shared().await?;
         let (layout, path) = (self.layout.clone(), rootfs.to_owned());
@@ -195,7 +210,9 @@ fn not_found(reference: &str) -> ImageError {
 }
 
 /// Runs file work off the async threads.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, ImageError> + Send + 'static) -> Result<T, ImageError> {
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ImageError> + Send + 'static,
+) -> Result<T, ImageError> {
     match tokio::task::spawn_blocking(work).await {
         Ok(outcome) => outcome,
         Err(error) => match error.try_into_panic() {

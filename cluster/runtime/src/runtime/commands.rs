@@ -10,14 +10,14 @@ use futures::future::BoxFuture;
 use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
+use super::Runtime;
 use super::client::Conversation;
 use super::state::Sandbox;
 use super::streams::{FileSink, FileStream};
-use super::Runtime;
+use crate::ContainerId;
 use crate::error::{Result, RuntimeError};
 use crate::exec::{AttachStreams, ExecRequest, ExecResult, ExecStreams, Resizer, StreamReader, StreamWriter};
 use crate::shim::protocol::{Operation, Reply};
-use crate::ContainerId;
 
 /// The output of `exec_sync` that is kept (CVE-2022-31030).
 const LONGEST_OUTPUT: u64 = 16 << 20;
@@ -48,7 +48,11 @@ impl Runtime {
         let sandbox = self.state.sandbox(&container.record.sandbox)?;
         let ExecRequest { cmd, tty, stdin } = request;
         let operation = Operation::Exec { container: id.clone(), cmd, tty, stdin };
-        if tty { exec_in_terminal(&sandbox, operation, stdin).await } else { exec_with_pipes(&sandbox, operation, stdin).await }
+        if tty {
+            exec_in_terminal(&sandbox, operation, stdin).await
+        } else {
+            exec_with_pipes(&sandbox, operation, stdin).await
+        }
     }
 
     /// Joins the streams of the container's first process.
@@ -157,7 +161,9 @@ async fn collect(streams: ExecStreams) -> Result<ExecResult> {
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     let mut exit_code = None;
     {
-        let read = async { tokio::join!(read_bounded(streams.stdout, &mut stdout), read_bounded(streams.stderr, &mut stderr)) };
+        let read = async {
+            tokio::join!(read_bounded(streams.stdout, &mut stdout), read_bounded(streams.stderr, &mut stderr))
+        };
         tokio::pin!(read);
         let mut wait = streams.wait;
         tokio::select! {

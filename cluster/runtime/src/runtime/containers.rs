@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use super::client::Conversation;
 use super::state::{Container, Sandbox};
 use super::{EventKind, Runtime, blocking, signal};
+use crate::cgroup::Cgroups;
 use crate::durable::{self, Durability};
 use crate::error::{Result, RuntimeError};
 use crate::image::{ContainerUse, Image, ImageError, ImageStore, USE_FILE, size_of_tree};
@@ -93,7 +94,9 @@ impl Runtime {
     async fn kill(&self, sandbox: &Sandbox, container: &Container) -> Result<()> {
         send_signal(sandbox, &container.record.id, libc::SIGKILL, true).await?;
         let in_time = tokio::time::timeout(KILL, container.ended()).await;
-        in_time.map_err(|_| RuntimeError::Shim { message: format!("container {} does not end although killed", container.record.id) })
+        in_time.map_err(|_| RuntimeError::Shim {
+            message: format!("container {} does not end although killed", container.record.id),
+        })
     }
 
     /// Removes a container with its files (not its log), killing it first if it runs; no error if
@@ -145,19 +148,8 @@ impl Runtime {
     /// Changes a container's limits, running or not.
     pub async fn update_container_resources(&self, id: &ContainerId, resources: &Resources) -> Result<()> {
         let container = self.state.container(id)?;
-        match container.state() {
-            ContainerState::Running => {
-                let (cgroup, dir) = (&container.record.cgroup, &container.dir);
-                self.cgroups.apply(cgroup, resources).map_err(RuntimeError::file("limit the control group", cgroup))?;
-                dir.write_resources(resources).map_err(RuntimeError::file("write into", dir.path()))?;
-            }
-            ContainerState::Created => {
-                let mut record = container.record.clone();
-                record.config.resources = resources.clone();
-                container.dir.write(&record).map_err(RuntimeError::file("write into", container.dir.path()))?;
-            }
-            _ => return Err(wrong_state("change", &container)),
-        }
+        let (cgroups, changed, wanted) = (self.cgroups.clone(), Arc::clone(&container), resources.clone());
+        blocking(move || change_limits(&cgroups, &changed, &wanted)).await?;
         container.set_resources(resources.clone());
         Ok(())
     }
@@ -185,12 +177,37 @@ impl Runtime {
 
     fn ready(&self, id: &SandboxId) -> Result<Arc<Sandbox>> {
         let sandbox = self.state.sandbox(id)?;
-        if sandbox.is_alive() && !sandbox.is_stopped() { Ok(sandbox) } else { Err(RuntimeError::SandboxNotReady { id: id.to_string() }) }
+        if sandbox.is_alive() && !sandbox.is_stopped() {
+            Ok(sandbox)
+        } else {
+            Err(RuntimeError::SandboxNotReady { id: id.to_string() })
+        }
     }
 
     pub(super) fn running(&self, operation: &'static str, id: &ContainerId) -> Result<Arc<Container>> {
         let container = self.state.container(id)?;
-        if container.state() == ContainerState::Running { Ok(container) } else { Err(wrong_state(operation, &container)) }
+        if container.state() == ContainerState::Running {
+            Ok(container)
+        } else {
+            Err(wrong_state(operation, &container))
+        }
+    }
+}
+
+fn change_limits(cgroups: &Cgroups, container: &Container, resources: &Resources) -> Result<()> {
+    let dir = &container.dir;
+    match container.state() {
+        ContainerState::Running => {
+            let cgroup = &container.record.cgroup;
+            cgroups.apply(cgroup, resources).map_err(RuntimeError::file("limit the control group", cgroup))?;
+            dir.write_resources(resources).map_err(RuntimeError::file("write into", dir.path()))
+        }
+        ContainerState::Created => {
+            let mut record = container.record.clone();
+            record.config.resources = resources.clone();
+            dir.write(&record).map_err(RuntimeError::file("write into", dir.path()))
+        }
+        _ => Err(wrong_state("change", container)),
     }
 }
 
@@ -219,7 +236,8 @@ async fn ask(sandbox: &Sandbox, operation: Operation) -> Result<Reply> {
 fn check(config: &ContainerConfig) -> Result<()> {
     let invalid = |field, problem: String| Err(RuntimeError::Invalid { field, problem });
     for mount in &config.mounts {
-        let plain = |path: &Path| path.is_absolute() && path.components().all(|part| part != std::path::Component::ParentDir);
+        let plain =
+            |path: &Path| path.is_absolute() && path.components().all(|part| part != std::path::Component::ParentDir);
         if !plain(&mount.container_path) || mount.container_path == Path::new("/") {
             return invalid("mount", format!("`{}` is not a place to mount at", mount.container_path.display()));
         }
@@ -254,13 +272,16 @@ fn make_files(record: &ContainerRecord) -> Result<()> {
     durable::private_directory(files).map_err(RuntimeError::file("make", files))?;
     let Image { id, manifest, layers, .. } = record.image.clone();
     let usage = ContainerUse { image_id: id, manifest, layers };
-    durable::write_json(&files.join(USE_FILE), &usage, Durability::Process).map_err(RuntimeError::file("write into", files))?;
+    durable::write_json(&files.join(USE_FILE), &usage, Durability::Process)
+        .map_err(RuntimeError::file("write into", files))?;
     let (upper, work) = (files.join("upper"), files.join("work"));
     let make = || {
         fs::create_dir(&work)?;
         fs::create_dir(&upper)?;
         // The root directory is as the image has it.
-        let Some(top) = record.layers.first() else { return fs::set_permissions(&upper, fs::Permissions::from_mode(0o755)) };
+        let Some(top) = record.layers.first() else {
+            return fs::set_permissions(&upper, fs::Permissions::from_mode(0o755));
+        };
         let metadata = fs::metadata(top)?;
         std::os::unix::fs::chown(&upper, Some(metadata.uid()), Some(metadata.gid()))?;
         fs::set_permissions(&upper, metadata.permissions())

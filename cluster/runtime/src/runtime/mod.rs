@@ -150,7 +150,10 @@ impl Runtime {
                 Ok(Some(record)) => {
                     return Err(RuntimeError::Invalid {
                         field: "state directory",
-                        problem: format!("sandbox {} has form {}, this version reads {VERSION}", record.id, record.version),
+                        problem: format!(
+                            "sandbox {} has form {}, this version reads {VERSION}",
+                            record.id, record.version
+                        ),
                     });
                 }
                 // It was made when the server ended; nothing runs in it.
@@ -188,7 +191,8 @@ impl Runtime {
     fn tell(&self, container: &Container, kind: EventKind) {
         let sandbox = container.record.sandbox.clone();
         let pod_uid = self.state.sandbox(&sandbox).map(|sandbox| sandbox.record().config.uid).unwrap_or_default();
-        let event = ContainerEvent { sandbox, pod_uid, container: container.record.id.clone(), kind, at: Timestamp::now() };
+        let event =
+            ContainerEvent { sandbox, pod_uid, container: container.record.id.clone(), kind, at: Timestamp::now() };
         let _ = self.events.send(event); // nobody may be listening
     }
 }
@@ -197,13 +201,21 @@ fn check_cgroup_root(root: &str) -> Result<()> {
     let plain = |part: &str| !part.is_empty() && !matches!(part, "." | "..");
     match root.strip_prefix('/') {
         Some(relative) if relative.split('/').all(plain) => Ok(()),
-        _ => Err(RuntimeError::Invalid { field: "cgroup_root", problem: format!("`{root}` is not an absolute path of a group") }),
+        _ => Err(RuntimeError::Invalid {
+            field: "cgroup_root",
+            problem: format!("`{root}` is not an absolute path of a group"),
+        }),
     }
 }
 
 fn lock_state(state: &Path) -> Result<File> {
     let path = state.join("lock");
-    let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(RuntimeError::file("open", &path))?;
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(RuntimeError::file("open", &path))?;
     match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(file),
         Err(rustix::io::Errno::WOULDBLOCK) => Err(RuntimeError::Invalid {
@@ -242,7 +254,9 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + '
         Ok(outcome) => outcome,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
-            Err(error) => Err(RuntimeError::file("finish work on", "the runtime's files")(std::io::Error::other(error))),
+            Err(error) => {
+                Err(RuntimeError::file("finish work on", "the runtime's files")(std::io::Error::other(error)))
+            }
         },
     }
 }

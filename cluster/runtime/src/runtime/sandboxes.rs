@@ -43,8 +43,13 @@ impl Runtime {
             make_directories(&dir, &record)?;
             let cgroup = &record.cgroup;
             cgroups.create(cgroup).map_err(RuntimeError::file("make the control group", cgroup))?;
-            cgroups.apply(cgroup, &record.config.resources).map_err(RuntimeError::file("limit the control group", cgroup))?;
-            let failed = |error: std::io::Error| RuntimeError::ShimStart { id: record.id.to_string(), problem: error.to_string() };
+            cgroups
+                .apply(cgroup, &record.config.resources)
+                .map_err(RuntimeError::file("limit the control group", cgroup))?;
+            let failed = |error: std::io::Error| RuntimeError::ShimStart {
+                id: record.id.to_string(),
+                problem: error.to_string(),
+            };
             program.start(dir.path()).map_err(failed)
         });
         if let Err(error) = made.await {
@@ -162,11 +167,17 @@ fn make_directories(dir: &SandboxDir, record: &SandboxRecord) -> Result<()> {
 
 fn check(config: &SandboxConfig) -> Result<()> {
     let invalid = |field, problem: &str| Err(RuntimeError::Invalid { field, problem: problem.to_owned() });
-    let plain = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+    let plain = |text: &str| {
+        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+    };
     if !plain(&config.uid) || matches!(config.uid.as_str(), "." | "..") {
         return invalid("pod uid", "it must be letters, digits and dashes");
     }
-    if config.cgroup_parent.as_ref().is_some_and(|parent| !parent.split('/').all(|part| plain(part) && !part.starts_with('.'))) {
+    if config
+        .cgroup_parent
+        .as_ref()
+        .is_some_and(|parent| !parent.split('/').all(|part| plain(part) && !part.starts_with('.')))
+    {
         return invalid("cgroup parent", "it must be a relative path of plain names");
     }
     if config.hostname.as_ref().is_some_and(|name| !plain(name) || name.len() > LONGEST_HOSTNAME) {
@@ -175,7 +186,7 @@ fn check(config: &SandboxConfig) -> Result<()> {
     if config.share_process_namespace && config.host_pid {
         return invalid("process namespace", "it cannot be the pod's and the machine's");
     }
-    if config.sysctls.keys().any(|name| name.is_empty()) {
+    if config.sysctls.keys().any(String::is_empty) {
         return invalid("sysctls", "a name is empty");
     }
     Ok(())

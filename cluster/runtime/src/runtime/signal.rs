@@ -63,7 +63,9 @@ mod tests {
 
     #[test]
     fn signals_are_known_by_name_and_number() {
-        for (text, want) in [("SIGTERM", 15), ("term", 15), ("9", 9), ("SIGRTMIN+3", 37), ("RTMAX-1", 63), ("SIGQUIT", 3)] {
+        for (text, want) in
+            [("SIGTERM", 15), ("term", 15), ("9", 9), ("SIGRTMIN+3", 37), ("RTMAX-1", 63), ("SIGQUIT", 3)]
+        {
             assert_eq!(number(text).unwrap(), want, "{text}");
         }
         for text in ["", "SIGNOTHING", "0", "65", "RTMIN+99", "-9"] {

@@ -21,7 +21,6 @@ impl ShimProgram {
 
     /// Starts the shim of the sandbox in `directory`; it answers requests when this returns. Blocks.
     pub(super) fn start(&self, directory: &Path) -> io::Result<()> {
-        #[expect(clippy::disallowed_methods, reason = "this is where the runtime starts its processes")]
         let mut child = Command::new(format!("/proc/self/fd/{}", self.file.as_raw_fd()))
             .arg0("kpkg")
             .args(shim::spawn_arguments(directory))
@@ -36,6 +35,10 @@ impl ShimProgram {
             stdout.read_to_string(&mut said)?; // ends when the shim lets go of it, or has failed
         }
         child.wait()?;
-        if said == shim::READY { Ok(()) } else { Err(io::Error::other(if said.is_empty() { "it ended at once".to_owned() } else { said })) }
+        if said == shim::READY {
+            Ok(())
+        } else {
+            Err(io::Error::other(if said.is_empty() { "it ended at once".to_owned() } else { said }))
+        }
     }
 }

@@ -114,7 +114,8 @@ impl Container {
 
     /// Resolves when it is not running any more.
     pub(super) async fn ended(&self) {
-        let is_over = |status: &StatusRecord| !matches!(status.state, ContainerState::Running | ContainerState::Created);
+        let is_over =
+            |status: &StatusRecord| !matches!(status.state, ContainerState::Running | ContainerState::Created);
         let _ = self.status.subscribe().wait_for(is_over).await; // its sender lives in `self`
     }
 

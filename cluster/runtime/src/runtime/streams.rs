@@ -13,36 +13,24 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// An open pipe or terminal.
 #[derive(Debug, Clone)]
 pub(super) struct FileStream {
-    file: Arc<AsyncFd<Shared>>,
+    file: Arc<AsyncFd<Arc<OwnedFd>>>,
 }
 
-#[derive(Debug)]
-struct Shared(Arc<OwnedFd>);
-
-impl std::os::fd::AsRawFd for Shared {
-    fn as_raw_fd(&self) -> std::os::fd::RawFd {
-        self.0.as_raw_fd()
-    }
-}
-
-impl Shared {
-    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        match rustix::io::read(&*self.0, buffer) {
-            // A terminal's way of saying that its other side was closed.
-            Err(rustix::io::Errno::IO) => Ok(0),
-            outcome => Ok(outcome?),
-        }
-    }
-
-    fn write(&self, buffer: &[u8]) -> io::Result<usize> {
-        Ok(rustix::io::write(&*self.0, buffer)?)
+fn read(file: &OwnedFd, buffer: &mut [u8]) -> io::Result<usize> {
+    match rustix::io::read(file, buffer) {
+        // A terminal's way of saying that its other side was closed.
+        Err(rustix::io::Errno::IO) => Ok(0),
+        outcome => Ok(outcome?),
     }
 }
 
 impl FileStream {
     pub(super) fn new(file: Arc<OwnedFd>) -> io::Result<Self> {
         fcntl_setfl(&*file, fcntl_getfl(&*file)? | OFlags::NONBLOCK)?;
-        Ok(Self { file: Arc::new(AsyncFd::new(Shared(file))?) })
+        // SAFETY: an `Arc` of an open file names the same open file for as long as it lives.
+        #[allow(unsafe_code, reason = "tokio cannot know what the type does")]
+        let file = unsafe { AsyncFd::register(file)? };
+        Ok(Self { file: Arc::new(file) })
     }
 }
 
@@ -51,7 +39,7 @@ impl AsyncRead for FileStream {
         loop {
             let mut guard = ready!(self.file.poll_read_ready(cx))?;
             let unfilled = buffer.initialize_unfilled();
-            match guard.try_io(|file| file.get_ref().read(unfilled)) {
+            match guard.try_io(|file| read(file.get_ref(), unfilled)) {
                 Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
                 Ok(outcome) => {
                     buffer.advance(outcome?);
@@ -80,7 +68,7 @@ impl AsyncWrite for FileSink {
         let Some(stream) = &self.file else { return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())) };
         loop {
             let mut guard = ready!(stream.file.poll_write_ready(cx))?;
-            match guard.try_io(|file| file.get_ref().write(bytes)) {
+            match guard.try_io(|file| Ok(rustix::io::write(file.get_ref(), bytes)?)) {
                 Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
                 Ok(outcome) => return Poll::Ready(outcome),
                 Err(_not_ready) => {}

@@ -15,7 +15,9 @@ use libcontainer::oci_spec::runtime::{LinuxSeccomp, Spec};
 use rustix::fs::{CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{DumpableBehavior, Pid, PidfdFlags, Resource, Rlimit, pidfd_open, set_dumpable_behavior, setrlimit};
+use rustix::process::{
+    DumpableBehavior, Pid, PidfdFlags, Resource, Rlimit, pidfd_open, set_dumpable_behavior, setrlimit,
+};
 use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer, unlockpt};
 use rustix::thread::{CapabilitySet, CapabilitySets, Gid, Uid};
 
@@ -144,7 +146,11 @@ fn become_command(
     errors: &OwnedFd,
 ) -> Result<std::convert::Infallible, io::Error> {
     rustix::process::setsid()?;
-    if tty { open_terminal(terminal)? } else { connect(streams)? }
+    if tty {
+        open_terminal(terminal)?;
+    } else {
+        connect(streams)?;
+    }
     // Nothing of the machine stays open, before anything is looked up by a path (CVE-2024-21626).
     system::close_from(3, Some(errors.as_raw_fd()));
     rustix::process::umask(Mode::WGRP | Mode::WOTH);

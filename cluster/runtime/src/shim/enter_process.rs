@@ -52,9 +52,10 @@ fn find(name: &CStr, environment: &[CString]) -> io::Result<PathBuf> {
             Found::Directory | Found::Nothing => {}
         }
     }
-    Err(match forbidden {
-        true => io::Error::new(io::ErrorKind::PermissionDenied, "permission denied"),
-        false => io::Error::new(io::ErrorKind::NotFound, "executable file not found in $PATH"),
+    Err(if forbidden {
+        io::Error::new(io::ErrorKind::PermissionDenied, "permission denied")
+    } else {
+        io::Error::new(io::ErrorKind::NotFound, "executable file not found in $PATH")
     })
 }
 
@@ -72,6 +73,7 @@ fn check(path: &Path) -> Found {
     }
     // Not even root may execute what nobody may.
     let is_executable = metadata.mode() & 0o111 != 0
-        && rustix::fs::accessat(rustix::fs::CWD, path, rustix::fs::Access::EXEC_OK, rustix::fs::AtFlags::EACCESS).is_ok();
+        && rustix::fs::accessat(rustix::fs::CWD, path, rustix::fs::Access::EXEC_OK, rustix::fs::AtFlags::EACCESS)
+            .is_ok();
     if is_executable { Found::Executable } else { Found::Forbidden }
 }

@@ -172,11 +172,14 @@ mod tests {
         log.write(Stream::Stdout, b"one\ntw");
         log.write(Stream::Stderr, b"\n");
         log.write(Stream::Stdout, b"o\nthree");
-        log.write(Stream::Stderr, &[b'x'; LONGEST_PART + 1]);
+        log.write(Stream::Stderr, &vec![b'x'; LONGEST_PART + 1]);
         log.finish(Stream::Stdout);
         log.finish(Stream::Stderr);
         let long = format!("stderr P {}", "x".repeat(LONGEST_PART));
-        assert_eq!(entries(&path), ["stdout F one", "stderr F ", "stdout F two", &long, "stdout P three", "stderr P x"]);
+        assert_eq!(
+            entries(&path),
+            ["stdout F one", "stderr F ", "stdout F two", &long, "stdout P three", "stderr P x"]
+        );
         let first = fs::read_to_string(&path).unwrap();
         let stamp = first.split(' ').next().unwrap();
         assert!(stamp.len() == "2024-01-02T03:04:05.123456789Z".len() && stamp.ends_with('Z'), "{stamp}");

@@ -5,11 +5,11 @@
 //! group, so that it outlives the server; it is the reaper of all the pod's processes. It holds the
 //! containers' output pipes and terminals and writes their logs, and puts each exit code on disk before
 //! it tells anybody. The server talks to it over a socket in a directory that only root may enter
-//! (never an abstract one: CVE-2020-15257); see [`protocol`].
+//! (never an abstract one: CVE-2020-15257); see `protocol`.
 //!
-//! Order of a start: [`run_if_requested`] → [`boot`] leaves the server → [`pause`] makes the pod's
-//! namespaces → [`server`] answers requests. A container is started by a fork that runs [`start`] and
-//! reports; a command by a fork that runs [`enter`]. Neither fork ever returns into the server loop.
+//! Order of a start: [`run_if_requested`] → `boot` leaves the server → `pause` makes the pod's
+//! namespaces → `server` answers requests. A container is started by a fork that runs `start` and
+//! reports; a command by a fork that runs `enter`. Neither fork ever returns into the server loop.
 
 mod boot;
 mod enter;

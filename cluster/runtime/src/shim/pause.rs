@@ -103,7 +103,8 @@ fn make_namespaces(config: &SandboxConfig) -> io::Result<()> {
         flags |= UnshareFlags::NEWUTS;
     }
     unshare(flags, "make the pod's namespaces")?;
-    mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).map_err(step("part from the machine's mounts"))?;
+    mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)
+        .map_err(step("part from the machine's mounts"))?;
     if let Some(hostname) = &config.hostname {
         rustix::system::sethostname(hostname.as_bytes()).map_err(step("set the host name"))?;
     }
@@ -121,10 +122,14 @@ fn make_namespaces(config: &SandboxConfig) -> io::Result<()> {
 fn set_sysctls(config: &SandboxConfig) -> io::Result<()> {
     for (name, value) in &config.sysctls {
         if !is_namespaced(name, config) {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("sysctl `{}` is not the pod's own", name.escape_debug())));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("sysctl `{}` is not the pod's own", name.escape_debug()),
+            ));
         }
         let path = format!("/proc/sys/{}", name.replace('.', "/"));
-        std::fs::write(&path, value).map_err(|error| io::Error::new(error.kind(), format!("sysctl `{name}`: {error}")))?;
+        std::fs::write(&path, value)
+            .map_err(|error| io::Error::new(error.kind(), format!("sysctl `{name}`: {error}")))?;
     }
     Ok(())
 }
@@ -176,7 +181,8 @@ mod tests {
     fn only_parameters_of_the_pods_own_namespaces_can_be_set() {
         let own = SandboxConfig { netns: Some("/x".into()), ..SandboxConfig::default() };
         let host = SandboxConfig { host_ipc: true, ..SandboxConfig::default() };
-        for name in ["net.core.somaxconn", "net.ipv4.ip_unprivileged_port_start", "kernel.shmmax", "fs.mqueue.msg_max"] {
+        for name in ["net.core.somaxconn", "net.ipv4.ip_unprivileged_port_start", "kernel.shmmax", "fs.mqueue.msg_max"]
+        {
             assert!(is_namespaced(name, &own), "{name}");
             assert!(!is_namespaced(name, &host), "{name}");
         }

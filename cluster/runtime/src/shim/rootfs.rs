@@ -72,7 +72,9 @@ fn mount_with_configuration(layers: &[PathBuf], upper: &Path, work: &Path, targe
 
 /// The older way: all in one page of text, into which many layers fit only by short names.
 fn mount_with_options(layers: &[PathBuf], upper: &Path, work: &Path, target: &Path) -> rustix::io::Result<()> {
-    let open = |path: &PathBuf| rustix::fs::openat(CWD, path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
+    let open = |path: &PathBuf| {
+        rustix::fs::openat(CWD, path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+    };
     let layers = layers.iter().map(open).collect::<rustix::io::Result<Vec<OwnedFd>>>()?;
     let names: Vec<String> = layers.iter().map(|layer| format!("/proc/self/fd/{}", layer.as_raw_fd())).collect();
     let options = format!("lowerdir={},upperdir={},workdir={}", names.join(":"), upper.display(), work.display());
@@ -85,9 +87,11 @@ fn mount_shm(pause: i32, target: &Path) -> io::Result<()> {
     let open = |path: String| rustix::fs::openat(CWD, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
     let own = open("/proc/self/ns/mnt".to_owned())?;
     let theirs = open(format!("/proc/{pause}/ns/mnt"))?;
-    move_into_link_name_space(theirs.as_fd(), Some(LinkNameSpaceType::Mount)).map_err(step("reach the pod's /dev/shm"))?;
+    move_into_link_name_space(theirs.as_fd(), Some(LinkNameSpaceType::Mount))
+        .map_err(step("reach the pod's /dev/shm"))?;
     let tree = open_tree(CWD, "/shm", OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC);
-    move_into_link_name_space(own.as_fd(), Some(LinkNameSpaceType::Mount)).map_err(step("return from the pod's mounts"))?;
+    move_into_link_name_space(own.as_fd(), Some(LinkNameSpaceType::Mount))
+        .map_err(step("return from the pod's mounts"))?;
     let tree = tree.map_err(step("take the pod's /dev/shm"))?;
     move_mount(tree, "", CWD, target, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH).map_err(step("mount the pod's /dev/shm"))
 }

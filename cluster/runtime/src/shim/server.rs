@@ -7,7 +7,7 @@ mod containers;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
 use std::rc::Rc;
 
@@ -146,10 +146,7 @@ impl Shim {
 
     fn wait(&self) -> io::Result<Vec<Source>> {
         let mut sources = vec![Source::Listener, Source::Signals];
-        let mut files = vec![
-            PollFd::new(&self.listener, PollFlags::IN),
-            PollFd::new(&self.signals, PollFlags::IN),
-        ];
+        let mut files = vec![PollFd::new(&self.listener, PollFlags::IN), PollFd::new(&self.signals, PollFlags::IN)];
         for (id, connection) in &self.connections {
             sources.push(Source::Connection(*id));
             files.push(PollFd::from_borrowed_fd(connection.as_fd(), connection.interest()));

@@ -61,10 +61,7 @@ pub(super) fn start(start: &Start<'_>, streams: Streams) -> io::Result<Started> 
 
 fn run(start: &Start<'_>, streams: Streams) -> io::Result<Started> {
     let (reader, writer) = pipe_with(PipeFlags::CLOEXEC)?;
-    let console = match start.record.config.tty {
-        true => Some(listen(start.dir)?),
-        false => None,
-    };
+    let console = if start.record.config.tty { Some(listen(start.dir)?) } else { None };
     let pid = create(start, streams, Launcher { errors: Arc::new(writer) })?;
     let terminal = console.map(|console| receive_terminal(&console)).transpose()?;
     match read_text(&reader)? {

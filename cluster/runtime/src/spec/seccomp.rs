@@ -155,7 +155,22 @@ mod tests {
     fn the_dangerous_calls_need_their_capability() {
         let plain = default_profile(&capabilities::of(&Security::default()).unwrap());
         let names = |profile: &Value| profile["syscalls"][0]["names"].to_string();
-        for call in ["mount", "bpf", "kexec_load", "keyctl", "add_key", "setns", "unshare", "init_module", "perf_event_open", "userfaultfd", "io_uring_setup", "clone", "clone3", "socket"] {
+        for call in [
+            "mount",
+            "bpf",
+            "kexec_load",
+            "keyctl",
+            "add_key",
+            "setns",
+            "unshare",
+            "init_module",
+            "perf_event_open",
+            "userfaultfd",
+            "io_uring_setup",
+            "clone",
+            "clone3",
+            "socket",
+        ] {
             assert!(!names(&plain).contains(&format!("\"{call}\"")), "{call}");
         }
         for call in ["execve", "futex_waitv", "chroot", "openat2", "rseq", "statx"] {

@@ -95,23 +95,20 @@ fn too_great(id: impl std::fmt::Display) -> io::Error {
 }
 
 fn find_user<'a>(user: &str, accounts: &'a [Account]) -> io::Result<(u32, Option<&'a Account>)> {
-    match number(user) {
-        Some(uid) => {
-            let uid = uid?;
-            Ok((uid, accounts.iter().find(|account| account.uid == uid)))
-        }
-        None => {
-            let account = accounts.iter().find(|account| account.name == user);
-            let account = account.ok_or_else(|| invalid(format!("unable to find user `{}` in the image", user.escape_debug())))?;
-            Ok((account.uid, Some(account)))
-        }
+    if let Some(uid) = number(user) {
+        let uid = uid?;
+        return Ok((uid, accounts.iter().find(|account| account.uid == uid)));
     }
+    let missing = || invalid(format!("unable to find user `{}` in the image", user.escape_debug()));
+    let account = accounts.iter().find(|account| account.name == user).ok_or_else(missing)?;
+    Ok((account.uid, Some(account)))
 }
 
 fn find_group(group: &str, groups: &[Group]) -> io::Result<u32> {
     number(group).unwrap_or_else(|| {
         let found = groups.iter().find(|known| known.name == group);
-        let found = found.ok_or_else(|| invalid(format!("unable to find group `{}` in the image", group.escape_debug())));
+        let found =
+            found.ok_or_else(|| invalid(format!("unable to find group `{}` in the image", group.escape_debug())));
         found.map(|group| group.gid)
     })
 }
@@ -209,7 +206,8 @@ mod tests {
         assert_eq!(resolved("", &plain).unwrap().groups, [0, 26, 50]);
         assert_eq!(resolved("33:staff", &plain).unwrap().gid, 50);
         assert_eq!(resolved("1234", &plain).unwrap(), User { uid: 1234, gid: 0, groups: vec![0], home: "/".into() });
-        let own = Security { run_as_user: Some(33), run_as_group: Some(7), supplemental_groups: vec![9, 7], ..plain.clone() };
+        let own =
+            Security { run_as_user: Some(33), run_as_group: Some(7), supplemental_groups: vec![9, 7], ..plain.clone() };
         assert_eq!(resolved("root", &own).unwrap().groups, [7, 26, 9]);
         let strict = Security { strict_groups: true, ..own };
         assert_eq!(resolved("root", &strict).unwrap().groups, [7, 9]);
@@ -220,7 +218,19 @@ mod tests {
     fn a_number_out_of_range_never_becomes_root() {
         // CVE-2024-40635, CVE-2026-46680
         let security = Security { run_as_non_root: true, ..Security::default() };
-        for user in ["4294967296", "2147483648", "18446744073709551616", "0", "00", "root", "", "odd", "+0", "0x0", "1:4294967296"] {
+        for user in [
+            "4294967296",
+            "2147483648",
+            "18446744073709551616",
+            "0",
+            "00",
+            "root",
+            "",
+            "odd",
+            "+0",
+            "0x0",
+            "1:4294967296",
+        ] {
             assert!(resolved(user, &security).is_err(), "{user}");
         }
         assert!(resolved("33", &security).is_ok());

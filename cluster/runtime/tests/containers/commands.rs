@@ -107,13 +107,19 @@ pub(crate) fn tests() -> Vec<Trial> {
         test("who_attaches_and_does_not_read_holds_nobody_up", |lab| async move {
             // CVE-2022-23471, CVE-2025-64329
             let sandbox = lab.sandbox().await;
-            let id = lab.start(&sandbox, lab.script("main", "sleep 0.3; head -c 20000000 /dev/zero | tr '\\0' x; echo; exit 0")).await;
+            let id = lab
+                .start(&sandbox, lab.script("main", "sleep 0.3; head -c 20000000 /dev/zero | tr '\\0' x; echo; exit 0"))
+                .await;
             let _lazy = lab.runtime.attach(&id).await.unwrap();
             assert_eq!(lab.runtime.wait_container(&id).await.unwrap().exit_code, Some(0));
         }),
         test("attaching_to_a_terminal_types_into_it", |lab| async move {
             let sandbox = lab.sandbox().await;
-            let config = ContainerConfig { tty: true, stdin: true, ..lab.script("main", "read x; stty size; echo got $x; exit 1") };
+            let config = ContainerConfig {
+                tty: true,
+                stdin: true,
+                ..lab.script("main", "read x; stty size; echo got $x; exit 1")
+            };
             let id = lab.start(&sandbox, config).await;
             let mut streams = lab.runtime.attach(&id).await.unwrap();
             streams.resize.resize(90, 30).unwrap();

@@ -3,9 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use kpkg_runtime::{
-    Capabilities, ContainerConfig, Mount, Propagation, SandboxConfig, Seccomp, Security,
-};
+use kpkg_runtime::{Capabilities, ContainerConfig, Mount, Propagation, SandboxConfig, Seccomp, Security};
 use libtest_mimic::Trial;
 
 use crate::kit::{Lab, pod, test};
@@ -46,13 +44,21 @@ pub(crate) fn tests() -> Vec<Trial> {
         test("users_and_groups_are_the_images_and_the_pods", |lab| async move {
             // CVE-2023-25173: no group of the runtime's is left
             let script = "id -u; id -g; id -G; echo $HOME";
-            let user = Security { run_as_username: Some("web".to_owned()), supplemental_groups: vec![2000], ..Security::default() };
+            let user = Security {
+                run_as_username: Some("web".to_owned()),
+                supplemental_groups: vec![2000],
+                ..Security::default()
+            };
             assert_eq!(with(&lab, user, script).await, ["33", "33", "33 26 2000", "/home/web"]);
             let number = Security { run_as_user: Some(1234), ..Security::default() };
             assert_eq!(with(&lab, number, script).await, ["1234", "0", "0", "/"]);
             let sandbox = lab.sandbox().await;
             let security = Security { run_as_non_root: true, ..Security::default() };
-            let id = lab.runtime.create_container(&sandbox, ContainerConfig { security, ..lab.script("x", "") }).await.unwrap();
+            let id = lab
+                .runtime
+                .create_container(&sandbox, ContainerConfig { security, ..lab.script("x", "") })
+                .await
+                .unwrap();
             let error = lab.runtime.start_container(&id).await.unwrap_err().to_string();
             assert_eq!(error, "container has runAsNonRoot and its user is root");
         }),
@@ -65,7 +71,9 @@ pub(crate) fn tests() -> Vec<Trial> {
                 capabilities: Capabilities { add: vec![], drop: vec!["ALL".to_owned()] },
                 ..Security::default()
             };
-            let script = format!("id -u; id -G; grep -E 'NoNewPrivs|Seccomp:' /proc/self/status; {CAPABILITIES}; cat /proc/self/oom_score_adj; umask; echo /proc/self/fd/*");
+            let script = format!(
+                "id -u; id -G; grep -E 'NoNewPrivs|Seccomp:' /proc/self/status; {CAPABILITIES}; cat /proc/self/oom_score_adj; umask; echo /proc/self/fd/*"
+            );
             let mut config = ContainerConfig { security, ..lab.script("main", &format!("{script}; sleep 1000")) };
             config.resources.oom_score_adj = Some(321);
             let id = lab.start(&sandbox, config).await;
@@ -95,7 +103,11 @@ pub(crate) fn tests() -> Vec<Trial> {
             };
             let plain = lab.start(&sandbox, lab.script("main", "sleep 1000")).await;
             let (_, text) = lab.exec(&plain, script).await;
-            assert_eq!(text.matches("Operation not permitted").count() + text.matches("permission denied").count(), 3, "{text}");
+            assert_eq!(
+                text.matches("Operation not permitted").count() + text.matches("permission denied").count(),
+                3,
+                "{text}"
+            );
             let unconfined = Security { seccomp: Seccomp::Unconfined, ..Security::default() };
             let lines = with(&lab, unconfined, "grep Seccomp: /proc/self/status; unshare -U true && echo free").await;
             assert_eq!(lines, ["Seccomp:\t0", "free"]);
@@ -106,7 +118,8 @@ pub(crate) fn tests() -> Vec<Trial> {
             let json = r#"{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir","mkdirat"],"action":"SCMP_ACT_ERRNO","errnoRet":1}]}"#;
             fs::write(&profile, json).unwrap();
             for no_new_privs in [false, true] {
-                let security = Security { seccomp: Seccomp::Localhost(profile.clone()), no_new_privs, ..Security::default() };
+                let security =
+                    Security { seccomp: Seccomp::Localhost(profile.clone()), no_new_privs, ..Security::default() };
                 let lines = with(&lab, security, "mkdir /tmp/x || touch /tmp/y && echo ok").await;
                 assert_eq!(lines.last().unwrap(), "ok", "{lines:?}");
                 assert!(lines[0].contains("not permitted"), "{lines:?}");
@@ -153,9 +166,17 @@ pub(crate) fn tests() -> Vec<Trial> {
                 crate::kit::busybox_rootfs(&rootfs);
                 std::os::unix::fs::symlink("/tmp", rootfs.join(name)).unwrap();
                 let image = format!("localhost/evil-{name}:1");
-                lab.runtime.images().import_rootfs_layer(&rootfs, kpkg_runtime::image::ImageConfig::default(), &image).await.unwrap();
+                lab.runtime
+                    .images()
+                    .import_rootfs_layer(&rootfs, kpkg_runtime::image::ImageConfig::default(), &image)
+                    .await
+                    .unwrap();
                 let sandbox = lab.sandbox().await;
-                let id = lab.runtime.create_container(&sandbox, ContainerConfig { image, ..lab.script("x", "true") }).await.unwrap();
+                let id = lab
+                    .runtime
+                    .create_container(&sandbox, ContainerConfig { image, ..lab.script("x", "true") })
+                    .await
+                    .unwrap();
                 let error = lab.runtime.start_container(&id).await.unwrap_err().to_string();
                 assert_eq!(error, format!("/{name} of the image is not a directory"));
             }
@@ -165,7 +186,10 @@ pub(crate) fn tests() -> Vec<Trial> {
             let sandbox = lab.sandbox().await;
             for number in 3..12 {
                 for directory in [format!("/proc/self/fd/{number}"), format!("/proc/thread-self/fd/{number}")] {
-                    let config = ContainerConfig { working_dir: Some(directory.clone()), ..lab.script("x", "pwd; ls /../../../etc") };
+                    let config = ContainerConfig {
+                        working_dir: Some(directory.clone()),
+                        ..lab.script("x", "pwd; ls /../../../etc")
+                    };
                     let id = lab.runtime.create_container(&sandbox, config).await.unwrap();
                     assert!(lab.runtime.start_container(&id).await.is_err(), "{directory}");
                 }
@@ -175,19 +199,29 @@ pub(crate) fn tests() -> Vec<Trial> {
             let security = Security { privileged: true, ..Security::default() };
             let lines = with(&lab, security, "grep -E 'CapEff|Seccomp:' /proc/self/status; ls /dev/kmsg; touch /sys/fs/cgroup/x 2>/dev/null; echo ok").await;
             let own = fs::read_to_string("/proc/self/status").unwrap();
-            let own = own.lines().find(|line| line.starts_with("CapBnd")).unwrap().split_whitespace().nth(1).unwrap().to_owned();
+            let own = own
+                .lines()
+                .find(|line| line.starts_with("CapBnd"))
+                .unwrap()
+                .split_whitespace()
+                .nth(1)
+                .unwrap()
+                .to_owned();
             assert!(lines[0].ends_with(&own), "{lines:?}");
             assert_eq!(&lines[1..], ["Seccomp:\t0", "/dev/kmsg", "ok"]);
         }),
         test("containers_of_a_pod_share_memory_and_name_and_nothing_else", |lab| async move {
             let config = SandboxConfig { shm_bytes: Some(1 << 20), ..pod("shared") };
             let sandbox = lab.runtime.run_pod_sandbox(config).await.unwrap();
-            let first = lab.start(&sandbox, lab.script("first", "echo secret > /dev/shm/x; touch /tmp/mine; sleep 1000")).await;
+            let first =
+                lab.start(&sandbox, lab.script("first", "echo secret > /dev/shm/x; touch /tmp/mine; sleep 1000")).await;
             lab.until_async(|| async { lab.exec(&first, "cat /dev/shm/x").await.0 == 0 }).await;
             let second = lab.start(&sandbox, lab.script("second", "sleep 1000")).await;
             let (_, text) = lab.exec(&second, "cat /dev/shm/x; hostname; ls /tmp; ps | grep -c '[s]leep 1000'; df -k /dev/shm | tail -1 | awk '{print $2}'").await;
             assert_eq!(text, "secret\nshared\n1\n1024\n");
-            let links = ["ipc", "uts", "net", "mnt", "pid", "cgroup"].map(|name| format!("readlink /proc/self/ns/{name}")).join("; ");
+            let links = ["ipc", "uts", "net", "mnt", "pid", "cgroup"]
+                .map(|name| format!("readlink /proc/self/ns/{name}"))
+                .join("; ");
             let (one, two) = (lab.exec(&first, &links).await.1, lab.exec(&second, &links).await.1);
             let same: Vec<bool> = one.lines().zip(two.lines()).map(|(one, two)| one == two).collect();
             assert_eq!(same, [true, true, true, false, false, false]);
@@ -199,7 +233,8 @@ pub(crate) fn tests() -> Vec<Trial> {
             let sandbox = lab.runtime.run_pod_sandbox(config).await.unwrap();
             let first = lab.start(&sandbox, lab.script("first", "sleep 4001 & sleep 4002 & wait")).await;
             let second = lab.start(&sandbox, lab.script("second", "sleep 1000")).await;
-            let (_, text) = lab.exec(&second, "ps | grep -c '[s]leep 400'; cat /proc/1/comm; ls /proc/1/root/ 2>&1").await;
+            let (_, text) =
+                lab.exec(&second, "ps | grep -c '[s]leep 400'; cat /proc/1/comm; ls /proc/1/root/ 2>&1").await;
             let mut lines = text.lines();
             assert_eq!((lines.next(), lines.next()), (Some("3"), Some("pause")));
             assert!(lines.next().unwrap().contains("Permission denied"), "{text}");
@@ -235,7 +270,10 @@ pub(crate) fn tests() -> Vec<Trial> {
             let shim = crate::kit::parent_of(pid);
             let error = fs::File::options().write(true).open(format!("/proc/{shim}/exe")).unwrap_err();
             assert!(matches!(error.raw_os_error(), Some(30 | 26)), "{error}"); // EROFS or ETXTBSY
-            let config = ContainerConfig { command: vec!["/proc/self/exe".to_owned(), "--list".to_owned()], ..lab.script("self", "") };
+            let config = ContainerConfig {
+                command: vec!["/proc/self/exe".to_owned(), "--list".to_owned()],
+                ..lab.script("self", "")
+            };
             let trick = lab.runtime.create_container(&sandbox, config).await.unwrap();
             let _ = lab.runtime.start_container(&trick).await; // it may run itself; it cannot write itself
             let modified = fs::metadata(&lab.config.shim_exe).unwrap().modified().unwrap();

@@ -8,9 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kpkg_runtime::image::{ImageConfig, ImageStore};
-use kpkg_runtime::{
-    ContainerConfig, ContainerId, ContainerStatus, Runtime, RuntimeConfig, SandboxConfig, SandboxId,
-};
+use kpkg_runtime::{ContainerConfig, ContainerId, ContainerStatus, Runtime, RuntimeConfig, SandboxConfig, SandboxId};
 use libtest_mimic::Trial;
 use rustix::mount::{MountPropagationFlags, mount_change};
 use rustix::thread::UnshareFlags;
@@ -149,9 +147,12 @@ impl Lab {
     pub(crate) fn groups_below(&self) -> Vec<String> {
         let mut names = std::collections::BTreeSet::new();
         for hierarchy in ["", "memory", "cpu", "pids", "systemd", "freezer"] {
-            let group = Path::new("/sys/fs/cgroup").join(hierarchy).join(self.config.cgroup_root.trim_start_matches('/'));
+            let group =
+                Path::new("/sys/fs/cgroup").join(hierarchy).join(self.config.cgroup_root.trim_start_matches('/'));
             let entries = fs::read_dir(group).into_iter().flatten().flatten();
-            names.extend(entries.filter(|entry| entry.path().is_dir()).map(|entry| entry.file_name().into_string().unwrap()));
+            names.extend(
+                entries.filter(|entry| entry.path().is_dir()).map(|entry| entry.file_name().into_string().unwrap()),
+            );
         }
         names.into_iter().collect()
     }
@@ -202,7 +203,8 @@ pub(crate) fn lines(log: &Path) -> Vec<String> {
     text.lines()
         .map(|line| {
             let mut parts = line.splitn(4, ' ');
-            let (_time, stream, _tag, text) = (parts.next(), parts.next().unwrap(), parts.next(), parts.next().unwrap());
+            let (_time, stream, _tag, text) =
+                (parts.next(), parts.next().unwrap(), parts.next(), parts.next().unwrap());
             if stream == "stdout" { text.to_owned() } else { format!("{stream}: {text}") }
         })
         .collect()

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use kpkg_runtime::{
-    ContainerConfig, ContainerState, EventKind, LogRotation, Resources, SandboxFilter, SandboxState,
-};
+use kpkg_runtime::{ContainerConfig, ContainerState, EventKind, LogRotation, Resources, SandboxFilter, SandboxState};
 use libtest_mimic::Trial;
 
 use crate::kit::{BUSYBOX, lines, pod, test};
@@ -68,7 +66,8 @@ pub(crate) fn tests() -> Vec<Trial> {
             let status = lab.runtime.container_status(&polite).unwrap();
             assert_eq!((status.exit_code, status.signal), (Some(3), None));
             assert_eq!(lines(&lab.log_path("polite.log")), ["up", "bye"]);
-            let deaf = lab.start(&sandbox, lab.script("deaf", "trap '' TERM; echo up; while :; do sleep 0.05; done")).await;
+            let deaf =
+                lab.start(&sandbox, lab.script("deaf", "trap '' TERM; echo up; while :; do sleep 0.05; done")).await;
             lab.until_logged("deaf", "up").await;
             lab.runtime.stop_container(&deaf, Duration::from_millis(300), None).await.unwrap();
             let status = lab.runtime.container_status(&deaf).unwrap();
@@ -106,7 +105,8 @@ pub(crate) fn tests() -> Vec<Trial> {
             let log = config.log_path.clone().unwrap();
             let id = lab.start(&sandbox, config).await;
             assert_eq!(lab.runtime.wait_container(&id).await.unwrap().exit_code, Some(0));
-            let mut files: Vec<_> = std::fs::read_dir(log.parent().unwrap()).unwrap().map(|file| file.unwrap().path()).collect();
+            let mut files: Vec<_> =
+                std::fs::read_dir(log.parent().unwrap()).unwrap().map(|file| file.unwrap().path()).collect();
             assert!(files.len() > 5, "{files:?}");
             files.sort_by_key(|file| (file == &log, file.clone()));
             let all: Vec<String> = files.iter().flat_map(|file| lines(file)).collect();
@@ -115,8 +115,12 @@ pub(crate) fn tests() -> Vec<Trial> {
         }),
         test("a_server_that_dies_loses_no_container_no_line_and_no_exit_code", |mut lab| async move {
             let sandbox = lab.sandbox().await;
-            let ends = lab.start(&sandbox, lab.script("ends", "for i in 1 2 3 4 5 6 7 8; do echo $i; sleep 0.1; done; exit 9")).await;
-            let stays = lab.start(&sandbox, lab.script("stays", "trap 'exit 5' TERM; while :; do echo tick; sleep 0.05; done")).await;
+            let ends = lab
+                .start(&sandbox, lab.script("ends", "for i in 1 2 3 4 5 6 7 8; do echo $i; sleep 0.1; done; exit 9"))
+                .await;
+            let stays = lab
+                .start(&sandbox, lab.script("stays", "trap 'exit 5' TERM; while :; do echo tick; sleep 0.05; done"))
+                .await;
             let before = lab.runtime.container_status(&stays).unwrap();
             lab = lab.restart().await;
             assert_eq!(lab.runtime.container_status(&stays).unwrap(), before);
@@ -185,7 +189,8 @@ pub(crate) fn tests() -> Vec<Trial> {
         }),
         test("a_terminal_is_one_in_every_way", |lab| async move {
             let sandbox = lab.sandbox().await;
-            let script = "tty; test -t 0 && test -t 1 && test -t 2 && echo all; echo $TERM; ls -l /dev/console | cut -c1";
+            let script =
+                "tty; test -t 0 && test -t 1 && test -t 2 && echo all; echo $TERM; ls -l /dev/console | cut -c1";
             let config = ContainerConfig { tty: true, ..lab.script("tty", script) };
             let (status, lines) = lab.run(&sandbox, config).await;
             assert_eq!(status.exit_code, Some(0));

@@ -3,6 +3,8 @@
 //! The tests live in mount and network namespaces of their own; each has its own directories and its
 //! own control group, and takes all of it away at its end, also when it fails.
 
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test fails by panicking, and says when it is skipped")]
+
 mod commands;
 mod confinement;
 mod kit;

@@ -100,22 +100,24 @@ impl Contents {
     fn images(&self, layout: &Layout, path: &Path) -> Result<Vec<Found>, ImageError> {
         let docker: Vec<DockerImage> = match self.document(layout, DOCKER_MANIFEST)? {
             None => Vec::new(),
-            Some(bytes) => serde_json::from_slice(&bytes)
-                .map_err(|error| ImageError::Document { what: DOCKER_MANIFEST.to_owned(), problem: error.to_string() })?,
+            Some(bytes) => serde_json::from_slice(&bytes).map_err(|error| ImageError::Document {
+                what: DOCKER_MANIFEST.to_owned(),
+                problem: error.to_string(),
+            })?,
         };
         let mut found = Vec::new();
         if let Some(bytes) = self.document(layout, INDEX)? {
-            self.from_index(layout, &bytes, &docker, None, DEEPEST_INDEX, &mut found)?;
+            self.indexed(layout, &bytes, &docker, None, DEEPEST_INDEX, &mut found)?;
         } else {
             for image in &docker {
-                found.push(self.from_docker(layout, image)?);
+                found.push(self.docker_image(layout, image)?);
             }
         }
         if found.is_empty() { Err(ImageError::Archive { path: path.to_owned() }) } else { Ok(found) }
     }
 
     /// The images of an index; an index within it is one image in several variants.
-    fn from_index(
+    fn indexed(
         &self,
         layout: &Layout,
         bytes: &[u8],
@@ -133,12 +135,13 @@ impl Contents {
         for child in chosen {
             let own = child.annotations.get(NAME_ANNOTATION).or_else(|| child.annotations.get(REF_ANNOTATION));
             let name = name.or(own.map(String::as_str));
-            let Some((digest, _)) = self.file(&format!("{BLOBS}{}", crate::image::layout::hex_of(&child.digest)?)) else {
+            let Some((digest, _)) = self.file(&format!("{BLOBS}{}", crate::image::layout::hex_of(&child.digest)?))
+            else {
                 continue; // a variant that was left out
             };
             let bytes = layout.read_blob(digest, LONGEST_MANIFEST)?;
             match documents::parse_either(digest, &bytes)? {
-                Either::Index(_) if depth > 0 => self.from_index(layout, &bytes, docker, name, depth - 1, found)?,
+                Either::Index(_) if depth > 0 => self.indexed(layout, &bytes, docker, name, depth - 1, found)?,
                 Either::Index(_) => {}
                 Either::Manifest(manifest) => found.push(found_in_index(digest, &manifest, docker, name)),
             }
@@ -146,7 +149,7 @@ impl Contents {
         Ok(())
     }
 
-    fn from_docker(&self, layout: &Layout, image: &DockerImage) -> Result<Found, ImageError> {
+    fn docker_image(&self, layout: &Layout, image: &DockerImage) -> Result<Found, ImageError> {
         let missing = |what: &str| ImageError::Document {
             what: DOCKER_MANIFEST.to_owned(),
             problem: format!("it names `{what}`, which is not in the archive"),

@@ -15,7 +15,12 @@ use crate::image::{Image, ImageError, ImageName};
 const LAYOUT_DOCUMENT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
 
 /// Writes `images`, each under the name at the same place in `names`.
-pub(in crate::image) fn save(layout: &Layout, images: &[Image], names: &[Option<ImageName>], path: &Path) -> Result<(), ImageError> {
+pub(in crate::image) fn save(
+    layout: &Layout,
+    images: &[Image],
+    names: &[Option<ImageName>],
+    path: &Path,
+) -> Result<(), ImageError> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let unfinished = tempfile::Builder::new().prefix(".kpkg-save-").tempfile_in(directory);
     let unfinished = unfinished.map_err(ImageError::file("write", path))?;
@@ -47,10 +52,14 @@ pub(in crate::image) fn save(layout: &Layout, images: &[Image], names: &[Option<
     for digest in &blobs {
         let (source, mut file) = layout.open_blob(digest)?;
         let size = file.metadata().map_err(ImageError::file("read", &source))?.len();
-        append(&mut archive, &format!("{BLOBS}{}", hex_of(digest)?), size, &mut file).map_err(ImageError::file("write", path))?;
+        append(&mut archive, &format!("{BLOBS}{}", hex_of(digest)?), size, &mut file)
+            .map_err(ImageError::file("write", path))?;
     }
-    for (name, document) in [(LAYOUT, LAYOUT_DOCUMENT.to_vec()), (INDEX, to_json(&index)?), (DOCKER_MANIFEST, to_json(&docker)?)] {
-        append(&mut archive, name, document.len() as u64, &mut &document[..]).map_err(ImageError::file("write", path))?;
+    for (name, document) in
+        [(LAYOUT, LAYOUT_DOCUMENT.to_vec()), (INDEX, to_json(&index)?), (DOCKER_MANIFEST, to_json(&docker)?)]
+    {
+        append(&mut archive, name, document.len() as u64, &mut &document[..])
+            .map_err(ImageError::file("write", path))?;
     }
     finish(archive).map_err(ImageError::file("write", path))?;
     unfinished.persist(path).map_err(|error| ImageError::file("write", path)(error.error))?;

@@ -41,7 +41,6 @@ pub(super) async fn find(registry: &str) -> Result<Option<Credentials>, ImageErr
     find_in(&path, registry).await
 }
 
-#[expect(clippy::disallowed_methods, reason = "Docker's own variables say where its file is")]
 fn config_path() -> Option<PathBuf> {
     let directory = std::env::var_os("DOCKER_CONFIG")
         .map(PathBuf::from)
@@ -51,9 +50,11 @@ fn config_path() -> Option<PathBuf> {
 
 async fn find_in(path: &Path, registry: &str) -> Result<Option<Credentials>, ImageError> {
     let failed = |problem: String| ImageError::Login { registry: registry.to_owned(), problem };
-    let bytes = crate::durable::read_bounded(path, LONGEST).map_err(|error| failed(format!("{}: {error}", path.display())))?;
+    let bytes =
+        crate::durable::read_bounded(path, LONGEST).map_err(|error| failed(format!("{}: {error}", path.display())))?;
     let Some(bytes) = bytes else { return Ok(None) };
-    let config: ConfigFile = serde_json::from_slice(&bytes).map_err(|error| failed(format!("{}: {error}", path.display())))?;
+    let config: ConfigFile =
+        serde_json::from_slice(&bytes).map_err(|error| failed(format!("{}: {error}", path.display())))?;
     let keys = keys(registry);
     let helper = keys.iter().find_map(|key| config.cred_helpers.get(key)).or(config.creds_store.as_ref());
     if let Some(helper) = helper {
@@ -72,7 +73,13 @@ fn keys(registry: &str) -> Vec<String> {
     if registry == "docker.io" {
         return [DOCKER_HUB, "index.docker.io", "docker.io", "registry-1.docker.io"].map(str::to_owned).to_vec();
     }
-    vec![registry.to_owned(), format!("https://{registry}"), format!("https://{registry}/v1/"), format!("https://{registry}/v2/"), format!("http://{registry}")]
+    vec![
+        registry.to_owned(),
+        format!("https://{registry}"),
+        format!("https://{registry}/v1/"),
+        format!("https://{registry}/v2/"),
+        format!("http://{registry}"),
+    ]
 }
 
 fn decode(auth: &Auth) -> Result<Option<Credentials>, String> {
@@ -83,7 +90,8 @@ fn decode(auth: &Auth) -> Result<Option<Credentials>, String> {
         return Ok(Some(Credentials::Basic { username: username.clone(), password: password.clone() }));
     }
     let Some(auth) = auth.auth.as_ref().filter(|auth| !auth.is_empty()) else { return Ok(None) };
-    let bytes = base64::engine::general_purpose::STANDARD.decode(auth.trim()).map_err(|_| "its `auth` is not base64")?;
+    let bytes =
+        base64::engine::general_purpose::STANDARD.decode(auth.trim()).map_err(|_| "its `auth` is not base64")?;
     let text = String::from_utf8(bytes).map_err(|_| "its `auth` is not text")?;
     let (username, password) = text.split_once(':').ok_or("its `auth` has no `:`")?;
     let password = password.trim_end_matches('\0');
@@ -120,7 +128,11 @@ async fn ask_helper(helper: &str, key: &str) -> Result<Option<Credentials>, Stri
         .map_err(failed)?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stdout);
-        return if said.contains("credentials not found") { Ok(None) } else { Err(format!("{program} failed: {}", said.trim())) };
+        return if said.contains("credentials not found") {
+            Ok(None)
+        } else {
+            Err(format!("{program} failed: {}", said.trim()))
+        };
     }
     let answer: Answer = serde_json::from_slice(&output.stdout).map_err(|error| format!("{program}: {error}"))?;
     Ok(Some(match answer.username.as_str() {
@@ -140,15 +152,15 @@ mod tests {
         find_in(&path, registry).await
     }
 
-    fn basic(username: &str, password: &str) -> Option<Credentials> {
-        Some(Credentials::Basic { username: username.to_owned(), password: password.to_owned() })
+    fn basic(username: &str, password: &str) -> Credentials {
+        Credentials::Basic { username: username.to_owned(), password: password.to_owned() }
     }
 
     #[tokio::test]
     async fn a_login_is_found_under_exactly_its_host() {
         let json = r#"{"auths":{"https://index.docker.io/v1/":{"auth":"dTpwOng="},"r.example:5000":{"username":"a","password":"b"}}}"#;
-        assert_eq!(found(json, "docker.io").await.unwrap(), basic("u", "p:x"));
-        assert_eq!(found(json, "r.example:5000").await.unwrap(), basic("a", "b"));
+        assert_eq!(found(json, "docker.io").await.unwrap(), Some(basic("u", "p:x")));
+        assert_eq!(found(json, "r.example:5000").await.unwrap(), Some(basic("a", "b")));
         for other in ["r.example", "r.example:5001", "evil.r.example:5000", "quay.io"] {
             assert_eq!(found(json, other).await.unwrap(), None, "{other}");
         }

@@ -81,12 +81,18 @@ async fn fetch_manifest(session: &Session, reference: &oci_client::Reference) ->
     }
     let digest = digest_of(&bytes);
     match reference.digest() {
-        Some(expected) if expected != digest => Err(ImageError::Digest { what, found: digest, expected: expected.to_owned() }),
+        Some(expected) if expected != digest => {
+            Err(ImageError::Digest { what, found: digest, expected: expected.to_owned() })
+        }
         _ => Ok((bytes.to_vec(), digest)),
     }
 }
 
-async fn fetch_config(layout: &Layout, session: &Session, manifest: &Manifest) -> Result<documents::ConfigFile, ImageError> {
+async fn fetch_config(
+    layout: &Layout,
+    session: &Session,
+    manifest: &Manifest,
+) -> Result<documents::ConfigFile, ImageError> {
     fetch_blob(layout, session, &manifest.config, &|_| ()).await?;
     let bytes = layout.read_blob(&manifest.config.digest, LONGEST_CONFIG)?;
     documents::parse_config(&manifest.config.digest, &bytes, manifest.layers.len())
@@ -106,7 +112,9 @@ async fn download(
             if layout.has_blob(&layer.digest, Some(layer.size)) {
                 progress(ProgressEvent::Exists { layer: layer.digest.clone() });
             } else {
-                let tell = |done| progress(ProgressEvent::Transferred { layer: layer.digest.clone(), done, total: layer.size });
+                let tell = |done| {
+                    progress(ProgressEvent::Transferred { layer: layer.digest.clone(), done, total: layer.size });
+                };
                 fetch_blob(layout, session, &layer, &tell).await?;
             }
             let _ = finished.send(at); // nobody listens any more if unpacking failed
@@ -234,7 +242,9 @@ async fn transfer(
 /// Whether trying again may help.
 fn is_passing(error: &OciDistributionError) -> bool {
     match error {
-        OciDistributionError::IoError(error) => error.get_ref().is_none_or(|cause| !cause.is::<oci_client::errors::DigestError>()),
+        OciDistributionError::IoError(error) => {
+            error.get_ref().is_none_or(|cause| !cause.is::<oci_client::errors::DigestError>())
+        }
         OciDistributionError::RequestError(error) => {
             error.status().is_none_or(|status| status.is_server_error() || status.as_u16() == 429)
         }

@@ -51,7 +51,12 @@ pub(in crate::image) async fn push(
     Ok(manifest.to_owned())
 }
 
-async fn send(layout: &Layout, session: &Session, blob: &Descriptor, progress: &Progress<'_>) -> Result<(), ImageError> {
+async fn send(
+    layout: &Layout,
+    session: &Session,
+    blob: &Descriptor,
+    progress: &Progress<'_>,
+) -> Result<(), ImageError> {
     let reference = session.reference();
     let is_there = session.client.blob_exists(&reference, &blob.digest).await;
     if is_there.map_err(|error| failed("push to", &session.name, error))? {

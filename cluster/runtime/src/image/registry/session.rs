@@ -95,7 +95,11 @@ pub(super) fn failed(operation: &'static str, name: impl ToString, error: OciDis
         _ => false,
     };
     let (reference, source) = (name.to_string(), Box::new(error));
-    if absent { ImageError::NotInRegistry { reference, source } } else { ImageError::Registry { operation, reference, source } }
+    if absent {
+        ImageError::NotInRegistry { reference, source }
+    } else {
+        ImageError::Registry { operation, reference, source }
+    }
 }
 
 #[cfg(test)]

@@ -115,7 +115,10 @@ fn files_have_what_the_archive_says() {
         .raw("a/fifo", EntryType::Fifo, "", b"");
     let (_stack, root) = maker.alone().unwrap();
     let file = fs::metadata(root.join("a/f")).unwrap();
-    assert_eq!((file.uid(), file.gid(), file.mode() & 0o7777, file.mtime(), file.nlink()), (7, 8, 0o640, 1_000_000_000, 2));
+    assert_eq!(
+        (file.uid(), file.gid(), file.mode() & 0o7777, file.mtime(), file.nlink()),
+        (7, 8, 0o640, 1_000_000_000, 2)
+    );
     assert_eq!(fs::metadata(root.join("a")).unwrap().mtime(), 1_000_000_000);
     assert_eq!(fs::read_link(root.join("a/s")).unwrap(), Path::new("/etc/passwd"));
     let mut value = [0; 32];
@@ -208,7 +211,14 @@ fn the_layers_below_show_through_what_is_implicit() {
         return;
     }
     let mut stack = Stack::new();
-    layer().dir("home/").file("home/f", "below").dir("usr/").dir("usr/bin/").symlink("bin", "usr/bin").on(&mut stack).unwrap();
+    layer()
+        .dir("home/")
+        .file("home/f", "below")
+        .dir("usr/")
+        .dir("usr/bin/")
+        .symlink("bin", "usr/bin")
+        .on(&mut stack)
+        .unwrap();
     let top = layer().file("home/g", "").file("bin/tool", "").hardlink("home/link", "home/f").on(&mut stack).unwrap();
     let home = fs::metadata(top.join("home")).unwrap();
     assert_eq!((home.uid(), home.mode() & 0o7777), (7, 0o640));

@@ -98,7 +98,10 @@ impl Shim {
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(true),
             other => other,
         };
-        if connection.flush().is_err() || !matches!(received, Ok(true)) || (connection.closing && connection.backlog.is_empty()) {
+        if connection.flush().is_err()
+            || !matches!(received, Ok(true))
+            || (connection.closing && connection.backlog.is_empty())
+        {
             return self.disconnect(id);
         }
         loop {

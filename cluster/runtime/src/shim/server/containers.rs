@@ -44,14 +44,20 @@ impl Shim {
         let (container, theirs) = self.prepare(id, &record, status)?;
         let (sandbox, cgroups) = (&self.record, &self.cgroups);
         let pause = pause.as_raw_nonzero().get();
-        let launch = Launch::new(|| start::start(&Start { sandbox, record: &record, dir: &dir, cgroups, pause }, theirs))?;
+        let launch =
+            Launch::new(|| start::start(&Start { sandbox, record: &record, dir: &dir, cgroups, pause }, theirs))?;
         self.containers.insert(id.clone(), container);
         self.pending.push(Pending { purpose: Purpose::Start(id.clone()), connection, launch });
         Ok(())
     }
 
     /// Makes log and pipes: our ends, and those for the container.
-    fn prepare(&mut self, id: &ContainerId, record: &ContainerRecord, status: StatusRecord) -> io::Result<(Container, Streams)> {
+    fn prepare(
+        &mut self,
+        id: &ContainerId,
+        record: &ContainerRecord,
+        status: StatusRecord,
+    ) -> io::Result<(Container, Streams)> {
         let config = &record.config;
         let log = config.log_path.as_ref().map(|path| Log::open(path, config.log_rotation)).transpose()?;
         let tap = Rc::new(RefCell::new(Tap { log, sinks: Vec::new() }));
@@ -87,7 +93,13 @@ impl Shim {
         Ok(writer)
     }
 
-    fn add_output(&mut self, id: &ContainerId, stream: Stream, file: Rc<OwnedFd>, tap: &Rc<RefCell<Tap>>) -> io::Result<()> {
+    fn add_output(
+        &mut self,
+        id: &ContainerId,
+        stream: Stream,
+        file: Rc<OwnedFd>,
+        tap: &Rc<RefCell<Tap>>,
+    ) -> io::Result<()> {
         set_nonblocking(&file)?;
         self.outputs.push(Output { container: id.clone(), stream, file, tap: Rc::clone(tap) });
         Ok(())
