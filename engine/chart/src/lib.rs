@@ -45,6 +45,7 @@ mod manifests;
 mod metadata;
 mod render;
 mod rendered;
+mod schema;
 mod strvals;
 pub mod values;
 

@@ -10,6 +10,7 @@ use crate::dependencies;
 use crate::error::ValuesError;
 use crate::load::{merge_maps, read_values};
 use crate::rendered::Values;
+use crate::schema;
 use crate::strvals::{Reading, parse_into};
 
 /// One way in which the user gives values.
@@ -73,7 +74,9 @@ pub fn merge_with(chart: &Chart, inputs: &[Input], checks: Checks) -> Result<Val
     let shared = dependencies::shared(&supplied);
     let active = dependencies::resolve(chart, &shared).map_err(ValuesError::Dependencies)?;
     let all = to_plain(&coalesce(&active, &shared, false).map_err(ValuesError::Dependencies)?);
-    let _ = checks;
+    if checks.schema {
+        schema::check(&active, &all).map_err(ValuesError::Schema)?;
+    }
     Ok(Values { supplied, all, chart: Arc::new(active) })
 }
 

@@ -53,6 +53,26 @@ pub use object::{Object, Signature};
 pub use render::{Renderer, with_stack};
 pub use set::Templates;
 pub use text::Text;
+/// A regular expression in Go's syntax.
+pub fn go_regex(pattern: &str) -> Result<regex::bytes::Regex, String> {
+    funcs::go_regex(pattern)
+}
+
+/// A text in double quotes, with Go's escapes.
+pub fn quote(bytes: &[u8]) -> String {
+    quote::quote(bytes)
+}
+
+/// What Go finds wrong with a JSON text.
+pub fn json_problem(text: &[u8]) -> Option<String> {
+    json::parse(text).err()
+}
+
+/// Checks a text against a layout of Go's `time` package.
+pub fn parse_time(layout: &str, text: &str) -> Result<(), String> {
+    datetime::parse(layout, text, &jiff::tz::TimeZone::UTC).map(|_| ())
+}
+
 /// The text that `fmt.Print` writes for a value.
 pub fn print(value: &Value) -> String {
     format::text(value)

@@ -26,6 +26,7 @@ use crate::text::Text;
 use crate::value::{IntKind, List, Map, MapKind, Value};
 
 pub(crate) use helm::remove_no_value;
+pub(crate) use regexes::go_regex;
 
 /// The type of a parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -68,12 +68,16 @@ fn compiled(context: &Context<'_>, pattern: &Value) -> Result<Regex, Failure> {
     if let Some(regex) = context.regexes.borrow().get(&key) {
         return Ok(regex.clone());
     }
-    let source = string(pattern);
-    let refuse = |problem: String| Failure::new(format!("error parsing regexp: {problem}"));
-    let translated = translate(&source).map_err(refuse)?;
-    let regex = Regex::new(&translated).map_err(|error| refuse(go_problem(&source, &error)))?;
+    let regex = go_regex(&string(pattern)).map_err(Failure::new)?;
     context.regexes.borrow_mut().insert(key, regex.clone());
     Ok(regex)
+}
+
+/// Compiles an expression in Go's syntax, or says what Go would.
+pub(crate) fn go_regex(source: &str) -> Result<Regex, String> {
+    let refuse = |problem: String| format!("error parsing regexp: {problem}");
+    let translated = translate(source).map_err(refuse)?;
+    Regex::new(&translated).map_err(|error| refuse(go_problem(source, &error)))
 }
 
 /// The crate's complaint in Go's words, as far as they have one.

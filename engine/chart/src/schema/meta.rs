@@ -1,0 +1,8 @@
+//! The form of a schema, as a schema: what each keyword may hold, for all drafts at once.
+
+use serde_json::Value;
+
+/// The schema of schemas.
+pub(super) fn schema() -> Value {
+    serde_json::from_str(include_str!("metaschema.json")).expect("the file beside this one is JSON")
+}
