@@ -72,13 +72,14 @@ fn spawn(layout: &Layout, settings: &Settings, exe: &Path, socket: &str) -> Resu
     let log = File::options().create(true).append(true).open(&path).map_err(Error::file("open", &path))?;
     let twin = log.try_clone().map_err(Error::file("open", &path))?;
     Command::new(exe)
-        .args(["cluster", "run", "--detached", "--name", &settings.name, "--data-dir"])
+        .args(["-v", "cluster", "run", "--detached", "--name", &settings.name, "--data-dir"])
         .arg(layout.root())
         .args(["--api-port", &settings.api_port.to_string()])
         .env(notify::VARIABLE, socket)
         // Each of glibc's arenas keeps what was once used in it.
         .env("MALLOC_ARENA_MAX", "2")
         .env("MALLOC_TRIM_THRESHOLD_", "131072")
+        .env("NO_COLOR", "1")
         .current_dir("/")
         .stdin(Stdio::null())
         .stdout(log)
