@@ -40,6 +40,13 @@ pub(crate) struct Connection {
     id: Option<Vec<u8>>,
 }
 
+impl Connection {
+    /// All addresses that take part.
+    pub(crate) fn ends(&self) -> [Ipv4Addr; 3] {
+        [self.source, self.destination, self.answers].map(|end| *end.ip())
+    }
+}
+
 #[cfg(test)]
 impl Connection {
     /// A connection as the kernel would tell it; `translated` is (source, destination).
@@ -92,16 +99,9 @@ pub(crate) fn forget(stale: impl Fn(&Connection) -> bool) -> Result<usize, Error
     Ok(found.len())
 }
 
-/// Forgets what an address took part in.
-pub(crate) fn forget_address(address: Ipv4Addr) -> Result<usize, Error> {
-    forget_range(address.into())
-}
-
 /// Forgets what the addresses of a range took part in.
 pub(crate) fn forget_range(range: Ipv4Net) -> Result<usize, Error> {
-    forget(|connection| {
-        [connection.source, connection.destination, connection.answers].iter().any(|end| range.contains(end.ip()))
-    })
+    forget(|connection| connection.ends().iter().any(|end| range.contains(end)))
 }
 
 fn message(kind: u16, flags: u16, sequence: u32, body: impl FnOnce(&mut Writer)) -> Vec<u8> {

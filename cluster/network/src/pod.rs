@@ -1,17 +1,23 @@
 //! The pod network: one namespace, one address and one way out for each pod.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use crate::error::as_dyn;
 use crate::host::{self, Addresses, Bridge};
 use crate::lease::{self, Leases};
 use crate::netlink::route::Router;
 use crate::nft::{self, Layout};
 use crate::wiring::{self, Plan};
 use crate::{Error, NetworkConfig, conntrack, netns, sysctl};
+
+/// How long addresses given back are collected before their connections are forgotten.
+const FORGET_DELAY: Duration = Duration::from_secs(1);
 
 /// A link-layer address, printed as `0a:58:0a:2a:00:05`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -46,6 +52,8 @@ pub struct PodNetwork {
     addresses: Addresses,
     bridge: Bridge,
     leases: Mutex<Leases>,
+    /// Addresses whose connections the kernel still tracks.
+    resting: Mutex<Vec<Ipv4Addr>>,
     notices: Vec<String>,
 }
 
@@ -76,7 +84,10 @@ impl PodNetwork {
     /// Takes all of it away. A pod that is not attached is fine.
     pub async fn detach(self: &Arc<Self>, pod_uid: &str) -> Result<(), Error> {
         let (network, pod_uid) = (Arc::clone(self), pod_uid.to_owned());
-        blocking("detach a pod", move || network.detach_now(&pod_uid)).await
+        if let Some(address) = blocking("detach a pod", move || network.detach_now(&pod_uid)).await? {
+            self.forget_later(address);
+        }
+        Ok(())
     }
 
     /// All pods that hold an address. The one who runs pods detaches those it does not know.
@@ -116,7 +127,7 @@ impl PodNetwork {
         for notice in &notices {
             tracing::info!(cluster = config.cluster_name, "{notice}");
         }
-        Ok(Self { config, addresses, bridge, leases: Mutex::new(leases), notices })
+        Ok(Self { config, addresses, bridge, leases: Mutex::new(leases), resting: Mutex::default(), notices })
     }
 
     fn attach_now(&self, pod_uid: &str) -> Result<Attachment, Error> {
@@ -128,19 +139,44 @@ impl PodNetwork {
         Ok(attachment)
     }
 
-    fn detach_now(&self, pod_uid: &str) -> Result<(), Error> {
+    /// Gives the address the pod had.
+    fn detach_now(&self, pod_uid: &str) -> Result<Option<Ipv4Addr>, Error> {
         lease::check_uid(pod_uid)?;
         wiring::cut_off(&wiring::outer_name(&self.config.cluster_name, pod_uid))?;
         netns::unpin(&self.config.netns_dir().join(pod_uid))?;
         // Last: as long as anything is left, the address is not free and `list` names the pod.
-        let address = self.leases().get(pod_uid);
-        if let Some(address) = address {
-            conntrack::forget_address(address)?;
-        }
-        self.leases().release(pod_uid)
+        let mut leases = self.leases();
+        let address = leases.get(pod_uid);
+        leases.release(pod_uid)?;
+        Ok(address)
     }
 
-    fn attachment(&self, pod_uid: &str, address: std::net::Ipv4Addr) -> Attachment {
+    /// Has the kernel forget connections of addresses that were given back. It walks through all
+    /// it tracks for that, some 20 ms, so nobody waits for it, and one walk serves many pods.
+    /// There is time: an address rests until the whole range was used.
+    fn forget_later(self: &Arc<Self>, address: Ipv4Addr) {
+        let mut resting = self.resting.lock().unwrap_or_else(PoisonError::into_inner);
+        resting.push(address);
+        if resting.len() > 1 {
+            return; // whoever was first has not begun yet
+        }
+        let network = Arc::clone(self);
+        tokio::spawn(async move {
+            tokio::time::sleep(FORGET_DELAY).await;
+            let done = blocking("forget connections", move || network.forget_now()).await;
+            if let Err(error) = done {
+                tracing::warn!(error = as_dyn(&error), "stale connections stay tracked");
+            }
+        });
+    }
+
+    fn forget_now(&self) -> Result<(), Error> {
+        let resting = std::mem::take(&mut *self.resting.lock().unwrap_or_else(PoisonError::into_inner));
+        let addresses: BTreeSet<_> = resting.into_iter().collect();
+        conntrack::forget(|c| c.ends().iter().any(|end| addresses.contains(end))).map(drop)
+    }
+
+    fn attachment(&self, pod_uid: &str, address: Ipv4Addr) -> Attachment {
         Attachment {
             pod_uid: pod_uid.to_owned(),
             netns: self.config.netns_dir().join(pod_uid),
