@@ -118,12 +118,7 @@ impl PodNetwork {
         sweep(&mut router, &config, bridge, &leases)?;
         let mut notices: Vec<String> =
             switched.iter().map(|interface| format!("turned on IPv4 forwarding on {interface}")).collect();
-        notices.extend(
-            kernel
-                .foreign_forward_drops()?
-                .into_iter()
-                .map(|chain| format!("{chain} drops forwarded packets by default; pods may not reach the outside")),
-        );
+        notices.extend(kernel.foreign_drops()?);
         for notice in &notices {
             tracing::info!(cluster = config.cluster_name, "{notice}");
         }

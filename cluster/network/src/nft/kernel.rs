@@ -156,26 +156,32 @@ impl Kernel {
         }
     }
 
-    /// Other tables' chains that drop forwarded packets unless a rule of theirs says otherwise.
-    pub(crate) fn foreign_forward_drops(&mut self) -> Result<Vec<String>, Error> {
-        const FORWARD: u32 = 2;
+    /// What other tables' chains drop unless a rule of theirs says otherwise, in words. A rule
+    /// of ours cannot overrule them.
+    pub(crate) fn foreign_drops(&mut self) -> Result<Vec<String>, Error> {
         const DROP: u32 = 0;
-        let found = self.dump(
-            message::GET_CHAIN,
-            0,
-            |_| {},
-            |found: &mut Vec<String>, body| {
-                let hook = wire::find_path(body, &[4, 1]).and_then(wire::number);
-                let policy = wire::find(body, 5).and_then(wire::number);
-                if let (Some(table), Some(chain), Some(FORWARD), Some(DROP)) =
-                    (wire::find(body, 1), wire::find(body, 3), hook, policy)
-                {
-                    let (table, chain) = (wire::text(table), wire::text(chain));
-                    found.push(format!("chain {chain} of packet table {table}"));
-                }
-            },
-        );
-        found.map_err(|e| Error::kernel("list packet rules", e))
+        const IPV4_AND_6: u8 = 1;
+        let mut all = Vec::new();
+        for family in [IPV4, IPV4_AND_6] {
+            let found = self.dump(
+                message::GET_CHAIN,
+                family,
+                |_| {},
+                |found: &mut Vec<String>, body| {
+                    let hook = wire::find_path(body, &[4, 1]).and_then(wire::number);
+                    let policy = wire::find(body, 5).and_then(wire::number);
+                    let what = match (hook, policy) {
+                        (Some(1), Some(DROP)) => "packets to this machine by default; pods may not reach DNS",
+                        (Some(2), Some(DROP)) => "forwarded packets by default; pods may not reach anything",
+                        _ => return,
+                    };
+                    let [table, chain] = [1, 3].map(|kind| wire::find(body, kind).map(wire::text).unwrap_or_default());
+                    found.push(format!("packet table {table}, chain {chain} drops {what}"));
+                },
+            );
+            all.extend(found.map_err(|e| Error::kernel("list packet rules", e))?);
+        }
+        Ok(all)
     }
 
     fn read_once(&mut self) -> Result<Option<Elements>, Error> {

@@ -76,6 +76,28 @@ fn loopback_of_the_host_stays_its_own() {
 }
 
 #[test]
+fn a_firewall_in_the_way_is_named() {
+    machine("pods::a_firewall_in_the_way_is_named", |machine| {
+        run("nft add table ip filter");
+        run("nft 'add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }'");
+        run("nft 'add chain ip filter INPUT { type filter hook input priority 0; policy accept; }'");
+        run("nft add table inet wall");
+        run("nft 'add chain inet wall in { type filter hook input priority 0; policy drop; }'");
+        let network = block_on(PodNetwork::open(machine.config("a", 42))).unwrap();
+        assert_eq!(
+            network.notices(),
+            [
+                "turned on IPv4 forwarding on up0",
+                "packet table filter, chain FORWARD drops forwarded packets by default; \
+                 pods may not reach anything",
+                "packet table wall, chain in drops packets to this machine by default; \
+                 pods may not reach DNS",
+            ]
+        );
+    });
+}
+
+#[test]
 fn attaching_again_mends_whatever_a_crash_left() {
     machine("pods::attaching_again_mends_whatever_a_crash_left", |machine| {
         let config = machine.config("a", 42);
