@@ -70,7 +70,7 @@ pub enum Propagation {
     /// None.
     #[default]
     Private,
-    /// The machine's mounts appear in the container.
+    /// The machine's mounts appear in the container, also below its other mounts.
     HostToContainer,
 }
 

@@ -85,6 +85,10 @@ impl Workspace<'_> {
         let sources = host_sources()?;
         self.write_apt_conf().await?;
         let mut command = Command::new("mmdebstrap");
+        if recipe.variant == Variant::Extract {
+            // Its own cleaning needs what our hook has taken away by then.
+            command.arg("--skip=cleanup");
+        }
         command
             .arg("--mode=root")
             .arg("--format=tar")
@@ -93,7 +97,7 @@ impl Workspace<'_> {
             .arg(format!("--aptopt={}", self.apt_conf().display()))
             .args(["--dpkgopt=force-unsafe-io", "--dpkgopt=path-exclude=/usr/share/man/*"])
             .arg("--dpkgopt=path-exclude=/usr/share/doc/*")
-            .arg(format!("--customize-hook={}", self.hook().display()))
+            .arg(format!("--{}-hook={}", last_step(recipe.variant), self.hook().display()))
             .arg(suite)
             .arg(self.tar())
             .args(sources)
@@ -120,6 +124,11 @@ impl Workspace<'_> {
         }
         write(&self.apt_conf(), conf.as_bytes(), 0o600).map_err(BuildError::workspace)
     }
+}
+
+/// The last of mmdebstrap's steps that a variant comes to.
+fn last_step(variant: Variant) -> &'static str {
+    if variant == Variant::Extract { "extract" } else { "customize" }
 }
 
 /// The script that mmdebstrap runs with the image's root as its argument.

@@ -51,7 +51,8 @@ impl Cgroups {
     /// Moves this process into a group of every hierarchy, so that it does not end with the service
     /// that started it.
     pub(crate) fn join_everywhere(&self, group: &str) -> io::Result<()> {
-        for mount in self.all_mounts() {
+        // A new group of cpuset takes no process before it has CPUs; nothing is limited by staying out.
+        for mount in self.all_mounts().into_iter().filter(|mount| Some(*mount) != self.mount_of("cpuset")) {
             let path = below(mount, group);
             fs::create_dir_all(&path)?;
             fs::write(path.join("cgroup.procs"), "0")?;
@@ -133,6 +134,14 @@ impl Cgroups {
         }
     }
 
+    /// Where a v1 controller is mounted.
+    fn mount_of(&self, controller: &str) -> Option<&PathBuf> {
+        match &self.hierarchies {
+            Hierarchies::V2(_) => None,
+            Hierarchies::V1(mounts) => mounts.get(controller),
+        }
+    }
+
     /// The group's directories that exist.
     fn directories(&self, group: &str) -> impl Iterator<Item = PathBuf> {
         self.all_mounts().into_iter().map(move |mount| below(mount, group)).filter(|path| path.is_dir())
@@ -141,10 +150,7 @@ impl Cgroups {
     fn all_mounts(&self) -> Vec<&PathBuf> {
         let mut mounts: Vec<&PathBuf> = match &self.hierarchies {
             Hierarchies::V2(mount) => vec![mount],
-            // A new group of cpuset takes no process before it has CPUs; libcontainer fills its own.
-            Hierarchies::V1(mounts) => {
-                mounts.iter().filter(|(name, _)| *name != "cpuset").map(|(_, mount)| mount).collect()
-            }
+            Hierarchies::V1(mounts) => mounts.values().collect(),
         };
         mounts.sort();
         mounts.dedup();

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
+use rustix::pipe::{PipeFlags, pipe_with};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::Runtime;
@@ -23,9 +23,6 @@ use crate::shim::protocol::{Operation, Reply};
 const LONGEST_OUTPUT: u64 = 16 << 20;
 /// How long output may still come after a command has ended, from what it left running.
 const DRAIN: Duration = Duration::from_millis(500);
-/// What may wait for somebody attached who reads slowly, before they are let go.
-const ATTACH_BACKLOG: usize = 1 << 20;
-
 impl Runtime {
     /// Runs a command and waits for it; a zero timeout means none. Output beyond 16 MiB is dropped.
     pub async fn exec_sync(&self, id: &ContainerId, cmd: &[String], timeout: Duration) -> Result<ExecResult> {
@@ -62,9 +59,6 @@ impl Runtime {
         let lost = lost(&sandbox);
         let stdout = pipe().map_err(&lost)?;
         let stderr = pipe().map_err(&lost)?;
-        for (reader, _) in [&stdout, &stderr] {
-            let _ = fcntl_setpipe_size(reader, ATTACH_BACKLOG); // a smaller one does as well
-        }
         let tty = container.record.config.tty;
         let files = [stdout.1.as_fd(), stderr.1.as_fd()];
         let files = if tty { &files[..1] } else { &files[..] };

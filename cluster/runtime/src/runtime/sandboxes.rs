@@ -93,9 +93,10 @@ impl Runtime {
                     let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL); // it may have ended
                 }
             }
-            cgroups.kill(&record.cgroup).map_err(RuntimeError::file("end the processes of", record.cgroup))
+            Ok(())
         })
-        .await
+        .await?;
+        self.kill_containers(&sandbox.id).await
     }
 
     /// Removes the sandbox and its containers, stopping it first; no error if there is none.

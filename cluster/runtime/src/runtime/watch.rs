@@ -6,8 +6,9 @@ use std::sync::Arc;
 use super::client::Conversation;
 use super::state::Sandbox;
 use super::{EventKind, Runtime};
-use crate::ContainerState;
+use crate::error::{Result, RuntimeError};
 use crate::shim::protocol::{Operation, Reply};
+use crate::{ContainerState, SandboxId};
 
 const LOST: &str = "the pod's shim is gone, and its processes were killed";
 
@@ -37,12 +38,8 @@ impl Runtime {
 
     /// Sees to a sandbox whose shim is gone, on purpose or not.
     async fn lost(&self, sandbox: &Arc<Sandbox>) {
-        let (id, cgroup) = (&sandbox.id, sandbox.cgroup.clone());
-        let cgroups = self.cgroups.clone();
-        let killed = super::blocking(move || {
-            cgroups.kill(&cgroup).map_err(crate::RuntimeError::file("end the processes of", cgroup))
-        });
-        if let Err(error) = killed.await {
+        let id = &sandbox.id;
+        if let Err(error) = self.kill_containers(id).await {
             tracing::error!(sandbox = %id, %error, "processes of a pod survive it");
         }
         for container in self.state.containers_of(id) {
@@ -60,6 +57,21 @@ impl Runtime {
             tracing::warn!(sandbox = %id, "the shim of a pod is gone");
         }
         sandbox.set_dead();
+    }
+}
+
+impl Runtime {
+    /// Kills all processes of a sandbox's containers. Its control group may have containers of
+    /// another sandbox of the same pod as well; those live on.
+    pub(super) async fn kill_containers(&self, sandbox: &SandboxId) -> Result<()> {
+        let cgroups = self.cgroups.clone();
+        let groups: Vec<String> =
+            self.state.containers_of(sandbox).iter().map(|container| container.record.cgroup.clone()).collect();
+        super::blocking(move || {
+            let kill = |group: String| cgroups.kill(&group).map_err(RuntimeError::file("end the processes of", group));
+            groups.into_iter().try_for_each(kill)
+        })
+        .await
     }
 }
 

@@ -5,6 +5,7 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize};
 
 use super::protocol::{Inbox, line, send};
@@ -14,6 +15,7 @@ use super::system;
 /// A fork at work.
 #[derive(Debug)]
 pub(super) struct Launch {
+    pid: Pid,
     channel: UnixStream,
     inbox: Inbox,
 }
@@ -28,10 +30,10 @@ impl Launch {
     /// Forks, and does `work` there. What `work` holds is dropped here at once.
     pub(super) fn new(work: impl FnOnce() -> io::Result<Started>) -> io::Result<Self> {
         let (channel, theirs) = UnixStream::pair()?;
-        if system::fork()?.is_some() {
+        if let Some(pid) = system::fork()? {
             drop(work);
             channel.set_nonblocking(true)?;
-            return Ok(Self { channel, inbox: Inbox::default() });
+            return Ok(Self { pid, channel, inbox: Inbox::default() });
         }
         drop(channel);
         let outcome = catch_unwind(AssertUnwindSafe(work))
@@ -48,6 +50,11 @@ impl Launch {
     /// Where the report comes from.
     pub(super) fn channel(&self) -> &UnixStream {
         &self.channel
+    }
+
+    /// Ends the fork; the report is then that it was killed.
+    pub(super) fn kill(&self) {
+        let _ = kill_process(self.pid, Signal::KILL); // it may have ended
     }
 
     /// The report, once it is there.

@@ -18,6 +18,7 @@ use rustix::mount::{
 use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space};
 
 use super::system;
+use crate::container::{Mount, Propagation};
 use crate::record::{ContainerDir, ContainerRecord};
 
 /// Directories of an image on which the kernel's file systems are mounted. They must be directories:
@@ -33,8 +34,15 @@ fn step(name: &'static str) -> impl Fn(Errno) -> io::Error {
 /// there.
 pub(super) fn mount_all(dir: &ContainerDir, record: &ContainerRecord, pause: i32, own_ipc: bool) -> io::Result<()> {
     system::unshare(UnshareFlags::NEWNS).map_err(step("make the container's mounts"))?;
-    let slave = MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC;
-    mount_change("/", slave).map_err(step("part from the machine's mounts"))?;
+    // Volumes are parted from the machine's later mounts unless one asks for them; then none is.
+    let wants_later = |mount: &Mount| mount.propagation == Propagation::HostToContainer;
+    let propagation = if record.config.mounts.iter().any(wants_later) {
+        MountPropagationFlags::DOWNSTREAM
+    } else {
+        MountPropagationFlags::PRIVATE
+    };
+    let all = propagation | MountPropagationFlags::REC;
+    mount_change("/", all).map_err(step("part from the machine's mounts"))?;
     mount_overlay(record, &dir.rootfs())?;
     check_mount_points(&dir.rootfs())?;
     if own_ipc { mount_shm(pause, &dir.shm()) } else { Ok(()) }

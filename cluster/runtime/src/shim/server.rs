@@ -10,12 +10,13 @@ use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
 use std::rc::Rc;
+use std::time::Instant;
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, wait};
 
 use super::launch::Launch;
-use super::output::{Output, Pumped, Tap};
+use super::output::{Output, Pumped, Sink, Tap};
 use crate::cgroup::Cgroups;
 use crate::id::ContainerId;
 use crate::record::{SandboxDir, SandboxRecord, StatusRecord};
@@ -75,6 +76,8 @@ pub(super) struct Shim {
     pause: Option<Pid>,
     containers: BTreeMap<ContainerId, Container>,
     outputs: Vec<Output>,
+    /// Attached readers of streams that have ended, who have not read all yet.
+    lingering: Vec<Sink>,
     pending: Vec<Pending>,
     /// Commands by their process, with the connection that waits for each.
     commands: HashMap<i32, u64>,
@@ -94,6 +97,8 @@ enum Source {
     Connection(u64),
     Pending(usize),
     Output(usize),
+    /// A reader who was waited for.
+    Sink,
 }
 
 impl Shim {
@@ -114,6 +119,7 @@ impl Shim {
             pause: Some(pause),
             containers: BTreeMap::new(),
             outputs: Vec::new(),
+            lingering: Vec::new(),
             pending: Vec::new(),
             commands: HashMap::new(),
             unclaimed: HashMap::new(),
@@ -155,11 +161,22 @@ impl Shim {
             sources.push(Source::Pending(at));
             files.push(PollFd::new(pending.launch.channel(), PollFlags::IN));
         }
-        for (at, output) in self.outputs.iter().enumerate() {
+        for (at, output) in self.outputs.iter().enumerate().filter(|(_, output)| !is_blocked(output)) {
             sources.push(Source::Output(at));
             files.push(PollFd::new(&*output.file, PollFlags::IN));
         }
-        match poll(&mut files, None) {
+        let taps: Vec<_> = self.containers.values().map(|container| container.tap.borrow()).collect();
+        let blocked: Vec<&Sink> =
+            taps.iter().flat_map(|tap| &tap.sinks).chain(&self.lingering).filter(|sink| sink.is_blocked()).collect();
+        for sink in &blocked {
+            sources.push(Source::Sink);
+            files.push(PollFd::new(&sink.file, PollFlags::OUT));
+        }
+        let deadline = blocked.iter().filter_map(|sink| sink.deadline()).min();
+        let timeout = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
+        match poll(&mut files, timeout.as_ref()) {
+            Ok(0) => return Ok(vec![Source::Sink]), // somebody's time is over
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
@@ -180,8 +197,16 @@ impl Shim {
                 Source::Connection(id) => self.serve_connection(id),
                 Source::Signals => self.reap(),
                 Source::Listener => self.accept(),
+                Source::Sink => self.flush_sinks(),
             }
         }
+    }
+
+    fn flush_sinks(&mut self) {
+        for container in self.containers.values() {
+            container.tap.borrow_mut().flush();
+        }
+        self.lingering.retain_mut(|sink| sink.flush().is_ok() && sink.is_blocked());
     }
 
     fn poll_pending(&mut self, at: usize) {
@@ -238,10 +263,17 @@ impl Shim {
             }
             self.cgroups.kill_once(&container.cgroup);
         }
+        for pending in &self.pending {
+            pending.launch.kill();
+        }
         if let Some(pause) = self.pause {
             let _ = kill_process(pause, Signal::KILL);
         }
     }
+}
+
+fn is_blocked(output: &Output) -> bool {
+    output.tap.borrow().is_blocked(output.stream)
 }
 
 /// Notes what went wrong without anybody to tell: standard error is the sandbox's own file.

@@ -113,6 +113,22 @@ pub(crate) fn tests() -> Vec<Trial> {
             let _lazy = lab.runtime.attach(&id).await.unwrap();
             assert_eq!(lab.runtime.wait_container(&id).await.unwrap().exit_code, Some(0));
         }),
+        test("who_attaches_and_reads_slowly_gets_all_of_it", |lab| async move {
+            let sandbox = lab.sandbox().await;
+            let script = "sleep 0.3; head -c 3000000 /dev/zero | tr '\\0' x; exit 0";
+            let id = lab.start(&sandbox, lab.script("main", script)).await;
+            let mut streams = lab.runtime.attach(&id).await.unwrap();
+            let mut stdout = streams.stdout.take().unwrap();
+            let (mut total, mut buffer) = (0, vec![0; 100_000]);
+            loop {
+                match stdout.read(&mut buffer).await.unwrap() {
+                    0 => break,
+                    count => total += count,
+                }
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+            assert_eq!((total, streams.wait.await.unwrap()), (3_000_000, 0));
+        }),
         test("attaching_to_a_terminal_types_into_it", |lab| async move {
             let sandbox = lab.sandbox().await;
             let config = ContainerConfig {

@@ -144,6 +144,25 @@ pub(crate) fn tests() -> Vec<Trial> {
             let missing = ContainerConfig { mounts: vec![mount("/nowhere", "/x", true)], ..lab.script("x", "") };
             assert!(lab.runtime.create_container(&sandbox, missing).await.is_err());
         }),
+        test("later_mounts_of_the_machine_appear_when_told", |lab| async move {
+            let data = lab.dir.path().join("shared");
+            fs::create_dir_all(data.join("later")).unwrap();
+            rustix::mount::mount_bind(&data, &data).unwrap();
+            rustix::mount::mount_change(&data, rustix::mount::MountPropagationFlags::SHARED).unwrap();
+            let sandbox = lab.sandbox().await;
+            let slave = Mount { propagation: Propagation::HostToContainer, ..mount(&data, "/data", false) };
+            let config = |mount| ContainerConfig { mounts: vec![mount], ..lab.script("main", "sleep 1000") };
+            let told = lab.start(&sandbox, config(slave)).await;
+            let parted = lab.start(&sandbox, config(mount(&data, "/data", false))).await;
+            let flags = rustix::mount::MountFlags::empty();
+            rustix::mount::mount("tmpfs", data.join("later"), "tmpfs", flags, None).unwrap();
+            fs::write(data.join("later/file"), "").unwrap();
+            let seen = (lab.exec(&told, "ls /data/later").await.1, lab.exec(&parted, "ls /data/later").await.1);
+            lab.runtime.remove_pod_sandbox(&sandbox).await.unwrap();
+            rustix::mount::unmount(data.join("later"), rustix::mount::UnmountFlags::DETACH).unwrap();
+            rustix::mount::unmount(&data, rustix::mount::UnmountFlags::DETACH).unwrap();
+            assert_eq!(seen, ("file\n".to_owned(), String::new()));
+        }),
         test("a_mount_below_a_symbolic_link_stays_in_the_container", |lab| async move {
             // CVE-2021-30465, CVE-2024-45310
             let data = lab.dir.path().join("data");

@@ -146,7 +146,7 @@ impl Lab {
     /// The names of the control groups right below the runtime's own.
     pub(crate) fn groups_below(&self) -> Vec<String> {
         let mut names = std::collections::BTreeSet::new();
-        for hierarchy in ["", "memory", "cpu", "pids", "systemd", "freezer"] {
+        for hierarchy in ["", "memory", "cpu", "cpuset", "devices", "pids", "systemd", "unified", "freezer"] {
             let group =
                 Path::new("/sys/fs/cgroup").join(hierarchy).join(self.config.cgroup_root.trim_start_matches('/'));
             let entries = fs::read_dir(group).into_iter().flatten().flatten();

@@ -149,6 +149,20 @@ pub(crate) fn tests() -> Vec<Trial> {
             lab.until(|| lab.runtime.list_pod_sandboxes(&ready).is_empty()).await;
             lab.runtime.remove_pod_sandbox(&sandbox).await.unwrap();
         }),
+        test("a_dead_sandbox_does_not_take_its_successor_with_it", |mut lab| async move {
+            let config = pod("twice");
+            let first = lab.runtime.run_pod_sandbox(config.clone()).await.unwrap();
+            let old = lab.start(&first, lab.script("old", "sleep 1000")).await;
+            crate::kit::kill_parent_of(lab.runtime.container_status(&old).unwrap().pid.unwrap());
+            lab.runtime.wait_container(&old).await.unwrap();
+            let second = kpkg_runtime::SandboxConfig { attempt: 1, ..config };
+            let second = lab.runtime.run_pod_sandbox(second).await.unwrap();
+            let new = lab.start(&second, lab.script("new", "sleep 1000")).await;
+            lab = lab.restart().await;
+            assert_eq!(lab.runtime.container_status(&new).unwrap().state, ContainerState::Running);
+            lab.runtime.remove_pod_sandbox(&first).await.unwrap();
+            assert_eq!(lab.exec(&new, "echo alive").await.1, "alive\n");
+        }),
         test("a_stopped_pod_has_ended_and_a_removed_one_leaves_nothing", |lab| async move {
             let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
             let sandbox = lab.sandbox().await;

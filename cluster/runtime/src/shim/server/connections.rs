@@ -206,7 +206,13 @@ impl Shim {
     /// Sends a signal to a container.
     fn signal(&mut self, id: u64, container: &ContainerId, number: i32, everyone: bool) {
         let Some(found) = self.containers.get(container) else { return self.reply(id, &Reply::Done, None) };
-        let Some(pid) = found.pid else { return self.fail(id, "the container is still starting") };
+        let Some(pid) = found.pid else {
+            if number == libc::SIGKILL {
+                self.abandon_start(container);
+                return self.reply(id, &Reply::Done, None);
+            }
+            return self.fail(id, "the container is still starting");
+        };
         match send_signal(pid, number) {
             Ok(()) => {}
             Err(error) => return self.fail(id, &format!("signal {number}: {error}")),

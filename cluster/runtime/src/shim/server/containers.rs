@@ -129,6 +129,18 @@ impl Shim {
         }
     }
 
+    /// Gives up a start that takes too long for whoever asked.
+    pub(super) fn abandon_start(&self, id: &ContainerId) {
+        for pending in
+            self.pending.iter().filter(|pending| matches!(&pending.purpose, Purpose::Start(own) if own == id))
+        {
+            pending.launch.kill();
+        }
+        if let Some(container) = self.containers.get(id) {
+            self.cgroups.kill_once(&container.cgroup);
+        }
+    }
+
     fn note_start(&mut self, id: &ContainerId, started: Started) -> io::Result<()> {
         let gone = || io::Error::other("the container is gone");
         if let Some(terminal) = started.terminal {
@@ -175,6 +187,7 @@ impl Shim {
         if !self.shares_processes() {
             self.finish_outputs(id);
         }
+        self.lingering.extend(container.tap.borrow_mut().blocked_sinks());
         let oom_killed = self.cgroups.oom_kills(&container.cgroup) > 0;
         self.write_end(id, &container.status.ended(end.exit_code, end.signal, oom_killed));
         self.clear_cgroup(&container.cgroup);
@@ -214,7 +227,7 @@ impl Shim {
             if let Err(error) = set_nonblocking(&file) {
                 return self.fail(connection, &error.to_string());
             }
-            container.tap.borrow_mut().sinks.push(Sink { connection, stream: *stream, file });
+            container.tap.borrow_mut().sinks.push(Sink::new(connection, *stream, file));
         }
         let input = match (&container.terminal, &container.stdin) {
             (Some(terminal), _) => terminal.try_clone().map(Some),
