@@ -27,6 +27,7 @@ impl Diagnosis {
     }
 
     /// The pod fits nowhere by itself.
+    #[must_use]
     pub fn reject(mut self, reason: Reason, wakes_on: Changes) -> Self {
         self.whole = Some(reason);
         self.never = self.total;

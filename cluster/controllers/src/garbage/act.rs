@@ -31,7 +31,7 @@ impl Shared {
         let Some((item, dependents)) = self.observe(uid) else { return Ok(Next::AwaitChange) };
         let owners = self.owners(&item, uid).await?;
         if matches!(decide::decide(&item, &owners, &dependents), Step::Rest) {
-            return Ok(self.rest(&owners));
+            return Ok(Self::rest(&owners));
         }
         // The graph may lag behind: what is done is done by the object as it is now.
         let Some(resource) = self.resource(&item.group, &item.kind) else { return Ok(Next::AwaitChange) };
@@ -40,10 +40,10 @@ impl Shared {
         let owners = self.owners(&item, uid).await?;
         let step = decide::decide(&item, &owners, &dependents);
         self.carry_out(uid, &resource, &item, &meta, step).await?;
-        Ok(self.rest(&owners))
+        Ok(Self::rest(&owners))
     }
 
-    fn rest(&self, owners: &[Owner]) -> Next {
+    fn rest(owners: &[Owner]) -> Next {
         if owners.contains(&Owner::Unknown) { Next::RequeueAfter(UNKNOWN_RETRY) } else { Next::AwaitChange }
     }
 
@@ -90,17 +90,15 @@ impl Shared {
             return Ok(Owner::Absent);
         }
         let target = Item { namespace: namespace.to_owned(), name: reference.name.clone(), ..item.clone() };
-        match self.read(&resource, &target, &reference.uid).await? {
-            Some(_) => Ok(Owner::Present),
-            None => {
-                let mut absent = self.absent.lock();
-                if absent.len() >= ABSENT_LIMIT {
-                    absent.clear();
-                }
-                absent.insert(reference.uid.clone());
-                Ok(Owner::Absent)
-            }
+        if self.read(&resource, &target, &reference.uid).await?.is_some() {
+            return Ok(Owner::Present);
         }
+        let mut absent = self.absent.lock();
+        if absent.len() >= ABSENT_LIMIT {
+            absent.clear();
+        }
+        absent.insert(reference.uid.clone());
+        Ok(Owner::Absent)
     }
 
     /// An owner in another namespace than its dependent is no owner.

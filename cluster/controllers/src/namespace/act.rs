@@ -6,7 +6,7 @@ use futures::future::join_all;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{
     Api, ResourceExt,
-    api::{DeleteParams, DynamicObject, ListParams, Preconditions},
+    api::{DeleteParams, DynamicObject, ListParams, PostParams, Preconditions},
     core::{PartialObjectMeta, Request},
 };
 use serde_json::json;
@@ -103,7 +103,7 @@ impl Controller {
         };
         let body = serde_json::to_vec(&fresh).map_err(|error| fail(kube::Error::SerdeError(error)))?;
         let request =
-            Request::new("/api/v1/namespaces").replace_subresource("finalize", &name, &Default::default(), body);
+            Request::new("/api/v1/namespaces").replace_subresource("finalize", &name, &PostParams::default(), body);
         let request = request.map_err(|error| fail(kube::Error::BuildRequest(error)))?;
         match self.context.client().request::<Namespace>(request).await.map_err(fail) {
             Err(error) if error.is_not_found() => Ok(()),

@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     fn pod(name: &str, app: &str, deleting: bool) -> Arc<Pod> {
-        let deletion_timestamp = deleting.then(|| Time(jiff::Timestamp::UNIX_EPOCH));
+        let deletion_timestamp = deleting.then_some(Time(jiff::Timestamp::UNIX_EPOCH));
         Arc::new(Pod {
             metadata: ObjectMeta {
                 name: Some(name.into()),

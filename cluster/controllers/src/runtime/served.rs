@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kube::{
     Client, Discovery,
-    discovery::{ApiResource, Scope, verbs},
+    discovery::{ApiGroup, ApiResource, Scope, verbs},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -32,7 +32,7 @@ impl Served {
     /// Asks the API.
     pub async fn discover(client: &Client) -> Result<Self, Error> {
         let found = Discovery::new(client.clone()).run().await.map_err(Error::Discovery)?;
-        let kinds = found.groups_alphabetical().into_iter().flat_map(|group| group.recommended_resources());
+        let kinds = found.groups_alphabetical().into_iter().flat_map(ApiGroup::recommended_resources);
         let resources = kinds
             .filter(|(_, can)| can.supports_operation(verbs::LIST) && can.supports_operation(verbs::DELETE))
             .map(|(api, can)| Resource {

@@ -31,8 +31,7 @@ impl World {
     fn step(&mut self) -> Plan {
         let set: Arc<StatefulSet> = Arc::new(serde_json::from_value(self.set.clone()).unwrap());
         let update = match revision::step(&set, &self.revisions, 0) {
-            Step::None(revision) => revision,
-            Step::Renumber(revision, _) => revision,
+            Step::None(revision) | Step::Renumber(revision, _) => revision,
             Step::Create(revision) => {
                 self.revisions.push(Arc::new(*revision));
                 self.revisions.last().unwrap().clone()

@@ -157,11 +157,11 @@ impl Controller {
 }
 
 /// Revisions that nothing uses, beyond those kept for a rollback.
-pub(super) fn surplus<'a>(
-    revisions: &'a Revisions,
+pub(super) fn surplus(
+    revisions: &Revisions,
     limit: Option<i32>,
     used: impl Fn(&str) -> bool,
-) -> impl Iterator<Item = &'a Arc<ControllerRevision>> {
+) -> impl Iterator<Item = &Arc<ControllerRevision>> {
     let live = |name: &str| name == revisions.current.name || name == revisions.update.name || used(name);
     let past: Vec<_> = revisions.all.iter().filter(|revision| !live(&revision.name_any())).collect();
     let limit = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));

@@ -287,5 +287,5 @@ pub(crate) fn is_ready(pod: &Pod) -> bool {
 
 /// How many folders are in a folder.
 pub(crate) fn folders(path: &Path) -> usize {
-    std::fs::read_dir(path).map(Iterator::count).unwrap_or(0)
+    std::fs::read_dir(path).map_or(0, Iterator::count)
 }

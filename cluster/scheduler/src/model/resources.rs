@@ -42,12 +42,12 @@ impl Resources {
 
     /// Adds an amount of each.
     pub fn add(&mut self, other: &Self) {
-        self.combine(other, |a, b| a.saturating_add(b));
+        self.combine(other, i64::saturating_add);
     }
 
     /// Takes an amount of each away.
     pub fn subtract(&mut self, other: &Self) {
-        self.combine(other, |a, b| a.saturating_sub(b));
+        self.combine(other, i64::saturating_sub);
     }
 
     /// Keeps the larger of each.

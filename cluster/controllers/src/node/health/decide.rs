@@ -166,8 +166,8 @@ mod tests {
         Some(taints.iter().map(|taint| (taint.key.rsplit('/').next().unwrap().into(), taint.effect.clone())).collect())
     }
 
-    fn pairs(list: &[(&str, &str)]) -> Option<Vec<(String, String)>> {
-        Some(list.iter().map(|(key, effect)| ((*key).to_owned(), (*effect).to_owned())).collect())
+    fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
+        list.iter().map(|(key, effect)| ((*key).to_owned(), (*effect).to_owned())).collect()
     }
 
     #[test]
@@ -179,11 +179,16 @@ mod tests {
         let not_ready = [("not-ready", "NoSchedule"), ("not-ready", "NoExecute")];
         let cases = [
             ("healthy", ready("True"), json!({}), None),
-            ("new", json!([]), json!({}), pairs(&[("not-ready", "NoSchedule")])),
-            ("not ready", ready("False"), json!({}), pairs(&not_ready)),
-            ("ready again", ready("True"), stale, pairs(&[])),
-            ("cordoned", ready("True"), json!({"unschedulable": true}), pairs(&[("unschedulable", "NoSchedule")])),
-            ("out of disk", pressed, foreign, pairs(&[("gpu", "NoSchedule"), ("disk-pressure", "NoSchedule")])),
+            ("new", json!([]), json!({}), Some(pairs(&[("not-ready", "NoSchedule")]))),
+            ("not ready", ready("False"), json!({}), Some(pairs(&not_ready))),
+            ("ready again", ready("True"), stale, Some(pairs(&[]))),
+            (
+                "cordoned",
+                ready("True"),
+                json!({"unschedulable": true}),
+                Some(pairs(&[("unschedulable", "NoSchedule")])),
+            ),
+            ("out of disk", pressed, foreign, Some(pairs(&[("gpu", "NoSchedule"), ("disk-pressure", "NoSchedule")]))),
         ];
         for (name, conditions, spec, want) in cases {
             assert_eq!(tainted(&decide(&node(conditions, spec), false, now())), want, "{name}");
@@ -197,7 +202,7 @@ mod tests {
         let reasons: Vec<_> = conditions.iter().map(|condition| condition.reason.as_deref().unwrap()).collect();
         let never = "NodeStatusNeverUpdated";
         assert_eq!(reasons, ["NodeStatusUnknown", never, never, never]);
-        assert_eq!(tainted(&plan), pairs(&[("unreachable", "NoSchedule"), ("unreachable", "NoExecute")]));
+        assert_eq!(tainted(&plan), Some(pairs(&[("unreachable", "NoSchedule"), ("unreachable", "NoExecute")])));
         assert!(plan.unready_pods);
         let marked = node(
             serde_json::to_value(conditions).unwrap(),

@@ -68,7 +68,7 @@ impl Reconcile for Controller {
         self.act(&node, plan).await?;
         // The end of the grace, unless a heartbeat comes before; leases wake nobody, for they come
         // every ten seconds from every node.
-        Ok(Next::RequeueAfter(if lost { self.grace } else { self.grace - silent_for }))
+        Ok(Next::RequeueAfter(if lost { self.grace } else { self.grace.saturating_sub(silent_for) }))
     }
 }
 

@@ -158,9 +158,9 @@ mod tests {
         )
     }
 
-    fn class(mode: &str, provisioner: &str) -> Option<Arc<StorageClass>> {
+    fn class(mode: &str, provisioner: &str) -> Arc<StorageClass> {
         let value = json!({"metadata": {"name": "local"}, "provisioner": provisioner, "volumeBindingMode": mode});
-        Some(Arc::new(serde_json::from_value(value).unwrap()))
+        Arc::new(serde_json::from_value(value).unwrap())
     }
 
     fn step(
@@ -187,7 +187,8 @@ mod tests {
         let ours = || volume(json!({"namespace": "ns", "name": "c", "uid": "u"}));
         let others = || volume(json!({"namespace": "ns", "name": "d", "uid": "x"}));
         let free = || volume(Value::Null);
-        let wait = || class("WaitForFirstConsumer", "p");
+        let wait = || Some(class("WaitForFirstConsumer", "p"));
+        let at_once = || Some(class("Immediate", "p"));
         let selected = || claim(json!({"/metadata/annotations": {facts::SELECTED_NODE: "n"}}));
         let plain = || claim(json!({}));
         let cases = [
@@ -203,8 +204,8 @@ mod tests {
                 step(naming(), Some(others()), vec![], None),
                 "FailedBinding: volume \"v\" already bound to a different claim.",
             ),
-            ("free volume", step(plain(), None, vec![free()], class("Immediate", "p")), "bind v"),
-            ("provisioned", step(plain(), None, vec![], class("Immediate", "p")), "provision p"),
+            ("free volume", step(plain(), None, vec![free()], at_once()), "bind v"),
+            ("provisioned", step(plain(), None, vec![], at_once()), "provision p"),
             (
                 "no consumer yet",
                 step(plain(), None, vec![free()], wait()),

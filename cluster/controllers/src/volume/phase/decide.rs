@@ -18,23 +18,21 @@ pub(super) enum Step {
 
 /// Decides; `claim` is the one that the volume is for, of the uid that it says.
 pub(super) fn decide(volume: &PersistentVolume, claim: Option<&PersistentVolumeClaim>) -> Step {
-    if facts::claim_key(volume).is_none() {
-        return Step::Phase("Available");
-    }
+    // Without a uid it is free, or reserved by its user for a claim that has not taken it yet.
     if facts::claim_uid(volume).is_none() {
-        // Reserved by its user for a claim that has not taken it yet.
         return Step::Phase("Available");
     }
     let Some(claim) = claim else {
         return if facts::volume_phase(volume) == "Failed" { Step::Rest } else { Step::Phase("Released") };
     };
+    let has = |annotation: &str| volume.annotations().contains_key(annotation);
     match facts::volume_name(claim) {
-        None => Step::Rest,
         Some(name) if name == volume.name_any() => Step::Phase("Bound"),
         // The claim has another volume: this one was made or chosen in vain.
-        Some(_) if volume.annotations().contains_key(facts::PROVISIONED_BY) => Step::Phase("Released"),
-        Some(_) if volume.annotations().contains_key(facts::BOUND_BY_CONTROLLER) => Step::Unbind,
-        Some(_) => Step::Rest,
+        Some(_) if has(facts::PROVISIONED_BY) => Step::Phase("Released"),
+        Some(_) if has(facts::BOUND_BY_CONTROLLER) => Step::Unbind,
+        // The claim is being bound, or has been given another by its user.
+        _ => Step::Rest,
     }
 }
 
@@ -56,7 +54,7 @@ mod tests {
         };
         let bound = || json!({"namespace": "ns", "name": "c", "uid": "u"});
         let reserved = json!({"namespace": "ns", "name": "c"});
-        let cases = [
+        let cases = vec![
             ("free", volume(Value::Null, "x"), None, Step::Phase("Available")),
             ("reserved", volume(reserved, "x"), Some(claim(Value::Null)), Step::Phase("Available")),
             ("claim gone", volume(bound(), "x"), None, Step::Phase("Released")),

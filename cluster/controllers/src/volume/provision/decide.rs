@@ -75,17 +75,13 @@ pub(super) fn decide(observed: &Observed<'_>) -> Step {
 }
 
 fn choose_node<'a>(selected: Option<&String>, nodes: &'a [Arc<Node>]) -> Result<&'a Node, Step> {
-    match selected {
-        Some(name) => {
-            let found = nodes.iter().find(|node| node.name_any() == *name);
-            found.map(|node| &**node).ok_or_else(|| Step::Unselect(name.clone()))
-        }
-        // Bound at once: any node will do, and the same one at every attempt.
-        None => {
-            let first = nodes.iter().min_by_key(|node| node.name_any());
-            first.map(|node| &**node).ok_or_else(|| Step::Refuse("no node to make the volume on".to_owned()))
-        }
+    if let Some(name) = selected {
+        let found = nodes.iter().find(|node| node.name_any() == *name);
+        return found.map(|node| &**node).ok_or_else(|| Step::Unselect(name.clone()));
     }
+    // Bound at once: any node will do, and the same one at every attempt.
+    let first = nodes.iter().min_by_key(|node| node.name_any());
+    first.map(|node| &**node).ok_or_else(|| Step::Refuse("no node to make the volume on".to_owned()))
 }
 
 fn make(observed: &Observed<'_>, class: &StorageClass, node: &Node) -> Step {
