@@ -114,12 +114,14 @@ pub struct Status {
     code: u16,
     message: String,
     details: Map<String, Value>,
+    /// `metadata.continue`: where an expired list goes on.
+    next: Option<String>,
 }
 
 impl Status {
     /// A failure with a message only.
     pub fn new(reason: Reason, message: impl Into<String>) -> Self {
-        Self { reason, code: reason.code(), message: message.into(), details: Map::new() }
+        Self { reason, code: reason.code(), message: message.into(), details: Map::new(), next: None }
     }
 
     /// There is no such object.
@@ -221,9 +223,7 @@ impl Status {
              created, modified, or deleted between the time the first chunk was returned and now may show up in the \
              list.",
         );
-        if let Some(fresh) = fresh {
-            status.details.insert("continue".to_owned(), json!(fresh));
-        }
+        status.next = fresh.map(str::to_owned);
         status
     }
 
@@ -351,6 +351,9 @@ impl Status {
         }
         if !self.details.is_empty() || self.reason == Reason::NotFound {
             status["details"] = Value::Object(self.details.clone());
+        }
+        if let Some(next) = &self.next {
+            status["metadata"]["continue"] = json!(next);
         }
         status["code"] = json!(self.code);
         status

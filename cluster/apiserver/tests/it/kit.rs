@@ -4,6 +4,7 @@ use axum::{Router, body::Body};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use kpkg_apiserver::{ApiServer, Config, Identity, NoNodes, NodeDialer};
+use kpkg_store::Memory;
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
 use tower::ServiceExt;
@@ -11,6 +12,7 @@ use tower::ServiceExt;
 /// A server and who asks it.
 pub(crate) struct Cluster {
     pub(crate) server: Arc<ApiServer>,
+    pub(crate) store: Arc<Memory>,
     pub(crate) router: Router,
     identity: Option<Identity>,
 }
@@ -51,17 +53,21 @@ impl Cluster {
     }
 
     pub(crate) async fn with_nodes(nodes: Arc<dyn NodeDialer>) -> Self {
-        let config = Config::new(Config::new_signing_key());
-        let server = ApiServer::new(Arc::new(kpkg_store::Memory::default()), config, nodes);
+        Self::with(Config::new(Config::new_signing_key()), nodes).await
+    }
+
+    pub(crate) async fn with(config: Config, nodes: Arc<dyn NodeDialer>) -> Self {
+        let store = Arc::new(Memory::default());
+        let server = ApiServer::new(store.clone(), config, nodes);
         server.bootstrap().await.expect("a new store takes what every cluster has");
-        let cluster = Self { router: server.router(), server, identity: Some(Identity::master("admin")) };
+        let cluster = Self { router: server.router(), server, store, identity: Some(Identity::master("admin")) };
         cluster.post("/api/v1/namespaces/default/serviceaccounts", json!({"metadata": {"name": "default"}})).await.ok();
         cluster
     }
 
     /// The same cluster, asked by somebody else.
     pub(crate) fn by(&self, identity: Option<Identity>) -> Self {
-        Self { server: self.server.clone(), router: self.router.clone(), identity }
+        Self { server: self.server.clone(), store: self.store.clone(), router: self.router.clone(), identity }
     }
 
     pub(crate) async fn send(&self, mut request: Request<Body>) -> http::Response<Body> {

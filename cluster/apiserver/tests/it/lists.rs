@@ -1,6 +1,7 @@
 //! Lists: selectors, pages, versions.
 
 use crate::kit::{CONFIG_MAPS, Cluster};
+use kpkg_store::Store;
 use serde_json::{Value, json};
 
 fn names(list: &Value) -> Vec<&str> {
@@ -59,11 +60,16 @@ async fn an_expired_page_goes_on_at_the_present() {
     }
     let first = cluster.get(&format!("{CONFIG_MAPS}?limit=1")).await.ok();
     let token = first["metadata"]["continue"].as_str().expect("a token");
-    // A token of the same form whose revision is long gone.
-    let old = cluster.get(&format!("{CONFIG_MAPS}?resourceVersion=1&resourceVersionMatch=Exact")).await;
-    assert!(old.status.is_success() || old.failure().0 == 410);
-    let listed = cluster.get(&format!("{CONFIG_MAPS}?limit=5&continue={token}")).await.ok();
-    assert_eq!(names(&listed), ["b", "c"]);
+    cluster.config_map("d", json!({})).await;
+    let current = cluster.store.current_revision().await.expect("a revision");
+    cluster.store.compact(current).await.expect("compacted");
+    let expired = cluster.get(&format!("{CONFIG_MAPS}?limit=1&continue={token}")).await;
+    assert_eq!((expired.failure().0, expired.failure().1), (410, "Expired"));
+    let fresh = expired.body["metadata"]["continue"].as_str().expect("a token to go on with");
+    let listed = cluster.get(&format!("{CONFIG_MAPS}?limit=5&continue={fresh}")).await.ok();
+    assert_eq!(names(&listed), ["b", "c", "d"]);
+    let old = cluster.get(&format!("{CONFIG_MAPS}?resourceVersion=2&resourceVersionMatch=Exact")).await;
+    assert_eq!(old.failure().2, "The resourceVersion for the provided list is too old.");
     assert_eq!(cluster.get(&format!("{CONFIG_MAPS}?limit=1&continue=nonsense")).await.failure().0, 400);
     let both = cluster.get(&format!("{CONFIG_MAPS}?continue={token}&resourceVersion=5")).await;
     assert_eq!(both.failure().2, "specifying resource version is not allowed when using continue");

@@ -145,3 +145,20 @@ async fn endpoints_do_not_lead_into_the_machine() {
         assert_eq!(answer.failure().0, 422, "{address}");
     }
 }
+
+// CVE-2020-8551 and its kin: too much at once is refused, not queued without end; watches do not count.
+#[tokio::test]
+async fn too_many_requests_are_refused() {
+    let mut config = kpkg_apiserver::Config::new(kpkg_apiserver::Config::new_signing_key());
+    config.max_in_flight = 1;
+    let cluster = Cluster::with(config, std::sync::Arc::new(kpkg_apiserver::NoNodes)).await;
+    let _watch = cluster.watch(&format!("{CONFIG_MAPS}?watch=1")).await;
+    let endless = futures::stream::pending::<Result<bytes::Bytes, std::io::Error>>();
+    let endless = Request::post(CONFIG_MAPS).body(Body::from_stream(endless)).expect("a request");
+    let held = cluster.send(endless);
+    tokio::pin!(held);
+    assert!(futures::poll!(&mut held).is_pending());
+    let refused = cluster.get(CONFIG_MAPS).await;
+    assert_eq!(refused.failure(), (429, "TooManyRequests", "Too many requests, please try again later."));
+    assert_eq!(refused.headers["retry-after"], "1");
+}
