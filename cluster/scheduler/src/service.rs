@@ -337,12 +337,9 @@ impl Service {
     fn take_in_pod(&mut self, pod: Arc<PodInfo>, now: Instant) -> Changes {
         let key = pod.key.clone();
         if pod.node.is_some() {
-            let known = self.snapshot.is_placed(&key);
             self.queue.remove(&key);
             self.waiting.remove(&key);
-            self.snapshot.place(pod);
-            // A confirmed assumption changes nothing; what else may have changed are its labels.
-            return if known { Changes::POD_LABELS } else { Changes::POD_PLACED };
+            return self.snapshot.place(pod);
         }
         let in_hand = self.binding.get(&key).or_else(|| self.waiting.get(&key).map(|waiting| &waiting.attempt));
         match in_hand {

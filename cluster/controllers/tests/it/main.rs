@@ -11,4 +11,5 @@ mod nodes;
 mod scheduling;
 mod services;
 mod stateful_sets;
+mod steadiness;
 mod volumes;

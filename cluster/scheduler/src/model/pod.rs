@@ -229,6 +229,14 @@ impl PodInfo {
             || !self.preferred_affinity.is_empty()
     }
 
+    /// Whether it is to its node what it was: the same pod, asking for and looking like the same.
+    pub fn is_same_on_node(&self, newer: &Self) -> bool {
+        self.uid == newer.uid
+            && self.deleting == newer.deleting
+            && self.labels == newer.labels
+            && self.requests == newer.requests
+    }
+
     /// Whether its own terms allow a node.
     pub fn allows_node(&self, name: &str, labels: &Labels) -> bool {
         self.node_selector.matches(labels)

@@ -18,7 +18,10 @@ use parking_lot::Mutex;
 use tally::Tallies;
 pub use tally::{Group, Tally};
 
-use crate::model::{Claim, Key, Labels, NodeFacts, NodeId, NodeInfo, PodInfo, Selector, StorageClass, Volume};
+use crate::{
+    framework::Changes,
+    model::{Claim, Key, Labels, NodeFacts, NodeId, NodeInfo, PodInfo, Selector, StorageClass, Volume},
+};
 
 /// The cluster.
 #[derive(Debug, Default)]
@@ -164,15 +167,34 @@ impl Snapshot {
         self.put(node, pod.clone());
     }
 
-    /// Takes in a pod that the API shows on a node.
-    pub fn place(&mut self, pod: Arc<PodInfo>) {
-        let Some(name) = pod.node.clone() else { return };
+    /// Takes in a pod that the API shows on a node, and says what that may make possible.
+    pub fn place(&mut self, pod: Arc<PodInfo>) -> Changes {
+        let Some(name) = pod.node.clone() else { return Changes::NONE };
+        let changes = match self.known(&pod.key, &name) {
+            // A new status, or the confirmation of what was assumed: the most frequent news of all.
+            Some(known) if known.is_same_on_node(&pod) => {
+                self.placed.insert(pod.key.clone(), Placed { node: name, assumed: false });
+                return Changes::NONE;
+            }
+            Some(known) if known.requests == pod.requests => Changes::POD_LABELS,
+            // It may ask for less than before.
+            Some(_) => Changes::POD_LABELS.and(Changes::POD_LEFT),
+            None => Changes::POD_PLACED,
+        };
         self.forget(&pod.key);
         self.placed.insert(pod.key.clone(), Placed { node: name.clone(), assumed: false });
         match self.nodes.id(&name) {
             Some(id) => self.put(id, pod),
             None => drop(self.parked.entry(name).or_default().insert(pod.key.clone(), pod)),
         }
+        changes
+    }
+
+    /// The pod as it stands on this node.
+    fn known(&self, pod: &Key, node: &str) -> Option<&PodInfo> {
+        let placed = self.placed.get(pod).filter(|placed| &*placed.node == node)?;
+        let node = self.nodes.id(&placed.node).and_then(|id| self.nodes.get(id))?;
+        node.pods.get(pod).map(|pod| &**pod)
     }
 
     /// Takes back an assumption, unless the API has confirmed it meanwhile.
@@ -323,7 +345,7 @@ mod tests {
         snapshot.undo(&pod.key);
         assert_eq!(cpu(&snapshot, "a"), 0);
         snapshot.assume(&pod, id);
-        snapshot.place(pod.clone());
+        assert_eq!(snapshot.place(pod.clone()), Changes::NONE);
         snapshot.undo(&pod.key);
         assert_eq!(cpu(&snapshot, "a"), 1000, "confirmed, and counted once");
     }
