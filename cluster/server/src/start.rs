@@ -50,11 +50,31 @@ pub async fn prepare(request: &Request) -> Result<(Layout, Settings), Error> {
 /// Starts the cluster in a process of its own, `exe cluster run --detached`, and returns when its
 /// node is ready. One that is running already is fine. `progress` is told each step.
 pub async fn start(request: &Request, exe: &Path, mut progress: impl FnMut(&str)) -> Result<Started, Error> {
-    let (layout, settings) = match prepare(request).await {
-        Ok(prepared) => prepared,
-        Err(Error::Running { .. }) => return join_running(request, progress).await,
-        Err(error) => return Err(error),
-    };
+    let begun = Instant::now();
+    loop {
+        match prepare(request).await {
+            Ok((layout, settings)) => {
+                launch(&layout, &settings, exe, &mut progress).await?;
+                return Ok(Started { layout, settings, was_running: false });
+            }
+            Err(Error::Running { .. }) => {
+                progress("the server is running already");
+                if let Some(started) = join_running(request, begun).await? {
+                    return Ok(started);
+                }
+                // It was on its way out: a killed process holds its lock until its last page is gone.
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+async fn launch(
+    layout: &Layout,
+    settings: &Settings,
+    exe: &Path,
+    progress: &mut impl FnMut(&str),
+) -> Result<(), Error> {
     progress("starting the server");
     let socket_name = format!("@kpkg-start-{}-{}", settings.name, uuid::Uuid::new_v4());
     let address = notify::address(OsStr::new(&socket_name)).map_err(Error::system("make a socket"))?;
@@ -62,9 +82,8 @@ pub async fn start(request: &Request, exe: &Path, mut progress: impl FnMut(&str)
         .and_then(|socket| socket.set_nonblocking(true).map(|()| socket))
         .and_then(UnixDatagram::from_std)
         .map_err(Error::system("make a socket"))?;
-    let mut child = spawn(&layout, &settings, exe, &socket_name)?;
-    wait(&socket, &mut child, &layout, progress).await?;
-    Ok(Started { layout, settings, was_running: false })
+    let mut child = spawn(layout, settings, exe, &socket_name)?;
+    wait(&socket, &mut child, layout, progress).await
 }
 
 fn spawn(layout: &Layout, settings: &Settings, exe: &Path, socket: &str) -> Result<Child, Error> {
@@ -93,7 +112,7 @@ async fn wait(
     socket: &UnixDatagram,
     child: &mut Child,
     layout: &Layout,
-    mut progress: impl FnMut(&str),
+    progress: &mut impl FnMut(&str),
 ) -> Result<(), Error> {
     let begun = Instant::now();
     let mut step = "starting the server".to_owned();
@@ -128,19 +147,17 @@ fn last_words(layout: &Layout) -> String {
     format!("the server ended; {} says\n{last}", layout.log().display())
 }
 
-/// Waits for a server that somebody else started.
-async fn join_running(request: &Request, mut progress: impl FnMut(&str)) -> Result<Started, Error> {
+/// Waits for a server that somebody else started; `None` if it ends.
+async fn join_running(request: &Request, begun: Instant) -> Result<Option<Started>, Error> {
     let (layout, settings) = request.resolve().await?;
-    progress("the server is running already");
-    let begun = Instant::now();
     while !status::is_ready(&layout, &settings).await {
         if process::running(&layout)?.is_none() {
-            return Err(Error::Start { reason: last_words(&layout), hint: None });
+            return Ok(None);
         }
         if begun.elapsed() > PATIENCE {
             return Err(Error::Timeout { waited: PATIENCE, step: "waiting for the node".to_owned() });
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    Ok(Started { layout, settings, was_running: true })
+    Ok(Some(Started { layout, settings, was_running: true }))
 }

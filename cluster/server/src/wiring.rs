@@ -11,7 +11,8 @@
 use std::{net::IpAddr, sync::Arc, time::Instant};
 
 use axum::Router;
-use k8s_openapi::api::core::v1::Node;
+use jiff::Timestamp;
+use k8s_openapi::api::{coordination::v1::Lease, core::v1::Node};
 use kpkg_apiserver::{ApiServer, Identity};
 use kpkg_kubelet::{Kubelet, KubeletConfig};
 use kpkg_network::{NetworkConfig, PodNetwork, nth_address};
@@ -69,7 +70,7 @@ async fn serve_until(
     notifier: &Notifier,
     shutdown: CancellationToken,
 ) -> Result<(), Error> {
-    let begun = Instant::now();
+    let (begun, started) = (Instant::now(), Timestamp::now());
     let _lock = Lock::take(layout)?;
     notifier.tell(&Notice::Status("opening the store".to_owned()));
     let ground = Ground::open(layout, settings).await?;
@@ -80,7 +81,7 @@ async fn serve_until(
         let floor = Floor::open(layout, settings).await?;
         start_components(&mut supervisor, &ground, &floor, &lane, layout, settings);
         notifier.tell(&Notice::Status("waiting for the node".to_owned()));
-        wait_for_node(&ground, &settings.node_name).await
+        wait_for_node(&ground, &settings.node_name, started).await
     };
     let up = tokio::select! {
         up = up => up,
@@ -246,11 +247,21 @@ fn start_kubelet(
     });
 }
 
-/// Resolves when the node says that it is ready.
-async fn wait_for_node(ground: &Ground, name: &str) -> Result<(), Error> {
-    let nodes: Api<Node> = Api::all(ground.client("system:kpkg"));
+/// Resolves when the kubelet of this process is at work and its node ready. What the node says of
+/// itself may stem from the server before; the lease is renewed only by a living kubelet.
+async fn wait_for_node(ground: &Ground, name: &str, begun: Timestamp) -> Result<(), Error> {
+    let client = ground.client("system:kpkg");
+    let leases: Api<Lease> = Api::namespaced(client.clone(), "kube-node-lease");
+    let renewed = move |lease: Option<&Lease>| {
+        let spec = lease.and_then(|lease| lease.spec.as_ref());
+        spec.and_then(|spec| spec.renew_time.as_ref()).is_some_and(|time| time.0 >= begun)
+    };
     let ready = |node: Option<&Node>| node.is_some_and(status::node_ready);
-    // The watcher behind it retries by itself.
+    // The watchers behind these retry by themselves.
+    while let Err(error) = await_condition(leases.clone(), name, renewed).await {
+        tracing::warn!(%error, "cannot watch the node's lease");
+    }
+    let nodes: Api<Node> = Api::all(client);
     while let Err(error) = await_condition(nodes.clone(), name, ready).await {
         tracing::warn!(%error, "cannot watch the node");
     }

@@ -16,6 +16,8 @@ use k8s_openapi::{
 use super::machine::{disk, meminfo, processes};
 use crate::{kubelet::Shared, resources::Amounts};
 
+/// Less free disk than this is pressure, whatever the disk's size.
+const DISK_FLOOR: i64 = 1 << 30;
 /// Below this the node says that memory is short (Kubernetes' default of hard eviction).
 const MEMORY_FLOOR: i64 = 100 << 20;
 /// Images listed at most, the largest first.
@@ -101,8 +103,8 @@ fn images(shared: &Shared) -> Vec<ContainerImage> {
 
 fn conditions(shared: &Shared, old: Option<&NodeStatus>) -> Vec<NodeCondition> {
     let low_memory = meminfo("MemAvailable").is_some_and(|available| available < MEMORY_FLOOR);
-    // A tenth of the disk, as Kubernetes' default.
-    let low_disk = disk(&shared.config.root_dir).is_some_and(|disk| disk.available < disk.total / 10);
+    // A tenth of the disk is Kubernetes' default; on the large disks of today that is more than enough.
+    let low_disk = disk(&shared.config.root_dir).is_some_and(|disk| disk.available < DISK_FLOOR.min(disk.total / 10));
     let low_pids = processes().is_some_and(|(used, maximum)| used > maximum / 10 * 9);
     let pressure = |bad: bool, [kind, bad_reason, good_reason, bad_text, good_text]: [&'static str; 5]| {
         if bad { (kind, "True", bad_reason, bad_text) } else { (kind, "False", good_reason, good_text) }
