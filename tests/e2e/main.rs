@@ -25,7 +25,6 @@ fn busybox_machine() -> Machine {
         .kpkg(&[
             "image",
             "load",
-            "--input",
             &images::busybox().display().to_string(),
         ])
         .ok();

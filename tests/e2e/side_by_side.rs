@@ -42,7 +42,7 @@ fn two_clusters_share_a_machine() {
     };
     for name in &names {
         kpkg(name, &["cluster", "start"]);
-        kpkg(name, &["image", "load", "--input", &archive]);
+        kpkg(name, &["image", "load", &archive]);
         kubectl(
             name,
             &[

@@ -49,7 +49,6 @@ fn wordpress_installs_serves_survives_and_goes() {
             .kpkg(&[
                 "image",
                 "load",
-                "--input",
                 &images::bundled(chart, reference).display().to_string(),
             ])
             .ok();

@@ -30,7 +30,7 @@ fn main() -> Result<()> {
     let begun = Instant::now();
     machine.kpkg(&["cluster", "start"]).ok();
     println!("start to Ready: {}", show(begun.elapsed()));
-    machine.kpkg(&["image", "load", "--input", &images::busybox().display().to_string()]).ok();
+    machine.kpkg(&["image", "load", &images::busybox().display().to_string()]).ok();
     std::thread::sleep(Duration::from_secs(5));
     println!("memory of the idle cluster: {:.1} MB resident", resident(&machine)? as f64 / 1e6);
 
