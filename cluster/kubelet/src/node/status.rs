@@ -20,6 +20,9 @@ use crate::{kubelet::Shared, resources::Amounts};
 const DISK_FLOOR: i64 = 1 << 30;
 /// Below this the node says that memory is short (Kubernetes' default of hard eviction).
 const MEMORY_FLOOR: i64 = 100 << 20;
+/// Below this the node says that its disk is full. Kubernetes' tenth of the disk would be many gigabytes on a machine that is
+/// not a cluster's alone, and nothing here gives disk back when the node complains.
+const DISK_FLOOR: i64 = 512 << 20;
 /// Images listed at most, the largest first.
 const IMAGES: usize = 50;
 
