@@ -383,3 +383,80 @@ async fn a_registry_with_a_login_wants_it() {
     lab.second_store().pull(&name, &login("secret"), &silent).await.unwrap();
     assert!(lab.second_store().pull(&name, &login("wrong"), &silent).await.unwrap_err().is_not_found());
 }
+
+/// Answers HTTP requests one after the other; every request's head is kept.
+struct Server {
+    address: String,
+    heads: std::sync::Arc<Mutex<Vec<String>>>,
+}
+
+impl Server {
+    fn start(answer: impl Fn(&str, &str) -> (String, Vec<u8>) + Send + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let heads = std::sync::Arc::new(Mutex::new(Vec::new()));
+        let kept = std::sync::Arc::clone(&heads);
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let mut head = Vec::new();
+                let mut byte = [0];
+                while !head.ends_with(b"\r\n\r\n")
+                    && std::io::Read::read(&mut stream, &mut byte).is_ok_and(|count| count > 0)
+                {
+                    head.push(byte[0]);
+                }
+                let head = String::from_utf8(head).unwrap();
+                let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
+                let (status, body) = answer(&path, &head);
+                kept.lock().unwrap().push(head);
+                let answer =
+                    format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
+                let _ = std::io::Write::write_all(&mut stream, &[answer.as_bytes(), &body].concat());
+            }
+        });
+        Self { address, heads }
+    }
+}
+
+#[tokio::test]
+async fn a_login_is_not_shown_to_the_host_of_a_redirect() {
+    // CVE-2020-15157
+    if !is_root() {
+        return;
+    }
+    use sha2::Digest;
+    let digest = |bytes: &[u8]| {
+        format!("sha256:{}", sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+    };
+    let config = br#"{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}"#.to_vec();
+    let elsewhere = {
+        let config = config.clone();
+        Server::start(move |_, _| ("200 OK".to_owned(), config.clone()))
+    };
+    let manifest = serde_json::json!({
+        "schemaVersion": 2, "layers": [],
+        "config": {"mediaType": "x", "digest": digest(&config), "size": config.len(), "urls": [format!("http://{}/x", elsewhere.address)]},
+    });
+    let (manifest, target) = (manifest.to_string().into_bytes(), elsewhere.address.clone());
+    let registry = Server::start(move |path, head| {
+        if path == "/v2/" || !head.to_lowercase().contains("authorization: basic") {
+            ("401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\"".to_owned(), Vec::new())
+        } else if path.contains("/manifests/") {
+            ("200 OK".to_owned(), manifest.clone())
+        } else {
+            (format!("307 Temporary Redirect\r\nLocation: http://{target}/blob"), Vec::new())
+        }
+    });
+    let lab = Lab::new();
+    let options = PullOptions {
+        credentials: Some(Credentials::Basic { username: "user".to_owned(), password: "secret".to_owned() }),
+        plain_http: false,
+    };
+    let pulled = lab.store.pull(&format!("{}/app:1", registry.address), &options, &silent).await;
+    assert!(pulled.is_ok(), "{pulled:?}");
+    let heads = elsewhere.heads.lock().unwrap();
+    assert_eq!(heads.len(), 1);
+    assert!(!heads[0].to_lowercase().contains("authorization"), "{}", heads[0]);
+    assert!(registry.heads.lock().unwrap().iter().any(|head| head.to_lowercase().contains("authorization")));
+}

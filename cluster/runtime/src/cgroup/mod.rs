@@ -3,6 +3,7 @@
 //! libcontainer makes the containers' own groups; this makes the pods' above them, moves shims,
 //! changes limits later, and reads and kills what is inside.
 
+mod devices;
 mod limits;
 mod mounts;
 mod usage;
@@ -16,6 +17,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::resources::Resources;
 
+pub(crate) use devices::{DeviceKind, DeviceRule};
 pub(crate) use mounts::Cgroups;
 use mounts::Hierarchies;
 

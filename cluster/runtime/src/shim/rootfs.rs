@@ -146,3 +146,52 @@ fn make_directory(parent: &OwnedFd, name: &std::ffi::OsStr, uid: u32, gid: u32) 
     }
     Ok(directory)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LAYERS: usize = 100;
+
+    /// Both ways to mount take more layers than images have, and show the same.
+    #[test]
+    fn many_layers_are_mounted_in_both_ways() {
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let layers: Vec<PathBuf> =
+            (0..LAYERS).map(|number| dir.path().join(format!("a-layer-with-a-long-name-{number}"))).collect();
+        for (number, layer) in layers.iter().enumerate() {
+            fs::create_dir(layer).unwrap();
+            fs::write(layer.join("same"), number.to_string()).unwrap();
+            fs::write(layer.join(format!("only-{number}")), "").unwrap();
+        }
+        let new = dir.path().join("new");
+        let old = dir.path().join("old");
+        let mount_in = |name: &Path| {
+            let part = |part: &str| {
+                let path = name.join(part);
+                fs::create_dir_all(&path).unwrap();
+                path
+            };
+            (part("upper"), part("work"), part("merged"))
+        };
+        // A thread of its own may have mounts of its own.
+        let seen = std::thread::scope(|scope| {
+            let thread = scope.spawn(|| {
+                system::unshare(UnshareFlags::NEWNS).unwrap();
+                mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).unwrap();
+                let (upper, work, merged) = mount_in(&new);
+                mount_with_configuration(&layers, &upper, &work, &merged).unwrap();
+                let first = (fs::read_dir(&merged).unwrap().count(), fs::read_to_string(merged.join("same")).unwrap());
+                let (upper, work, merged) = mount_in(&old);
+                mount_with_options(&layers, &upper, &work, &merged).unwrap();
+                [first, (fs::read_dir(&merged).unwrap().count(), fs::read_to_string(merged.join("same")).unwrap())]
+            });
+            thread.join().unwrap()
+        });
+        let want = (LAYERS + 1, "0".to_owned());
+        assert_eq!(seen, [want.clone(), want]);
+    }
+}

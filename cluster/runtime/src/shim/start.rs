@@ -127,6 +127,10 @@ fn create(start: &Start<'_>, streams: Streams, launcher: Launcher) -> io::Result
     let builder = builder.as_init(start.dir.bundle()).as_sibling(true).with_systemd(false).with_detach(true);
     let mut container = builder.build().map_err(failed)?;
     let pid = container.pid().ok_or_else(|| io::Error::other("the container has no process"))?;
+    if let Some(devices) = spec::allowed_devices(&start.record.config)? {
+        let restricted = start.cgroups.restrict_devices(&start.record.cgroup, &devices);
+        restricted.map_err(|error| io::Error::new(error.kind(), format!("restrict devices: {error}")))?;
+    }
     container.start().map_err(failed)?;
     Ok(pid.as_raw())
 }

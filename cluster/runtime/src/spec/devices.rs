@@ -8,6 +8,7 @@ use rustix::fs::{major, minor};
 use serde_json::{Value, json};
 
 use super::invalid;
+use crate::cgroup::{DeviceKind, DeviceRule};
 use crate::container::ContainerConfig;
 
 /// The machine's nodes that even a privileged container gets its own of.
@@ -20,7 +21,7 @@ const TERMINALS: [(u32, Option<u32>); 3] = [(5, Some(1)), (5, Some(2)), (136, No
 /// A node to make.
 struct Node {
     path: PathBuf,
-    kind: &'static str,
+    kind: DeviceKind,
     major: u32,
     minor: u32,
     mode: u32,
@@ -33,36 +34,53 @@ struct Node {
 pub(super) fn nodes(config: &ContainerConfig) -> io::Result<Vec<Value>> {
     let describe = |node: &Node| {
         json!({
-            "path": node.path, "type": node.kind, "major": node.major, "minor": node.minor,
+            "path": node.path, "type": letter(node.kind), "major": node.major, "minor": node.minor,
             "fileMode": node.mode, "uid": node.uid, "gid": node.gid,
         })
     };
     Ok(wanted(config)?.iter().map(describe).collect())
 }
 
-/// Which devices may be opened: nothing, except what is listed.
-pub(super) fn rules(config: &ContainerConfig) -> io::Result<Vec<Value>> {
+/// Which devices may be used: those listed and no others. `None` is all, for a privileged container.
+pub(crate) fn allowed(config: &ContainerConfig) -> io::Result<Option<Vec<DeviceRule>>> {
     if config.security.privileged {
-        return Ok(vec![json!({"allow": true, "access": "rwm"})]);
+        return Ok(None);
     }
-    let mut rules = vec![
-        json!({"allow": false, "access": "rwm"}),
-        // Nodes may be made, as `tar` does; that does not open them.
-        json!({"allow": true, "type": "c", "access": "m"}),
-        json!({"allow": true, "type": "b", "access": "m"}),
-    ];
+    let rule =
+        |kind, major, minor, access: &str| DeviceRule { kind: Some(kind), major, minor, access: access.to_owned() };
+    // Nodes may be made, as `tar` does; that does not open them.
+    let mut rules = vec![rule(DeviceKind::Character, None, None, "m"), rule(DeviceKind::Block, None, None, "m")];
     let usual = USUAL.iter().map(|(major, minor)| (*major, Some(*minor)));
-    for (major, minor) in usual.chain(TERMINALS) {
-        let mut rule = json!({"allow": true, "type": "c", "major": major, "access": "rwm"});
-        if let Some(minor) = minor {
-            rule["minor"] = json!(minor);
+    rules.extend(usual.chain(TERMINALS).map(|(major, minor)| rule(DeviceKind::Character, Some(major), minor, "rwm")));
+    rules.extend(wanted(config)?.iter().map(|node| rule(node.kind, Some(node.major), Some(node.minor), &node.access)));
+    Ok(Some(rules))
+}
+
+/// The same in the specification's words: nothing, then what is allowed.
+pub(super) fn rules(config: &ContainerConfig) -> io::Result<Vec<Value>> {
+    let Some(allowed) = allowed(config)? else { return Ok(vec![json!({"allow": true, "access": "rwm"})]) };
+    let mut rules = vec![json!({"allow": false, "access": "rwm"})];
+    rules.extend(allowed.iter().map(|rule| {
+        let mut value = json!({"allow": true, "access": rule.access});
+        if let Some(kind) = rule.kind {
+            value["type"] = json!(letter(kind));
         }
-        rules.push(rule);
-    }
-    rules.extend(wanted(config)?.iter().map(|node| {
-        json!({"allow": true, "type": node.kind, "major": node.major, "minor": node.minor, "access": node.access})
+        if let Some(major) = rule.major {
+            value["major"] = json!(major);
+        }
+        if let Some(minor) = rule.minor {
+            value["minor"] = json!(minor);
+        }
+        value
     }));
     Ok(rules)
+}
+
+fn letter(kind: DeviceKind) -> &'static str {
+    match kind {
+        DeviceKind::Block => "b",
+        DeviceKind::Character => "c",
+    }
 }
 
 fn wanted(config: &ContainerConfig) -> io::Result<Vec<Node>> {
@@ -104,8 +122,8 @@ fn node(host: &Path, container: &Path, access: &str) -> io::Result<Option<Node>>
         Err(error) => return Err(io::Error::new(error.kind(), format!("device {}: {error}", host.display()))),
     };
     let kind = match metadata.file_type() {
-        kind if kind.is_char_device() => "c",
-        kind if kind.is_block_device() => "b",
+        kind if kind.is_char_device() => DeviceKind::Character,
+        kind if kind.is_block_device() => DeviceKind::Block,
         _ => return Ok(None),
     };
     Ok(Some(Node {

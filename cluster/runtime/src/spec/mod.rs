@@ -13,6 +13,7 @@ mod seccomp;
 pub(crate) mod user;
 
 pub(crate) use capabilities::ALL as ALL_CAPABILITIES;
+pub(crate) use devices::allowed as allowed_devices;
 
 use std::io;
 use std::path::PathBuf;

@@ -86,12 +86,13 @@ pub(crate) fn tests() -> Vec<Trial> {
         }),
         test("the_kernels_files_are_closed", |lab| async move {
             let script = "
-                echo x > /proc/sys/kernel/domainname; echo x > /sys/kernel/profiling; mkdir /sys/fs/cgroup/x /sys/fs/cgroup/memory/x
-                ls /sys/firmware | wc -l; mknod /tmp/m c 1 1 && head -c 1 /tmp/m; true";
+                echo x > /proc/sys/kernel/domainname; echo x > /sys/kernel/profiling; mkdir /sys/fs/cgroup/x; mkdir /sys/fs/cgroup/memory/x
+                ls /sys/firmware | wc -l; mknod /tmp/m c 1 1 && head -c 1 /tmp/m; head -c 1 /dev/null && echo null; true";
             let (_, lines) = lab.sh(script).await;
             let refused = lines.iter().filter(|line| line.contains("Read-only file system")).count();
-            assert!(refused >= 4, "{lines:?}");
+            assert!(refused >= 3, "{lines:?}");
             assert!(lines.contains(&"0".to_owned()), "{lines:?}");
+            assert!(lines.contains(&"null".to_owned()), "{lines:?}");
             assert!(lines.iter().any(|line| line.contains("/tmp/m") && line.contains("not permitted")), "{lines:?}");
         }),
         test("the_filter_of_system_calls_holds_in_containers_and_commands", |lab| async move {
@@ -272,6 +273,21 @@ pub(crate) fn tests() -> Vec<Trial> {
             assert_eq!(ipc, fs::read_link("/proc/self/ns/ipc").unwrap());
             lab.runtime.stop_container(&id, Duration::ZERO, None).await.unwrap();
             assert_eq!(lab.runtime.container_stats(&id).unwrap().usage.pids, 0);
+        }),
+        test("a_pod_lives_in_the_network_it_is_given", |lab| async move {
+            let netns = lab.dir.path().join("netns");
+            fs::write(&netns, "").unwrap();
+            crate::kit::pin_network(&netns);
+            let sysctls = [("net.ipv4.ip_unprivileged_port_start".to_owned(), "77".to_owned())].into();
+            let config = SandboxConfig { netns: Some(netns.clone()), sysctls, ..pod("net") };
+            let sandbox = lab.runtime.run_pod_sandbox(config).await.unwrap();
+            let script = "cat /proc/sys/net/ipv4/ip_unprivileged_port_start; grep -c : /proc/net/dev; readlink /proc/self/ns/net";
+            let id = lab.start(&sandbox, lab.script("main", &format!("{script}; sleep 1000"))).await;
+            let (_, text) = lab.exec(&id, script).await;
+            let own = fs::read_link("/proc/self/ns/net").unwrap();
+            assert!(text.starts_with("77\n1\n") && !text.contains(own.to_str().unwrap()), "{text}");
+            lab.runtime.remove_pod_sandbox(&sandbox).await.unwrap();
+            rustix::mount::unmount(&netns, rustix::mount::UnmountFlags::DETACH).unwrap();
         }),
         test("namespaced_kernel_parameters_are_the_pods", |lab| async move {
             let sysctls = [("kernel.shmmax".to_owned(), "123456".to_owned())].into();

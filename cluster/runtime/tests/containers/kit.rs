@@ -27,6 +27,22 @@ pub(crate) fn leave_the_machine() {
         rustix::thread::unshare_unsafe(UnshareFlags::NEWNS | UnshareFlags::NEWNET).unwrap();
     }
     mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).unwrap();
+    if wants_version_2() {
+        let flags = rustix::mount::MountFlags::empty();
+        rustix::mount::mount("cgroup2", "/sys/fs/cgroup", "cgroup2", flags, None).unwrap();
+    }
+}
+
+/// Whether to show these tests version 2 of control groups, on a machine that has both: without
+/// limits there, because each controller belongs to one version only.
+fn wants_version_2() -> bool {
+    std::env::var_os("KPKG_TEST_CGROUPS").is_some_and(|version| version == "v2")
+}
+
+/// Whether limits can be tested.
+pub(crate) fn has_limits() -> bool {
+    let controllers = fs::read_to_string("/sys/fs/cgroup/cgroup.controllers");
+    controllers.map_or(true, |controllers| controllers.contains("memory"))
 }
 
 /// A test that gets a runtime of its own.
@@ -253,4 +269,19 @@ pub(crate) async fn until_gone(pid: i32) {
     while Path::new(&format!("/proc/{pid}")).exists() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+}
+
+/// Makes a network namespace and pins it to a file.
+pub(crate) fn pin_network(file: &Path) {
+    let file = file.to_owned();
+    // A thread of its own may have a network of its own; its mounts are those of all.
+    let thread = std::thread::spawn(move || {
+        // SAFETY: this thread ends with the function.
+        #[allow(unsafe_code, reason = "there is no safe form of it")]
+        unsafe {
+            rustix::thread::unshare_unsafe(UnshareFlags::NEWNET).unwrap();
+        }
+        rustix::mount::mount_bind("/proc/thread-self/ns/net", &file).unwrap();
+    });
+    thread.join().unwrap();
 }

@@ -2,6 +2,9 @@
 //!
 //! The tests live in mount and network namespaces of their own; each has its own directories and its
 //! own control group, and takes all of it away at its end, also when it fails.
+//!
+//! With `KPKG_TEST_CGROUPS=v2` a machine that uses version 1 of control groups shows the tests its
+//! version 2.
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test fails by panicking, and says when it is skipped")]
 

@@ -121,6 +121,10 @@ impl Shim {
             Err(error) => {
                 self.outputs.retain(|output| output.container != *id);
                 if let Some(container) = self.containers.remove(id) {
+                    // It may have come as far as a process that waits for its command.
+                    if let Err(error) = self.cgroups.kill(&container.cgroup) {
+                        note(&format!("container {id}: {error}"));
+                    }
                     self.clear_cgroup(&container.cgroup);
                 }
                 self.cannot_run(id, &error.to_string());
