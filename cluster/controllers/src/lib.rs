@@ -8,7 +8,7 @@
 //! the next reconcile, because every decision starts from the state of the world.
 //!
 //! - `deployment`, `replicaset`, `statefulset`: pods from templates
-//! - `endpointslice`: the addresses behind services
+//! - `endpointslice`, `endpoints`: the addresses behind services
 //! - `volume`: claims, volumes, and local volumes made on demand
 //! - `serviceaccount`, `namespace`: what every namespace starts with, and how it ends
 //! - `garbage`: what owners leave behind
@@ -26,6 +26,7 @@
 
 mod config;
 mod deployment;
+mod endpoints;
 mod endpointslice;
 mod error;
 mod garbage;
@@ -57,6 +58,9 @@ pub async fn run(client: Client, config: Config, token: CancellationToken) -> Re
     replicaset::start(&mut machine);
     statefulset::start(&mut machine);
     endpointslice::start(&mut machine);
+    if machine.served.has("", "Endpoints") {
+        endpoints::start(&mut machine);
+    }
     serviceaccount::start(&mut machine, &config.ca_pem);
     volume::start(&mut machine, &config.volumes_dir, config.storage_class.as_deref());
     namespace::start(&mut machine);

@@ -8,12 +8,11 @@ use k8s_openapi::api::{
 };
 use kube::ResourceExt;
 
-use super::{
-    MANAGED_BY, MANAGED_BY_LABEL, SERVICE_LABEL,
+use super::{MANAGED_BY, MANAGED_BY_LABEL, SERVICE_LABEL, pack};
+use crate::objects::{
     endpoint::{self, Family},
-    pack,
+    pod,
 };
-use crate::objects::pod;
 
 const HEADLESS_LABEL: &str = "service.kubernetes.io/headless";
 
@@ -39,18 +38,6 @@ pub(super) struct Plan {
     pub(super) update: Vec<(Arc<EndpointSlice>, Content)>,
     /// Slices of no more use.
     pub(super) delete: Vec<Arc<EndpointSlice>>,
-}
-
-/// The selector of a service whose endpoints are this controller's business.
-pub(super) fn selector(service: &Service) -> Option<&BTreeMap<String, String>> {
-    let spec = service.spec.as_ref()?;
-    let external = spec.type_.as_deref() == Some("ExternalName");
-    spec.selector.as_ref().filter(|selector| !selector.is_empty() && !external)
-}
-
-/// Whether a selector selects a pod.
-pub(super) fn selects(selector: &BTreeMap<String, String>, pod: &Pod) -> bool {
-    selector.iter().all(|(key, value)| pod.labels().get(key) == Some(value))
 }
 
 /// Decides. `zone` tells the zone of a node.

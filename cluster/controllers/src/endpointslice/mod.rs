@@ -2,7 +2,6 @@
 
 mod act;
 mod decide;
-mod endpoint;
 mod pack;
 
 use std::sync::Arc;
@@ -15,6 +14,7 @@ use kube::ResourceExt;
 
 use crate::{
     Error,
+    objects::endpoint,
     runtime::{Change, Context, Expectations, Key, Machine, Next, Queue, Reconcile, Store},
 };
 
@@ -81,8 +81,8 @@ fn pod_changed(change: &Change<Pod>, services: &Store<Service>, queue: &Queue<Ke
     }
     let namespace = change.latest().metadata.namespace.clone().unwrap_or_default();
     for service in services.in_namespace(&namespace) {
-        let Some(selector) = decide::selector(&service) else { continue };
-        if change.sides().any(|pod| decide::selects(selector, pod)) {
+        let Some(selector) = endpoint::selector(&service) else { continue };
+        if change.sides().any(|pod| endpoint::selects(selector, pod)) {
             queue.add(Key::of(&*service));
         }
     }
@@ -98,12 +98,12 @@ impl Reconcile for Controller {
     async fn reconcile(&self, key: &Key) -> Result<Next, Error> {
         // A slice goes with its service by its owner reference.
         let Some(service) = self.services.get(key) else { return Ok(Next::AwaitChange) };
-        let Some(selector) = decide::selector(&service) else { return Ok(Next::AwaitChange) };
+        let Some(selector) = endpoint::selector(&service) else { return Ok(Next::AwaitChange) };
         if !self.expectations.met(key) {
             return Ok(Next::AwaitChange);
         }
         let mut pods = self.pods.in_namespace(&key.namespace);
-        pods.retain(|pod| decide::selects(selector, pod));
+        pods.retain(|pod| endpoint::selects(selector, pod));
         let zone = |node: &str| {
             let node = self.nodes.get(&Key::cluster(node))?;
             node.labels().get("topology.kubernetes.io/zone").cloned()

@@ -1,7 +1,7 @@
 //! Endpoint slices.
 
 use k8s_openapi::api::{
-    core::v1::{Pod, Service},
+    core::v1::{Endpoints, Pod, Service},
     discovery::v1::{Endpoint, EndpointSlice},
 };
 use kube::{ResourceExt, api::DeleteParams};
@@ -62,10 +62,16 @@ async fn slices_follow_the_pods() {
     cluster.eventually("c is leaving", async || endpoints(&cluster).await[2] == leaving).await;
     cluster.patch::<Pod>("a", json!({"metadata": {"labels": {"app": "other"}}})).await;
     cluster.eventually("a is none of it", async || endpoints(&cluster).await.len() == 2).await;
+    let old = async || {
+        let subset = cluster.get::<Endpoints>("web").await["subsets"][0].clone();
+        subset["addresses"].is_null() && subset["notReadyAddresses"][0]["targetRef"]["name"] == "b"
+    };
+    cluster.eventually("the older object tells the same", old).await;
     cluster.patch::<Service>("web", json!({"spec": {"publishNotReadyAddresses": true}})).await;
     cluster.eventually("b counts as ready", async || endpoints(&cluster).await[0].1).await;
     cluster.delete::<Service>("web", DeleteParams::default()).await;
     cluster.eventually("no slices", async || endpoints(&cluster).await.is_empty()).await;
+    cluster.eventually("no object", async || cluster.get::<Endpoints>("web").await.is_null()).await;
 }
 
 #[tokio::test]

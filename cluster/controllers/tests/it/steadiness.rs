@@ -6,7 +6,7 @@ use k8s_openapi::{
     NamespaceResourceScope,
     api::{
         apps::v1::{ControllerRevision, Deployment, ReplicaSet, StatefulSet},
-        core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Service, ServiceAccount},
+        core::v1::{ConfigMap, Endpoints, PersistentVolumeClaim, Pod, Service, ServiceAccount},
         discovery::v1::EndpointSlice,
     },
 };
@@ -36,6 +36,7 @@ async fn versions(cluster: &Cluster) -> Versions {
     note::<Pod>(cluster, &mut versions).await;
     note::<PersistentVolumeClaim>(cluster, &mut versions).await;
     note::<Service>(cluster, &mut versions).await;
+    note::<Endpoints>(cluster, &mut versions).await;
     note::<EndpointSlice>(cluster, &mut versions).await;
     note::<ConfigMap>(cluster, &mut versions).await;
     note::<ServiceAccount>(cluster, &mut versions).await;

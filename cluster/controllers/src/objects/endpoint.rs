@@ -1,4 +1,6 @@
-//! One pod as an endpoint of one service. Pure.
+//! Pods as endpoints of services.
+
+use std::collections::BTreeMap;
 
 use k8s_openapi::{
     api::{
@@ -9,11 +11,23 @@ use k8s_openapi::{
 };
 use kube::ResourceExt;
 
-use crate::objects::{owner, pod};
+use super::{owner, pod};
+
+/// The selector of a service whose endpoints are this controller's business.
+pub(crate) fn selector(service: &Service) -> Option<&BTreeMap<String, String>> {
+    let spec = service.spec.as_ref()?;
+    let external = spec.type_.as_deref() == Some("ExternalName");
+    spec.selector.as_ref().filter(|selector| !selector.is_empty() && !external)
+}
+
+/// Whether a selector selects a pod.
+pub(crate) fn selects(selector: &BTreeMap<String, String>, pod: &Pod) -> bool {
+    selector.iter().all(|(key, value)| pod.labels().get(key) == Some(value))
+}
 
 /// The family of an endpoint's addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Family {
+pub(crate) enum Family {
     /// Four bytes.
     V4,
     /// Sixteen.
@@ -22,7 +36,7 @@ pub(super) enum Family {
 
 impl Family {
     /// As a slice's `addressType`, which is as a service's `ipFamilies` too.
-    pub(super) fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::V4 => "IPv4",
             Self::V6 => "IPv6",
@@ -35,7 +49,7 @@ impl Family {
 }
 
 /// The families that a service is published in.
-pub(super) fn families(service: &Service) -> Vec<Family> {
+pub(crate) fn families(service: &Service) -> Vec<Family> {
     let named = service.spec.as_ref().and_then(|spec| spec.ip_families.as_ref());
     let known = |name: &String| [Family::V4, Family::V6].into_iter().find(|family| family.as_str() == name);
     let families: Vec<_> = named.into_iter().flatten().filter_map(known).collect();
@@ -43,7 +57,7 @@ pub(super) fn families(service: &Service) -> Vec<Family> {
 }
 
 /// Whether a change of a pod is of no interest to any service.
-pub(super) fn same_to_services(old: &Pod, new: &Pod) -> bool {
+pub(crate) fn same_to_services(old: &Pod, new: &Pod) -> bool {
     let facts = |subject: &Pod| {
         let status = subject.status.as_ref();
         (
@@ -59,7 +73,7 @@ pub(super) fn same_to_services(old: &Pod, new: &Pod) -> bool {
 }
 
 /// The endpoint that a pod is; `None` if it has no address of that family or is finished.
-pub(super) fn endpoint(service: &Service, subject: &Pod, family: Family, zone: Option<String>) -> Option<Endpoint> {
+pub(crate) fn endpoint(service: &Service, subject: &Pod, family: Family, zone: Option<String>) -> Option<Endpoint> {
     let addresses = addresses(subject, family);
     if addresses.is_empty() || pod::is_finished(subject) {
         return None;
@@ -109,7 +123,7 @@ fn hostname(service: &Service, pod: &Pod) -> Option<String> {
 
 /// The service's ports as this pod offers them. Named target ports can differ from pod to pod; one
 /// that the pod does not have is left out.
-pub(super) fn ports(service: &Service, pod: &Pod) -> Vec<EndpointPort> {
+pub(crate) fn ports(service: &Service, pod: &Pod) -> Vec<EndpointPort> {
     let ports = service.spec.as_ref().and_then(|spec| spec.ports.as_ref());
     ports.into_iter().flatten().filter_map(|port| endpoint_port(port, pod)).collect()
 }
