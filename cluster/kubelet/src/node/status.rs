@@ -16,8 +16,6 @@ use k8s_openapi::{
 use super::machine::{disk, meminfo, processes};
 use crate::{kubelet::Shared, resources::Amounts};
 
-/// Less free disk than this is pressure, whatever the disk's size.
-const DISK_FLOOR: i64 = 1 << 30;
 /// Below this the node says that memory is short (Kubernetes' default of hard eviction).
 const MEMORY_FLOOR: i64 = 100 << 20;
 /// Below this the node says that its disk is full. Kubernetes' tenth of the disk would be many gigabytes on a machine that is
