@@ -136,6 +136,35 @@ async fn a_saved_image_loads_elsewhere_as_it_was() {
     assert_eq!(missing, "image `none` is not in the local store");
 }
 
+#[tokio::test]
+async fn a_name_that_gets_another_meaning_frees_the_first() {
+    if !is_root() {
+        return;
+    }
+    let lab = Lab::new();
+    let first = lab.import("app", "one").await;
+    let second = lab.import("app", "two").await;
+    assert!(lab.store.resolve(&first.id).unwrap().is_none());
+    assert_eq!(lab.store.list().unwrap().into_iter().map(|image| image.id).collect::<Vec<_>>(), [second.id]);
+    assert_eq!((lab.entries("layers"), lab.entries("images/blobs/sha256"), lab.entries("images/names")), (1, 3, 1));
+}
+
+#[tokio::test]
+async fn unfinished_work_is_swept_when_its_process_is_gone_and_not_before() {
+    if !is_root() {
+        return;
+    }
+    let lab = Lab::new();
+    let root = lab.dir.path().join("root");
+    let scratch = lab.store.scratch_dir().unwrap();
+    ImageStore::open(&root).unwrap();
+    assert!(scratch.path().exists());
+    fs::create_dir(root.join("images/ingest/left-by-a-crash")).unwrap();
+    drop(scratch);
+    ImageStore::open(&root).unwrap();
+    assert_eq!(lab.entries("images/ingest"), 0);
+}
+
 /// What `docker save` wrote before it wrote OCI layouts.
 fn old_docker_archive(lab: &Lab, path: &Path) {
     let layer = lab.dir.path().join("layer.tar");

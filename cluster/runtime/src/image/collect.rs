@@ -62,6 +62,14 @@ pub(super) fn remove(
     Ok(removed)
 }
 
+/// Deletes what nothing needs any more, if nobody is at work.
+pub(super) fn tidy(layout: &Layout) -> Result<(), ImageError> {
+    match layout.try_lock_alone()? {
+        Some(_alone) => collect(layout).map(drop),
+        None => Ok(()),
+    }
+}
+
 /// Deletes blobs and layers that no name and no container needs; the caller is alone. Answers the
 /// bytes freed.
 fn collect(layout: &Layout) -> Result<u64, ImageError> {

@@ -9,6 +9,9 @@ use super::ImageError;
 use super::reference::is_sha256;
 use crate::durable;
 
+const LOCK: &str = "lock";
+const UNFINISHED_LOCK: &str = "unfinished.lock";
+
 /// Where everything lies. Below the root also live the containers' writable layers, whose `image`
 /// records keep their images from being collected.
 #[derive(Debug, Clone)]
@@ -70,20 +73,29 @@ impl Layout {
 
     /// Waits for a lock that others may hold too: while it is held nothing is collected.
     pub(crate) fn lock_shared(&self) -> Result<Lock, ImageError> {
-        self.lock(FlockOperation::LockShared)
+        self.lock(LOCK, FlockOperation::LockShared)
+    }
+
+    /// The same for unfinished work that may take long: while it is held none is swept away.
+    pub(super) fn lock_unfinished(&self) -> Result<Lock, ImageError> {
+        self.lock(UNFINISHED_LOCK, FlockOperation::LockShared)
     }
 
     /// A lock that nobody else holds, or `None` if somebody does.
     pub(super) fn try_lock_alone(&self) -> Result<Option<Lock>, ImageError> {
-        match self.lock(FlockOperation::NonBlockingLockExclusive) {
+        self.try_lock(LOCK)
+    }
+
+    fn try_lock(&self, name: &str) -> Result<Option<Lock>, ImageError> {
+        match self.lock(name, FlockOperation::NonBlockingLockExclusive) {
             Ok(lock) => Ok(Some(lock)),
             Err(ImageError::File { source, .. }) if source.kind() == std::io::ErrorKind::WouldBlock => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    fn lock(&self, operation: FlockOperation) -> Result<Lock, ImageError> {
-        let path = self.root.join("images/lock");
+    fn lock(&self, name: &str, operation: FlockOperation) -> Result<Lock, ImageError> {
+        let path = self.root.join("images").join(name);
         let file = File::options().create(true).truncate(false).write(true).open(&path);
         let file = file.map_err(ImageError::file("open", &path))?;
         loop {
@@ -95,8 +107,15 @@ impl Layout {
         }
     }
 
-    /// Removes what interrupted work left; nobody may be at work.
-    pub(super) fn sweep_ingest(&self) {
+    /// Removes what interrupted work left, if nobody is at work.
+    pub(super) fn sweep_unfinished(&self) -> Result<(), ImageError> {
+        if let (Some(_alone), Some(_unfinished)) = (self.try_lock(LOCK)?, self.try_lock(UNFINISHED_LOCK)?) {
+            self.sweep();
+        }
+        Ok(())
+    }
+
+    fn sweep(&self) {
         let Ok(entries) = fs::read_dir(self.ingest()) else { return };
         for entry in entries.flatten() {
             let path = entry.path();

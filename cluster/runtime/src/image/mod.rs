@@ -30,7 +30,7 @@ pub(crate) use collect::{ContainerUse, USE_FILE, size_of_tree};
 pub use error::ImageError;
 pub use options::{Credentials, Progress, ProgressEvent, PullOptions, silent};
 pub use reference::ImageName;
-pub use store::{ImageStore, Removed};
+pub use store::{ImageStore, Removed, Scratch};
 
 /// An image in the store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -25,12 +25,20 @@ impl Layout {
         Ok(self.names().join(format!("{}.json", hex_of(&hash)?)))
     }
 
-    /// Gives a name its meaning, also if it had another.
-    pub(super) fn put_name(&self, name: &ImageName, manifest: &str, digest: Option<String>) -> Result<(), ImageError> {
+    /// Gives a name its meaning; answers whether it had another.
+    pub(super) fn put_name(
+        &self,
+        name: &ImageName,
+        manifest: &str,
+        digest: Option<String>,
+    ) -> Result<bool, ImageError> {
         let name = name.to_string();
         let path = self.name_path(&name)?;
+        // A damaged record is no meaning; it is replaced, too.
+        let before = durable::read_json::<Record>(&path).ok().flatten();
         let record = Record { name, manifest: manifest.to_owned(), digest };
-        durable::write_json(&path, &record, Durability::Machine).map_err(ImageError::file("write", path))
+        durable::write_json(&path, &record, Durability::Machine).map_err(ImageError::file("write", path))?;
+        Ok(before.is_some_and(|before| before.manifest != record.manifest))
     }
 
     /// What a name means.

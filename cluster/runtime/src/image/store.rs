@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use tempfile::TempDir;
+
 use super::documents::{self, ConfigFile, LONGEST_CONFIG, LONGEST_MANIFEST, Manifest};
 use super::layers::chain_ids;
-use super::layout::Layout;
+use super::layout::{Layout, Lock};
 use super::names::Record;
 use super::{Image, ImageConfig, ImageError, ImageName, Progress, PullOptions, archive, collect, import, registry};
 
@@ -16,6 +18,21 @@ const SHORTEST_ID: usize = 4;
 #[derive(Debug, Clone)]
 pub struct ImageStore {
     layout: Layout,
+}
+
+/// A directory for unfinished work; gone when dropped.
+#[derive(Debug)]
+pub struct Scratch {
+    dir: TempDir,
+    /// Keeps other processes from taking it for a leftover.
+    _lock: Lock,
+}
+
+impl Scratch {
+    /// The directory.
+    pub fn path(&self) -> &Path {
+        self.dir.path()
+    }
 }
 
 /// What a removal took away.
@@ -33,9 +50,7 @@ impl ImageStore {
     /// Opens the store in `root`, making the directories that it needs.
     pub fn open(root: &Path) -> Result<Self, ImageError> {
         let layout = Layout::open(root)?;
-        if let Some(_alone) = layout.try_lock_alone()? {
-            layout.sweep_ingest();
-        }
+        layout.sweep_unfinished()?;
         Ok(Self { layout })
     }
 
@@ -47,10 +62,12 @@ impl ImageStore {
         progress: &Progress<'_>,
     ) -> Result<Image, ImageError> {
         let name: ImageName = reference.parse()?;
-        let _shared = self.lock_shared().await?;
+        let shared = self.lock_shared().await?;
         let pulled = registry::pull(&self.layout, &name, options, progress).await?;
-        self.layout.put_name(&name, &pulled.manifest, Some(pulled.digest))?;
+        let replaced = self.layout.put_name(&name, &pulled.manifest, Some(pulled.digest))?;
         let image = self.by_manifest(&pulled.manifest)?;
+        drop(shared);
+        self.tidy(replaced).await?;
         progress(super::ProgressEvent::Done);
         Ok(image)
     }
@@ -111,7 +128,7 @@ impl ImageStore {
     pub fn tag(&self, reference: &str, name: &str) -> Result<(), ImageError> {
         let name: ImageName = name.parse()?;
         let image = self.resolve(reference)?.ok_or_else(|| not_found(reference))?;
-        self.layout.put_name(&name, &image.manifest, None)
+        self.layout.put_name(&name, &image.manifest, None).map(drop)
     }
 
     /// Takes a name away, or, given an id, the image with all its names. What no image needs any
@@ -126,9 +143,11 @@ impl ImageStore {
 
     /// Takes in the images of an OCI layout or docker archive, a tar plain or compressed.
     pub async fn load(&self, archive: &Path) -> Result<Vec<Image>, ImageError> {
-        let _shared = self.lock_shared().await?;
+        let shared = self.lock_shared().await?;
         let (layout, path) = (self.layout.clone(), archive.to_owned());
         let manifests = blocking(move || archive::load(&layout, &path)).await?;
+        drop(shared);
+        self.tidy(true).await?;
         manifests.iter().map(|manifest| self.by_manifest(manifest)).collect()
     }
 
@@ -143,8 +162,10 @@ impl ImageStore {
     }
 
     /// A directory on the store's file system for unfinished work; gone when dropped.
-    pub fn scratch_dir(&self) -> io::Result<tempfile::TempDir> {
-        tempfile::Builder::new().prefix("scratch-").tempdir_in(self.layout.ingest())
+    pub fn scratch_dir(&self) -> io::Result<Scratch> {
+        let lock = self.layout.lock_unfinished().map_err(io::Error::other)?;
+        let dir = tempfile::Builder::new().prefix("scratch-").tempdir_in(self.layout.ingest())?;
+        Ok(Scratch { dir, _lock: lock })
     }
 
     /// Makes an image of one layer from a root file system: a directory, or a tar plain or compressed.
@@ -155,11 +176,20 @@ impl ImageStore {
         reference: &str,
     ) -> Result<Image, ImageError> {
         let name: ImageName = reference.parse()?;
-        let _shared = self.lock_shared().await?;
+        let shared = self.lock_shared().await?;
         let (layout, path) = (self.layout.clone(), rootfs.to_owned());
         let manifest = blocking(move || import::import(&layout, &path, config)).await?;
-        self.layout.put_name(&name, &manifest, None)?;
-        self.by_manifest(&manifest)
+        let replaced = self.layout.put_name(&name, &manifest, None)?;
+        let image = self.by_manifest(&manifest)?;
+        drop(shared);
+        self.tidy(replaced).await?;
+        Ok(image)
+    }
+
+    /// Deletes what a replaced name leaves without one.
+    async fn tidy(&self, replaced: bool) -> Result<(), ImageError> {
+        let layout = self.layout.clone();
+        if replaced { blocking(move || collect::tidy(&layout)).await } else { Ok(()) }
     }
 
     pub(crate) fn layout(&self) -> &Layout {
@@ -175,7 +205,7 @@ impl ImageStore {
         image.layers.iter().rev().map(|chain| self.layout.layer_files(chain)).collect()
     }
 
-    async fn lock_shared(&self) -> Result<super::layout::Lock, ImageError> {
+    async fn lock_shared(&self) -> Result<Lock, ImageError> {
         let layout = self.layout.clone();
         blocking(move || layout.lock_shared()).await
     }
