@@ -105,9 +105,13 @@ impl Object for Capabilities {
         }
     }
 
-    fn plain(&self) -> Value {
+    fn json_fields(&self) -> Option<Vec<(&'static str, Value)>> {
         let fields = ["KubeVersion", "APIVersions", "HelmVersion"];
-        Value::map(fields.iter().filter_map(|name| Some(((*name).into(), self.field(name)?))).collect())
+        Some(fields.into_iter().filter_map(|name| Some((name, self.field(name)?))).collect())
+    }
+
+    fn plain(&self) -> Value {
+        as_map(self.json_fields())
     }
 }
 
@@ -154,9 +158,13 @@ impl Object for Version {
         Ok(if name == "String" { self.0.normalized().into() } else { self.0.version.as_str().into() })
     }
 
-    fn plain(&self) -> Value {
+    fn json_fields(&self) -> Option<Vec<(&'static str, Value)>> {
         let fields = ["Version", "Major", "Minor"];
-        Value::map(fields.iter().filter_map(|name| Some(((*name).into(), self.field(name)?))).collect())
+        Some(fields.into_iter().filter_map(|name| Some((name, self.field(name)?))).collect())
+    }
+
+    fn plain(&self) -> Value {
+        as_map(self.json_fields())
     }
 }
 
@@ -232,14 +240,19 @@ impl Object for BuildInfo {
         }
     }
 
-    fn plain(&self) -> Value {
-        Value::map(
-            [
-                ("version".into(), HELM_VERSION.into()),
-                ("go_version".into(), GO_VERSION.into()),
-                ("kube_client_version".into(), format!("v1.{KUBE_MINOR}").into()),
-            ]
-            .into(),
-        )
+    fn json_fields(&self) -> Option<Vec<(&'static str, Value)>> {
+        Some(vec![
+            ("version", HELM_VERSION.into()),
+            ("go_version", GO_VERSION.into()),
+            ("kube_client_version", format!("v1.{KUBE_MINOR}").into()),
+        ])
     }
+
+    fn plain(&self) -> Value {
+        as_map(self.json_fields())
+    }
+}
+
+fn as_map(fields: Option<Vec<(&'static str, Value)>>) -> Value {
+    Value::map(fields.into_iter().flatten().map(|(name, value)| (name.into(), value)).collect())
 }

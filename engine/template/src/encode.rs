@@ -63,7 +63,20 @@ fn write_json(value: &Value, style: JsonStyle, out: &mut String, depth: usize) -
             close(style, out, map.len(), depth);
             out.push('}');
         }
-        Value::Object(object) => write_json(&object.plain(), style, out, depth)?,
+        Value::Object(object) => match object.json_fields() {
+            Some(fields) => {
+                out.push('{');
+                for (index, (key, value)) in fields.iter().enumerate() {
+                    separate(style, out, index, depth);
+                    write_json_string(key.as_bytes(), style.escape_html, out);
+                    out.push_str(if style.pretty { ": " } else { ":" });
+                    write_json(value, style, out, depth + 1)?;
+                }
+                close(style, out, fields.len(), depth);
+                out.push('}');
+            }
+            None => write_json(&object.plain(), style, out, depth)?,
+        },
     }
     Ok(())
 }

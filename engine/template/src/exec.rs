@@ -14,7 +14,7 @@ use crate::host::Host;
 use crate::object::Signature;
 use crate::set::Set;
 use crate::text::Text;
-use crate::value::{IntKind, Kind, Value};
+use crate::value::{IntKind, Value};
 
 /// Bounds on what one rendering may use.
 #[derive(Debug, Clone, Copy)]
@@ -566,8 +566,7 @@ impl<'t> State<'t, '_, '_> {
                 if let Some(signature) = object.method(&text) {
                     let values = self.arguments(dot, &text, signature, args.get(1..).unwrap_or_default(), last)?;
                     let result = object.call(self.context, &text, &values);
-                    self.at = At::Arg(arg);
-                    return result.map(Operand::plain).map_err(|failure| self.call_error(&text, failure));
+                    return result.map(Operand::plain).map_err(|failure| self.call_error(At::Arg(arg), &text, failure));
                 }
                 if let Some(field) = object.field(&text) {
                     if has_args {
@@ -588,7 +587,9 @@ impl<'t> State<'t, '_, '_> {
         Err(self.error(&format!("can't evaluate field {name} in type {}", receiver.type_name())))
     }
 
-    fn call_error(&self, name: &str, failure: Failure) -> Error {
+    /// Go blames a call that failed, but leaves the blame on the last argument of one that did not.
+    fn call_error(&mut self, at: At<'t>, name: &str, failure: Failure) -> Error {
+        self.at = at;
         self.error_with(&format!("error calling {name}: {}", failure.0.text()), Some(failure.0))
     }
 
@@ -615,9 +616,23 @@ impl<'t> State<'t, '_, '_> {
         if let Err(problem) = self.context.step() {
             return Err(self.error(problem));
         }
+        if name == "call" {
+            return Err(self.not_callable(at, args, &values));
+        }
         let result = (function.call)(self.context, &values);
-        self.at = at;
-        result.map(Operand::plain).map_err(|failure| self.call_error(name, failure))
+        result.map(Operand::plain).map_err(|failure| self.call_error(at, name, failure))
+    }
+
+    /// Templates hold no functions that `call` could call; Go's complaint shows what was given instead.
+    fn not_callable(&mut self, at: At<'t>, args: &[Arg], values: &[Value]) -> Error {
+        let value = values.first().cloned().unwrap_or_default();
+        let failure = if value.is_nil() {
+            Failure::new("call of nil")
+        } else {
+            let shown = args.first().map_or_else(|| format::text(&value), ToString::to_string);
+            Failure::new(format!("non-function {shown} of type {}", value.type_name()))
+        };
+        self.call_error(at, "call", failure)
     }
 
     /// `and` and `or` stop at the first argument that decides.
@@ -700,6 +715,10 @@ impl<'t> State<'t, '_, '_> {
             (Type::Any | Type::Reflect | Type::String, ArgKind::String(_, text)) => Value::String(text.clone()),
             (Type::Int, ArgKind::Number(Number { int: Some(int), .. })) => Value::int(*int),
             (Type::Int64, ArgKind::Number(Number { int: Some(int), .. })) => Value::int64(*int),
+            (Type::Uint32, ArgKind::Number(Number { uint: Some(uint), .. })) => {
+                Value::Int(i64::try_from(*uint & 0xFFFF_FFFF).unwrap_or(0), IntKind::Uint32)
+            }
+            (Type::Uint32, _) => return Err(self.error(&expected("unsigned integer"))),
             (Type::Float, ArgKind::Number(Number { float: Some(float), .. })) => Value::Float(*float),
             (Type::Bool, _) => return Err(self.error(&expected("bool"))),
             (Type::String, _) => return Err(self.error(&expected("string"))),
@@ -729,9 +748,4 @@ impl<'t> State<'t, '_, '_> {
         let got = operand.value.type_name();
         Err(self.error(&format!("wrong type for value; expected {}; got {got}", kind.name())))
     }
-}
-
-/// Whether a value of a kind can be compared with `eq` by itself.
-pub(crate) fn is_basic(kind: Kind) -> bool {
-    matches!(kind, Kind::Bool | Kind::Int(_) | Kind::Float64 | Kind::String)
 }

@@ -64,7 +64,12 @@ pub trait Object {
     /// What `toJson` and `toYaml` write.
     fn plain(&self) -> Value;
 
-    /// Itself with its fields settled, as `tpl` and others keep it.
+    /// The fields as `toJson` orders them, if it is a struct; others are written as [`Object::plain`] has them.
+    fn json_fields(&self) -> Option<Vec<(&'static str, Value)>> {
+        None
+    }
+
+    /// Whether another object has the same value.
     fn same(&self, _other: &Rc<dyn Object>) -> bool {
         false
     }

@@ -140,6 +140,8 @@ impl Printer<'_> {
             self.out.extend_from_slice(format!("%!{verb}(BADINDEX)").as_bytes());
         } else if let Some(arg) = self.args.get(self.next).cloned() {
             self.next += 1;
+            // With %v a plus asks for field names, not for signs.
+            spec.plus &= verb != 'v';
             let text = format_verb(&spec, verb, &arg);
             self.out.extend(text);
         } else {

@@ -2,7 +2,7 @@
 
 use super::{Answer, Function, NIL_POINTER, Type, fixed, text, variadic};
 use crate::error::Failure;
-use crate::exec::{Context, is_basic};
+use crate::exec::Context;
 use crate::printf::{sprint, sprintf, sprintln};
 use crate::value::{IntKind, Kind, List, Value};
 
@@ -14,12 +14,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     fixed("not", &[Reflect], |_, args| Ok(Value::Bool(!args[0].truth()))),
     fixed("len", &[Reflect], |_, args| length(&args[0])),
     variadic("index", &[Reflect, Reflect], |_, args| index(args)),
-    variadic("call", &[Reflect, Reflect], |_, args| {
-        if args[0].is_nil() {
-            return Err(Failure::new("call of nil"));
-        }
-        Err(Failure::new(format!("non-function of type {}", args[0].type_name())))
-    }),
+    variadic("call", &[Reflect, Reflect], |_, _| Err("call of nil".into())),
     variadic("print", &[Any], |context, args| spent(context, sprint(args))),
     variadic("println", &[Any], |context, args| spent(context, sprintln(args))),
     variadic("printf", &[Str, Any], |context, args| spent(context, sprintf(text(&args[0]), &args[1..]))),
@@ -46,7 +41,10 @@ fn spent(context: &mut Context<'_>, bytes: Vec<u8>) -> Answer {
 fn printed(args: &[Value]) -> Vec<u8> {
     match args {
         [Value::String(text)] => text.as_bytes().to_vec(),
-        _ => sprint(args),
+        _ => {
+            let printable = |arg: &Value| if arg.is_nil() { "<no value>".into() } else { arg.clone() };
+            sprint(&args.iter().map(printable).collect::<Vec<_>>())
+        }
     }
 }
 
@@ -152,9 +150,6 @@ fn class(value: &Value) -> Result<Class, Failure> {
 
 fn equal(args: &[Value]) -> Answer {
     let (first, rest) = args.split_first().expect("checked by the evaluator");
-    if !first.is_nil() && is_uncomparable(first) {
-        return Err(format!("non-comparable type {}: {}", crate::format::text(first), first.type_name()).into());
-    }
     if rest.is_empty() {
         return Err("missing argument for comparison".into());
     }
@@ -166,29 +161,39 @@ fn equal(args: &[Value]) -> Answer {
     Ok(Value::Bool(false))
 }
 
-fn is_uncomparable(value: &Value) -> bool {
-    matches!(value.kind(), Kind::Slice | Kind::Map)
+fn equal_pair(left: &Value, right: &Value) -> Result<bool, Failure> {
+    match (class(left).ok(), class(right).ok()) {
+        (Some(Class::Int), Some(Class::Uint)) | (Some(Class::Uint), Some(Class::Int)) => Ok(number(left) == number(right)),
+        (one, other) if one != other => {
+            if left.is_nil() || right.is_nil() { Ok(false) } else { Err(incompatible(left, right)) }
+        }
+        (Some(_), _) => Ok(same_basic(left, right)),
+        (None, _) => equal_others(left, right),
+    }
 }
 
-fn equal_pair(left: &Value, right: &Value) -> Result<bool, Failure> {
-    if is_basic(left.kind()) && is_basic(right.kind()) {
-        return match (class(left)?, class(right)?) {
-            (Class::Int, Class::Uint) | (Class::Uint, Class::Int) => Ok(number(left) == number(right)),
-            (one, other) if one != other => Err(incompatible(left, right)),
-            _ => Ok(same_basic(left, right)),
-        };
+/// Values that are neither numbers, texts nor booleans.
+fn equal_others(left: &Value, right: &Value) -> Result<bool, Failure> {
+    if left.is_nil() || right.is_nil() {
+        return Ok(left.is_nil() && right.is_nil());
+    }
+    let shown = |value: &Value| crate::format::text(value);
+    if left.kind() != right.kind() {
+        return Err(format!(
+            "non-comparable types {}: {}, {}: {}",
+            shown(left),
+            left.type_name(),
+            right.type_name(),
+            shown(right)
+        )
+        .into());
+    }
+    if matches!(right.kind(), Kind::Slice | Kind::Map) {
+        return Err(format!("non-comparable type {}: {}", shown(right), right.type_name()).into());
     }
     match (left, right) {
-        (Value::Nil, Value::Nil) => Ok(true),
-        (Value::Nil, _) | (_, Value::Nil) => Ok(false),
-        _ if is_uncomparable(left) => {
-            Err(format!("non-comparable type {}: {}", crate::format::text(left), left.type_name()).into())
-        }
-        _ if is_uncomparable(right) => {
-            Err(format!("non-comparable type {}: {}", crate::format::text(right), right.type_name()).into())
-        }
         (Value::Object(one), Value::Object(other)) => Ok(std::rc::Rc::ptr_eq(one, other) || one.same(other)),
-        _ => Err(incompatible(left, right)),
+        _ => Ok(false),
     }
 }
 

@@ -44,6 +44,9 @@ pub(super) static FUNCTIONS: &[Function] = &[
             return Ok("".into());
         }
         let sealed = STANDARD.decode(text(&args[1])).map_err(|_| Failure::new("illegal base64 data at input byte 0"))?;
+        if sealed.len() < 16 {
+            return Err(format!("runtime error: slice bounds out of range [:16] with capacity {}", sealed.len()).into());
+        }
         let Some((iv, body)) = sealed.split_at_checked(16).filter(|(_, body)| !body.is_empty() && body.len() % 16 == 0)
         else {
             return Err("crypto/cipher: input not full blocks".into());

@@ -52,8 +52,8 @@ pub(super) static FUNCTIONS: &[Function] = &[
     variadic("mustMerge", &[Dict, Dict], |_, args| merge_all(args, false)),
     variadic("mergeOverwrite", &[Dict, Dict], |_, args| merge_all(args, true)),
     variadic("mustMergeOverwrite", &[Dict, Dict], |_, args| merge_all(args, true)),
-    fixed("deepCopy", &[Any], |_, args| deep_copy(&args[0], 0)),
-    fixed("mustDeepCopy", &[Any], |_, args| deep_copy(&args[0], 0)),
+    fixed("deepCopy", &[Any], |_, args| copied(&args[0])),
+    fixed("mustDeepCopy", &[Any], |_, args| copied(&args[0])),
     variadic("dig", &[Any], |_, args| dig(args)),
 ];
 
@@ -99,6 +99,10 @@ fn merge(target: &Map, source: &Map, overwrite: bool, depth: usize) -> Result<()
         }
     }
     Ok(())
+}
+
+fn copied(value: &Value) -> Answer {
+    if value.is_nil() { Err(super::NIL_POINTER.into()) } else { deep_copy(value, 0) }
 }
 
 fn deep_copy(value: &Value, depth: usize) -> Answer {

@@ -1,6 +1,7 @@
 //! The functions that templates can call: Go's own, Sprig's, Helm's. One table, a file per subject.
 
 mod builtin;
+mod cases;
 mod cast;
 mod certificates;
 mod crypto;

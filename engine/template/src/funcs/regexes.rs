@@ -106,6 +106,15 @@ fn translate(source: &str) -> Result<String, String> {
         match characters[at] {
             '\\' => at = translate_escape(&characters, at, false, &mut out)?,
             '[' => at = translate_class(&characters, at, &mut out)?,
+            // Braces that count nothing stand for themselves.
+            '{' if !counts(&characters[at..]) => {
+                out.push_str(r"\{");
+                at += 1;
+            }
+            '}' if !out.ends_with(|last: char| last.is_ascii_digit() || last == ',') || !closes_count(&out) => {
+                out.push_str(r"\}");
+                at += 1;
+            }
             other => {
                 out.push(other);
                 at += 1;
@@ -113,6 +122,22 @@ fn translate(source: &str) -> Result<String, String> {
         }
     }
     Ok(out)
+}
+
+/// Whether `{2}`, `{2,}` or `{2,3}` stands here.
+fn counts(rest: &[char]) -> bool {
+    let Some(end) = rest.iter().position(|character| *character == '}') else { return false };
+    let inner: String = rest[1..end].iter().collect();
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    match inner.split_once(',') {
+        Some((least, most)) => is_number(least) && (most.is_empty() || is_number(most)),
+        None => is_number(&inner),
+    }
+}
+
+/// Whether what was written so far ends in an open count.
+fn closes_count(out: &str) -> bool {
+    out.rfind('{').is_some_and(|open| !out[..open].ends_with('\\') && out[open + 1..].bytes().all(|byte| byte.is_ascii_digit() || byte == b','))
 }
 
 /// Writes an escape; gives back where to go on.

@@ -1,6 +1,6 @@
 //! Sprig's functions on strings.
 
-use super::{Answer, Function, Type, fixed, int, list_of, string, strslice, strval, text, variadic};
+use super::{Answer, Function, Type, cases, fixed, int, list_of, string, strslice, strval, text, variadic};
 use crate::error::Failure;
 use crate::exec::Context;
 use crate::format::print;
@@ -35,9 +35,9 @@ pub(super) static FUNCTIONS: &[Function] = &[
     fixed("nospace", &[Str], |_, args| Ok(string(&args[0]).chars().filter(|character| !is_space(*character)).collect::<String>().into())),
     fixed("initials", &[Str], |_, args| Ok(initials(&string(&args[0])).into())),
     fixed("swapcase", &[Str], |_, args| Ok(swap_case(&string(&args[0])).into())),
-    fixed("snakecase", &[Str], |_, args| Ok(delimited(&string(&args[0]), '_').into())),
-    fixed("kebabcase", &[Str], |_, args| Ok(delimited(&string(&args[0]), '-').into())),
-    fixed("camelcase", &[Str], |_, args| Ok(pascal_case(&string(&args[0])).into())),
+    fixed("snakecase", &[Str], |_, args| Ok(cases::delimited(&string(&args[0]), '_').into())),
+    fixed("kebabcase", &[Str], |_, args| Ok(cases::delimited(&string(&args[0]), '-').into())),
+    fixed("camelcase", &[Str], |_, args| Ok(cases::pascal(&string(&args[0])).into())),
     fixed("wrap", &[Int, Str], |_, args| Ok(wrap(&string(&args[1]), int(&args[0]), "\n", false).into())),
     fixed("wrapWith", &[Int, Str, Str], |_, args| Ok(wrap(&string(&args[2]), int(&args[0]), &string(&args[1]), true).into())),
     fixed("contains", &[Str, Str], |_, args| Ok(Value::Bool(find(text(&args[1]), text(&args[0])).is_some()))),
@@ -127,7 +127,7 @@ fn map_characters(bytes: &[u8], change: impl Fn(char, &mut String)) -> Value {
 }
 
 /// Go maps one character to one; Rust's longer mappings are left alone.
-fn upper(character: char) -> Option<char> {
+pub(super) fn upper(character: char) -> Option<char> {
     let mut mapped = character.to_uppercase();
     match (mapped.next(), mapped.next()) {
         (Some(one), None) => Some(one),
@@ -135,7 +135,7 @@ fn upper(character: char) -> Option<char> {
     }
 }
 
-fn lower(character: char) -> Option<char> {
+pub(super) fn lower(character: char) -> Option<char> {
     let mut mapped = character.to_lowercase();
     match (mapped.next(), mapped.next()) {
         (Some(one), None) => Some(one),
@@ -370,100 +370,6 @@ fn abbreviate(text: &str, offset: i64, width: i64) -> String {
         return format!("...{}", abbreviate(&cut(offset, length), 0, width - 3));
     }
     format!("...{}", cut(length - (width - 3), length))
-}
-
-/// The library `xstrings`: words end where case or kind of character changes.
-fn delimited(text: &str, delimiter: char) -> String {
-    let characters: Vec<char> = text.chars().collect();
-    let mut out = String::new();
-    let mut index = 0;
-    while index < characters.len() {
-        let start = index;
-        let kind = word_kind(characters[index]);
-        index += 1;
-        match kind {
-            WordKind::Connector => {
-                while index < characters.len() && word_kind(characters[index]) == WordKind::Connector {
-                    index += 1;
-                }
-                continue;
-            }
-            WordKind::Upper => {
-                while index < characters.len() && word_kind(characters[index]) == WordKind::Upper {
-                    index += 1;
-                }
-                let lower_follows = characters.get(index).is_some_and(|next| word_kind(*next) == WordKind::Lower);
-                if lower_follows && index - start > 1 {
-                    index -= 1;
-                } else if lower_follows {
-                    index = run_end(&characters, index, WordKind::Lower);
-                }
-            }
-            WordKind::Lower | WordKind::Other => index = run_end(&characters, index, kind),
-            WordKind::Digit => index = run_end(&characters, index, WordKind::Digit),
-        }
-        let numeric = kind == WordKind::Digit;
-        let needs_delimiter = !out.is_empty() && !(numeric && ends_word(&characters, start));
-        if needs_delimiter && !out.ends_with(delimiter) {
-            out.push(delimiter);
-        }
-        out.extend(characters[start..index].iter().filter_map(|character| lower(*character)));
-    }
-    out
-}
-
-/// Digits stay with the word before them.
-fn ends_word(characters: &[char], start: usize) -> bool {
-    start > 0 && matches!(word_kind(characters[start - 1]), WordKind::Lower | WordKind::Upper | WordKind::Other)
-}
-
-fn run_end(characters: &[char], from: usize, kind: WordKind) -> usize {
-    from + characters[from..].iter().take_while(|character| word_kind(**character) == kind).count()
-}
-
-#[derive(PartialEq, Eq, Clone, Copy)]
-enum WordKind {
-    Upper,
-    Lower,
-    Digit,
-    Connector,
-    Other,
-}
-
-fn word_kind(character: char) -> WordKind {
-    match character {
-        '-' | '_' => WordKind::Connector,
-        other if is_space(other) => WordKind::Connector,
-        other if other.is_uppercase() => WordKind::Upper,
-        other if other.is_lowercase() => WordKind::Lower,
-        other if other.is_numeric() => WordKind::Digit,
-        _ => WordKind::Other,
-    }
-}
-
-fn pascal_case(text: &str) -> String {
-    let connector = |character: char| matches!(character, '-' | '_') || is_space(character);
-    let mut out = String::new();
-    let lead: String = text.chars().take_while(|character| connector(*character)).collect();
-    out.push_str(&lead);
-    let mut capital = true;
-    let mut pending = String::new();
-    for character in text.chars().skip(lead.chars().count()) {
-        if connector(character) {
-            pending.push(character);
-            capital = true;
-            continue;
-        }
-        pending.clear();
-        if capital {
-            out.extend(upper(character));
-            capital = false;
-        } else {
-            out.push(character);
-        }
-    }
-    out.push_str(&pending);
-    out
 }
 
 /// Commons-lang's `wrap`.
