@@ -18,7 +18,7 @@ use super::{
 use crate::{
     Error,
     objects::owner,
-    runtime::{Key, Next, Resource, Served},
+    runtime::{Key, Next, Resource, Served, all},
 };
 
 /// How soon to look again at what is on its way out.
@@ -57,8 +57,7 @@ impl Controller {
     /// Deletes, tells, and finalizes once nothing is left.
     pub(super) async fn act(&self, namespace: &Namespace, plan: Plan) -> Result<Next, Error> {
         let name = namespace.name_any();
-        let deletes = plan.delete.iter().map(|(resource, item)| self.delete(&name, resource, item));
-        join_all(deletes).await.into_iter().collect::<Result<(), Error>>()?;
+        all(plan.delete.iter().map(|(resource, items)| self.delete(&name, resource, items))).await?;
         let known = namespace.status.as_ref().and_then(|status| status.conditions.as_ref());
         if known != Some(&plan.conditions) {
             let patch = json!({"status": {"conditions": plan.conditions}});
@@ -71,18 +70,28 @@ impl Controller {
         Ok(Next::AwaitChange)
     }
 
-    async fn delete(&self, namespace: &str, resource: &Resource, item: &Item) -> Result<(), Error> {
+    async fn delete(&self, namespace: &str, resource: &Resource, items: &[Item]) -> Result<(), Error> {
         let api = Api::<DynamicObject>::namespaced_with(self.context.client().clone(), namespace, &resource.api);
+        if resource.sweepable {
+            let swept = api.delete_collection(&DeleteParams::background(), &ListParams::default()).await;
+            return swept.map(drop).map_err(|source| failure("delete all", resource, namespace, "", source));
+        }
+        all(items.iter().map(|item| self.delete_one(&api, namespace, resource, item))).await
+    }
+
+    async fn delete_one(
+        &self,
+        api: &Api<DynamicObject>,
+        namespace: &str,
+        resource: &Resource,
+        item: &Item,
+    ) -> Result<(), Error> {
         let params =
             DeleteParams::background().preconditions(Preconditions { uid: item.uid.clone(), resource_version: None });
         match api.delete(&item.name, &params).await {
             // Gone, or another by that name: the next look tells.
             Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(()),
-            Err(source) => {
-                let key = Key::new(namespace, &item.name);
-                Err(Error::Request { verb: "delete", kind: resource.api.kind.clone(), key, source })
-            }
-            Ok(_) => Ok(()),
+            other => other.map(drop).map_err(|source| failure("delete", resource, namespace, &item.name, source)),
         }
     }
 
@@ -110,6 +119,10 @@ impl Controller {
             other => other.map(drop),
         }
     }
+}
+
+fn failure(verb: &'static str, resource: &Resource, namespace: &str, name: &str, source: kube::Error) -> Error {
+    Error::Request { verb, kind: resource.api.kind.clone(), key: Key::new(namespace, name), source }
 }
 
 /// Events of the newer group are the core ones under another name.

@@ -34,8 +34,8 @@ pub(super) struct Content {
 /// What to do.
 #[derive(Debug)]
 pub(super) struct Plan {
-    /// Objects to delete.
-    pub(super) delete: Vec<(Resource, Item)>,
+    /// Objects to delete, by kind.
+    pub(super) delete: Vec<(Resource, Vec<Item>)>,
     /// The conditions then.
     pub(super) conditions: Vec<NamespaceCondition>,
     /// Whether nothing is left, and it can go.
@@ -55,10 +55,9 @@ pub(super) fn decide(namespace: &Namespace, content: &Content, discovery: Option
     // Pods first: what they still need (secrets, claims, service accounts) stays until they are gone.
     let pods = content.kinds.iter().any(|(kind, _)| is_pod(kind));
     let turn = content.kinds.iter().filter(|(kind, _)| !pods || is_pod(kind));
-    let delete = turn
-        .flat_map(|(kind, items)| items.iter().map(move |item| (kind.clone(), item.clone())))
-        .filter(|(_, item)| !item.deleting)
-        .collect();
+    let standing = |items: &[Item]| items.iter().filter(|item| !item.deleting).cloned().collect::<Vec<_>>();
+    let delete = turn.map(|(kind, items)| (kind.clone(), standing(items))).filter(|(_, items)| !items.is_empty());
+    let delete = delete.collect();
     Plan { delete, conditions: conditions(namespace, content, discovery, now), finalize: !remains && !failed }
 }
 
@@ -154,7 +153,7 @@ mod tests {
             kind: kind.into(),
             plural: plural.into(),
         };
-        Resource { api, namespaced: true, watchable: true }
+        Resource { api, namespaced: true, watchable: true, sweepable: true }
     }
 
     fn item(name: &str, deleting: bool, finalizers: &[&str]) -> Item {
@@ -183,7 +182,7 @@ mod tests {
         let pods = vec![item("a", true, &["x/hold"]), item("b", false, &[])];
         let mut content = Content { kinds: vec![secrets(), (resource("Pod", "pods", ""), pods)], failures: vec![] };
         let first = plan(&content, None);
-        let names: Vec<_> = first.delete.iter().map(|(_, item)| item.name.as_str()).collect();
+        let names: Vec<_> = first.delete.iter().flat_map(|(_, items)| items).map(|item| item.name.as_str()).collect();
         assert_eq!(names, ["b"]);
         assert!(!first.finalize);
         assert_eq!(

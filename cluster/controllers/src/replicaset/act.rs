@@ -1,6 +1,5 @@
 //! Carries out the plan for one set and writes its status.
 
-use futures::future::join_all;
 use k8s_openapi::api::{
     apps::v1::{ReplicaSet, ReplicaSetStatus},
     core::v1::Pod,
@@ -14,7 +13,7 @@ use super::{
 use crate::{
     Error,
     objects::{owner, template},
-    runtime::{Key, Next},
+    runtime::{Key, Next, all},
 };
 
 impl Controller {
@@ -23,8 +22,7 @@ impl Controller {
     pub(super) async fn act(&self, observed: &Observed, plan: Plan) -> Result<Next, Error> {
         let set = &observed.set;
         let created = self.create(set, plan.create).await;
-        let deleted = join_all(plan.delete.iter().map(|pod| self.delete_one(set, pod))).await;
-        let deleted: Result<(), Error> = deleted.into_iter().collect();
+        let deleted = all(plan.delete.iter().map(|pod| self.delete_one(set, pod))).await;
         let mut status = plan.status;
         let failure = match (&created, &deleted) {
             (Err(error), _) => Some(("FailedCreate", error.outward())),
@@ -45,8 +43,7 @@ impl Controller {
         let (mut left, mut batch) = (count, 1);
         while left > 0 {
             let now = batch.min(left);
-            let made = join_all((0..now).map(|_| self.create_one(set))).await;
-            made.into_iter().collect::<Result<Vec<()>, Error>>()?;
+            all((0..now).map(|_| self.create_one(set))).await?;
             left -= now;
             batch *= 2;
         }

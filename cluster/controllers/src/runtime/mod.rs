@@ -29,6 +29,6 @@ pub use informers::Informers;
 pub use key::Key;
 pub use machine::Machine;
 pub use queue::Queue;
-pub use runner::{Next, Reconcile};
+pub use runner::{Next, Reconcile, all};
 pub use served::{Resource, Served};
 pub use store::{Change, Kind, Store};

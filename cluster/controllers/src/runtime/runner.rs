@@ -26,6 +26,21 @@ pub enum Next {
     RequeueAfter(Duration),
 }
 
+/// Requests of one reconcile under way at once. The API server turns away who floods it.
+const AT_ONCE: usize = 50;
+
+/// Carries out steps that do not depend on each other, and returns the first failure once all are
+/// through.
+pub fn all<F: Future<Output = Result<(), Error>>>(
+    steps: impl IntoIterator<Item = F>,
+) -> impl Future<Output = Result<(), Error>> {
+    let steps: Vec<F> = steps.into_iter().collect();
+    async {
+        let outcomes: Vec<_> = futures::stream::iter(steps).buffer_unordered(AT_ONCE).collect().await;
+        outcomes.into_iter().collect()
+    }
+}
+
 /// A controller, as the runner sees it.
 pub trait Reconcile: Send + Sync + 'static {
     /// What it is asked to reconcile.

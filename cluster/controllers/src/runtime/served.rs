@@ -19,6 +19,8 @@ pub struct Resource {
     pub namespaced: bool,
     /// Whether it can be watched.
     pub watchable: bool,
+    /// Whether all objects of a namespace can be deleted in one go.
+    pub sweepable: bool,
 }
 
 /// All of them.
@@ -38,6 +40,7 @@ impl Served {
             .map(|(api, can)| Resource {
                 namespaced: can.scope == Scope::Namespaced,
                 watchable: can.supports_operation(verbs::WATCH),
+                sweepable: can.supports_operation(verbs::DELETE_COLLECTION),
                 api,
             })
             .collect();
