@@ -1,7 +1,5 @@
 //! The charts that come with kpkg: inside the binary, so that they are at hand without any network.
 
-use std::borrow::Cow;
-
 /// The files below `charts/`, by path.
 #[derive(rust_embed::Embed)]
 #[folder = "$CARGO_MANIFEST_DIR/../charts"]
@@ -22,11 +20,6 @@ pub(crate) fn files(name: &str) -> Option<Vec<(String, Vec<u8>)>> {
     (!files.is_empty()).then_some(files)
 }
 
-/// One file of a bundled chart.
-pub(crate) fn file(path: &str) -> Option<Cow<'static, [u8]>> {
-    Charts::get(path).map(|file| file.data)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -39,6 +32,5 @@ mod tests {
         let files = files("wordpress").expect("it is bundled");
         let has = |wanted: &str| files.iter().any(|(path, _)| path == wanted);
         assert!(has("Chart.yaml") && has("charts/mariadb/Chart.yaml") && has("images/wordpress.yaml"));
-        assert!(super::file("mariadb/images/mariadb.yaml").is_some());
     }
 }

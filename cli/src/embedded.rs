@@ -48,7 +48,8 @@ mod linux {
             let layout = self.request().layout()?;
             if !layout.kubeconfig().exists() {
                 return Err(anyhow::anyhow!(crate::failure::Hint(
-                    "`kpkg cluster start` starts the embedded one; `--context` or `--kubeconfig` name another".to_owned()
+                    "`kpkg cluster start` starts the embedded one; `--context` or `--kubeconfig` name another"
+                        .to_owned()
                 ))
                 .context("there is no cluster to talk to"));
             }
@@ -64,7 +65,8 @@ mod linux {
     async fn client(layout: &Layout) -> Result<Client> {
         let kubeconfig = Kubeconfig::read_from(layout.kubeconfig()).context("cannot read the cluster's kubeconfig")?;
         let config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await;
-        Client::try_from(config.context("cannot use the cluster's kubeconfig")?).context("cannot connect to the cluster")
+        Client::try_from(config.context("cannot use the cluster's kubeconfig")?)
+            .context("cannot connect to the cluster")
     }
 }
 

@@ -27,7 +27,13 @@ pub(crate) enum Source {
 
 /// Sees to it that every image of `desired` is in the store at `root`, as far as that can be done
 /// here; what is left over the cluster tries itself and reports.
-pub(crate) async fn provide(root: PathBuf, desired: &Desired, chart: &Chart, source: Source, live: &Live) -> Result<()> {
+pub(crate) async fn provide(
+    root: PathBuf,
+    desired: &Desired,
+    chart: &Chart,
+    source: Source,
+    live: &Live,
+) -> Result<()> {
     let store = ImageStore::open(&root).context("cannot open the image store")?;
     let recipes = recipes(chart)?;
     for reference in references(desired) {
@@ -42,7 +48,8 @@ pub(crate) async fn provide(root: PathBuf, desired: &Desired, chart: &Chart, sou
                     live.say(&format!("cannot pull {reference} yet ({error:#}); the cluster will go on trying"));
                     continue;
                 }
-                Err(_) => live.say(&format!("no registry has {reference} for us: building it from the distribution's packages")),
+                Err(_) => live
+                    .say(&format!("no registry has {reference} for us: building it from the distribution's packages")),
             }
         }
         if let Some((recipe, files)) = recipe {
@@ -54,7 +61,9 @@ pub(crate) async fn provide(root: PathBuf, desired: &Desired, chart: &Chart, sou
 
 /// Pulls `reference` and says so.
 async fn pull(store: &ImageStore, reference: &str, live: &Live) -> Result<()> {
-    store.pull(reference, &PullOptions::default(), &|event| show(live, &format!("pulling {reference}"), &event)).await?;
+    store
+        .pull(reference, &PullOptions::default(), &|event| show(live, &format!("pulling {reference}"), &event))
+        .await?;
     live.say(&format!("pulled {reference}"));
     Ok(())
 }
@@ -84,12 +93,14 @@ pub(crate) async fn make(
 fn recipes(chart: &Chart) -> Result<Vec<(Recipe, Vec<File>)>> {
     let mut found = Vec::new();
     for file in &chart.files {
-        let is_recipe = file.name.strip_prefix("images/").is_some_and(|name| !name.contains('/') && name.ends_with(".yaml"));
+        let is_recipe =
+            file.name.strip_prefix("images/").is_some_and(|name| !name.contains('/') && name.ends_with(".yaml"));
         if is_recipe {
             let recipe = Recipe::parse(&file.text()).with_context(|| format!("{}/{}", chart.name(), file.name))?;
-            let beside = chart.files.iter().filter_map(|other| {
-                Some(File::new(other.name.strip_prefix("images/")?, other.data.clone()))
-            });
+            let beside = chart
+                .files
+                .iter()
+                .filter_map(|other| Some(File::new(other.name.strip_prefix("images/")?, other.data.clone())));
             found.push((recipe, beside.collect()));
         }
     }

@@ -1,10 +1,6 @@
 //! The one way to the terminal: standard output is data, standard error is talk.
 
-#![expect(
-    clippy::print_stderr,
-    clippy::print_stdout,
-    reason = "this is the printer"
-)]
+#![expect(clippy::print_stderr, reason = "this is the printer")]
 
 use std::io::{IsTerminal, Write};
 
@@ -56,10 +52,6 @@ impl Printer {
     }
 
     fn paint(&self, text: &str, code: &str) -> String {
-        if self.colour {
-            format!("\u{1b}[{code}m{text}\u{1b}[0m")
-        } else {
-            text.to_owned()
-        }
+        if self.colour { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
     }
 }

@@ -77,7 +77,8 @@ pub(crate) fn load(reference: &str) -> Result<Chart> {
     let Some(files) = bundled::files(reference) else {
         let mut names = bundled::names();
         names.sort();
-        let hint = Hint(format!("give the path of a folder or archive, or one of the bundled charts: {}", names.join(", ")));
+        let hint =
+            Hint(format!("give the path of a folder or archive, or one of the bundled charts: {}", names.join(", ")));
         return Err(anyhow::anyhow!("there is no chart `{reference}`").context(hint));
     };
     let files = files.into_iter().map(|(name, data)| File::new(name, data)).collect();
@@ -86,14 +87,20 @@ pub(crate) fn load(reference: &str) -> Result<Chart> {
 
 /// Renders against a cluster: what templates look up is fetched, and they run again, until they ask
 /// for nothing new.
-pub(crate) async fn against(cluster: &Cluster, chart: &Chart, values: &Values, release: &ReleaseInfo) -> Result<Rendered> {
+pub(crate) async fn against(
+    cluster: &Cluster,
+    chart: &Chart,
+    values: &Values,
+    release: &ReleaseInfo,
+) -> Result<Rendered> {
     let mut facts = prepare::facts(cluster);
     // One seed for all rounds: what is drawn does not depend on how often templates run.
     let ambient = Ambient::new(rand::random(), jiff::Zoned::now());
     for _ in 0..MAX_ROUNDS {
         let (chart, values, release) = (chart.clone(), values.clone(), release.clone());
         let (known, chance) = (facts.clone(), ambient.clone());
-        let rendered = tokio::task::spawn_blocking(move || kpkg_chart::render(&chart, &values, &release, &known, &chance)).await?;
+        let rendered =
+            tokio::task::spawn_blocking(move || kpkg_chart::render(&chart, &values, &release, &known, &chance)).await?;
         let asked = match &rendered {
             Ok(rendered) => rendered.lookups.clone(),
             Err(error) => error.lookups().to_vec(),

@@ -6,5 +6,9 @@ use anyhow::{Context, Result};
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
     // Whoever speaks TLS first decides by whose cryptography; a second decision changes nothing.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().context("cannot start the runtime")
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")
 }

@@ -68,7 +68,10 @@ mod tests {
 
     #[test]
     fn columns_line_up() {
-        let rows = vec![vec!["a".to_owned(), "long".to_owned(), "x".to_owned()], vec!["bb".to_owned(), "c".to_owned(), String::new()]];
+        let rows = vec![
+            vec!["a".to_owned(), "long".to_owned(), "x".to_owned()],
+            vec!["bb".to_owned(), "c".to_owned(), String::new()],
+        ];
         assert_eq!(table(&["N", "M", "O"], &rows), "N    M      O\na    long   x\nbb   c\n");
     }
 }

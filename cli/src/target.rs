@@ -39,7 +39,9 @@ impl TargetArgs {
             (None, _) => None,
         };
         let named = kubeconfig.filter(|it| {
-            self.kubeconfig.is_some() || self.context.is_some() || it.current_context.as_ref().is_some_and(|name| !name.is_empty())
+            self.kubeconfig.is_some()
+                || self.context.is_some()
+                || it.current_context.as_ref().is_some_and(|name| !name.is_empty())
         });
         let Some(kubeconfig) = named else {
             return Ok(Target::Embedded { namespace: self.namespace.clone().unwrap_or_else(|| "default".to_owned()) });

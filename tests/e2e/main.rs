@@ -21,13 +21,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 fn busybox_machine() -> Machine {
     let machine = Machine::new();
     machine.kpkg(&["cluster", "start"]).ok();
-    machine
-        .kpkg(&[
-            "image",
-            "load",
-            &images::busybox().display().to_string(),
-        ])
-        .ok();
+    machine.kpkg(&["image", "load", &images::busybox().display().to_string()]).ok();
     machine
 }
 
@@ -42,8 +36,5 @@ fn wait_ready(machine: &Machine, name: &str) {
 
 fn is_ready(pod: &serde_json::Value) -> bool {
     let conditions = pod["status"]["conditions"].as_array();
-    conditions.is_some_and(|all| {
-        all.iter()
-            .any(|it| it["type"] == "Ready" && it["status"] == "True")
-    })
+    conditions.is_some_and(|all| all.iter().any(|it| it["type"] == "Ready" && it["status"] == "True"))
 }

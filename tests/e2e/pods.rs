@@ -13,19 +13,11 @@ fn pod(name: &str, rest: &str) -> String {
 /// The events of an object, as `reason: message`.
 fn events(machine: &kpkg_tests::Machine, name: &str) -> String {
     let selector = format!("involvedObject.name={name}");
-    let text = machine
-        .kubectl(&["get", "events", "--field-selector", &selector, "-o", "json"])
-        .ok();
+    let text = machine.kubectl(&["get", "events", "--field-selector", &selector, "-o", "json"]).ok();
     let list: Value = serde_json::from_str(&text).expect("kubectl prints JSON");
     let all = list["items"].as_array().cloned().unwrap_or_default();
     all.iter()
-        .map(|it| {
-            format!(
-                "{}: {}\n",
-                it["reason"].as_str().unwrap_or(""),
-                it["message"].as_str().unwrap_or("")
-            )
-        })
+        .map(|it| format!("{}: {}\n", it["reason"].as_str().unwrap_or(""), it["message"].as_str().unwrap_or("")))
         .collect()
 }
 
@@ -36,19 +28,22 @@ fn troubles_are_told_as_kubernetes_tells_them() {
     machine.apply(&pod("oom", &format!(
         "  containers:\n  - name: eat\n    image: {BUSYBOX}\n    command: [sh, -c, \"x=a; while true; do x=$x$x; done\"]\n    resources: {{limits: {{memory: 32Mi}}}}\n  restartPolicy: Never\n"
     )));
-    machine.apply(&pod("loop", &format!(
-        "  containers:\n  - name: die\n    image: {BUSYBOX}\n    command: [sh, -c, \"echo last words; exit 3\"]\n"
-    )));
+    machine.apply(&pod(
+        "loop",
+        &format!(
+            "  containers:\n  - name: die\n    image: {BUSYBOX}\n    command: [sh, -c, \"echo last words; exit 3\"]\n"
+        ),
+    ));
     machine.apply(&pod("init", &format!(
         "  initContainers:\n  - name: first\n    image: {BUSYBOX}\n    command: [sh, -c, \"exit 7\"]\n  containers:\n  - name: app\n    image: {BUSYBOX}\n    command: [sleep, \"1000\"]\n  restartPolicy: Never\n"
     )));
+    machine.apply(&pod("pull", "  containers:\n  - name: app\n    image: 127.0.0.1:1/nothing:here\n"));
     machine.apply(&pod(
-        "pull",
-        "  containers:\n  - name: app\n    image: 127.0.0.1:1/nothing:here\n",
+        "big",
+        &format!(
+            "  containers:\n  - name: app\n    image: {BUSYBOX}\n    resources: {{requests: {{memory: 100Ti}}}}\n"
+        ),
     ));
-    machine.apply(&pod("big", &format!(
-        "  containers:\n  - name: app\n    image: {BUSYBOX}\n    resources: {{requests: {{memory: 100Ti}}}}\n"
-    )));
 
     // Memory over its limit is killed and reported as such.
     let oom = eventually("the pod `oom` fails", LIMIT, || {
@@ -56,11 +51,7 @@ fn troubles_are_told_as_kubernetes_tells_them() {
         (pod["status"]["phase"] == "Failed").then_some(pod)
     });
     let ended = &oom["status"]["containerStatuses"][0]["state"]["terminated"];
-    assert_eq!(
-        (&ended["reason"], &ended["exitCode"]),
-        (&"OOMKilled".into(), &137.into()),
-        "{ended}"
-    );
+    assert_eq!((&ended["reason"], &ended["exitCode"]), (&"OOMKilled".into(), &137.into()), "{ended}");
 
     // A crash loop: restarts counted, the last run's log and exit code kept.
     let looping = eventually("the pod `loop` waits in CrashLoopBackOff", LIMIT, || {
@@ -68,38 +59,20 @@ fn troubles_are_told_as_kubernetes_tells_them() {
         let status = pod["status"]["containerStatuses"][0].clone();
         (status["state"]["waiting"]["reason"] == "CrashLoopBackOff").then_some(status)
     });
-    assert_eq!(
-        looping["lastState"]["terminated"]["exitCode"], 3,
-        "{looping}"
-    );
+    assert_eq!(looping["lastState"]["terminated"]["exitCode"], 3, "{looping}");
     assert!(looping["restartCount"].as_i64() >= Some(1), "{looping}");
-    assert_eq!(
-        machine.kubectl(&["logs", "loop", "--previous"]).ok(),
-        "last words\n"
-    );
-    assert!(
-        events(&machine, "loop")
-            .contains("BackOff: Back-off restarting failed container die in pod loop")
-    );
+    assert_eq!(machine.kubectl(&["logs", "loop", "--previous"]).ok(), "last words\n");
+    assert!(events(&machine, "loop").contains("BackOff: Back-off restarting failed container die in pod loop"));
 
     // A failing init container fails the pod before the app starts.
     let init = eventually("the pod `init` fails", LIMIT, || {
         let pod = machine.get("pod", "init");
         (pod["status"]["phase"] == "Failed").then_some(pod)
     });
-    assert_eq!(
-        init["status"]["initContainerStatuses"][0]["state"]["terminated"]["exitCode"],
-        7
-    );
-    assert_eq!(
-        init["status"]["containerStatuses"][0]["state"]["waiting"]["reason"],
-        "PodInitializing"
-    );
+    assert_eq!(init["status"]["initContainerStatuses"][0]["state"]["terminated"]["exitCode"], 7);
+    assert_eq!(init["status"]["containerStatuses"][0]["state"]["waiting"]["reason"], "PodInitializing");
     let table = machine.kubectl(&["get", "pod", "init"]).ok();
-    assert!(
-        table.contains("Init:Error") && table.contains("0/1"),
-        "{table}"
-    );
+    assert!(table.contains("Init:Error") && table.contains("0/1"), "{table}");
 
     // An image that cannot be had.
     eventually("the pod `pull` waits for its image", LIMIT, || {
@@ -107,38 +80,21 @@ fn troubles_are_told_as_kubernetes_tells_them() {
         (reason == "ImagePullBackOff" || reason == "ErrImagePull").then_some(())
     });
     let told = events(&machine, "pull");
-    assert!(
-        told.contains("Pulling: Pulling image \"127.0.0.1:1/nothing:here\""),
-        "{told}"
-    );
-    assert!(
-        told.contains("Failed: Failed to pull image \"127.0.0.1:1/nothing:here\""),
-        "{told}"
-    );
+    assert!(told.contains("Pulling: Pulling image \"127.0.0.1:1/nothing:here\""), "{told}");
+    assert!(told.contains("Failed: Failed to pull image \"127.0.0.1:1/nothing:here\""), "{told}");
 
     // A pod that fits nowhere.
     let big = eventually("the pod `big` is told not to fit", LIMIT, || {
         let pod = machine.get("pod", "big");
-        let conditions = pod["status"]["conditions"]
-            .as_array()
-            .cloned()
-            .unwrap_or_default();
-        conditions
-            .into_iter()
-            .find(|it| it["type"] == "PodScheduled" && it["reason"] == "Unschedulable")
+        let conditions = pod["status"]["conditions"].as_array().cloned().unwrap_or_default();
+        conditions.into_iter().find(|it| it["type"] == "PodScheduled" && it["reason"] == "Unschedulable")
     });
     assert!(
-        big["message"]
-            .as_str()
-            .is_some_and(|it| it.starts_with("0/1 nodes are available: 1 Insufficient memory.")),
+        big["message"].as_str().is_some_and(|it| it.starts_with("0/1 nodes are available: 1 Insufficient memory.")),
         "{big}"
     );
     let described = machine.kubectl(&["describe", "pod", "big"]).ok();
-    for text in [
-        "Status:           Pending",
-        "Warning  FailedScheduling",
-        "Insufficient memory",
-    ] {
+    for text in ["Status:           Pending", "Warning  FailedScheduling", "Insufficient memory"] {
         assert!(described.contains(text), "no `{text}` in\n{described}");
     }
     machine.delete_cluster();
@@ -194,59 +150,24 @@ spec:
 "#
     ));
     crate::wait_ready(&machine, "full");
-    let inside = |script: &str| {
-        machine
-            .kubectl(&["exec", "full", "--", "sh", "-c", script])
-            .ok()
-    };
+    let inside = |script: &str| machine.kubectl(&["exec", "full", "--", "sh", "-c", script]).ok();
     assert_eq!(inside("cat /shared/order"), "one\ntwo\n");
-    assert_eq!(
-        inside("echo $COLOUR $KEY $BOTH; hostname"),
-        "green s3cret green-s3cret\nmyhost\n"
-    );
-    assert_eq!(
-        inside("cat /settings/colour /hidden/key /one/app.conf"),
-        "greens3cretlevel=1"
-    );
-    let ip = machine.get("pod", "full")["status"]["podIP"]
-        .as_str()
-        .expect("the pod has an address")
-        .to_owned();
+    assert_eq!(inside("echo $COLOUR $KEY $BOTH; hostname"), "green s3cret green-s3cret\nmyhost\n");
+    assert_eq!(inside("cat /settings/colour /hidden/key /one/app.conf"), "greens3cretlevel=1");
+    let ip = machine.get("pod", "full")["status"]["podIP"].as_str().expect("the pod has an address").to_owned();
     assert_eq!(inside("echo $IP").trim(), ip);
     assert!(inside("df /memory | tail -1").contains("tmpfs"));
+    assert!(inside("grep CapEff /proc/self/status").contains("00000000a80425fb"), "the default capabilities");
+    assert!(inside("grep Seccomp: /proc/self/status").contains('2'), "a seccomp filter is on");
     assert!(
-        inside("grep CapEff /proc/self/status").contains("00000000a80425fb"),
-        "the default capabilities"
+        inside("cat /etc/resolv.conf").contains("search default.svc.cluster.local svc.cluster.local cluster.local")
     );
-    assert!(
-        inside("grep Seccomp: /proc/self/status").contains('2'),
-        "a seccomp filter is on"
-    );
-    assert!(
-        inside("cat /etc/resolv.conf")
-            .contains("search default.svc.cluster.local svc.cluster.local cluster.local")
-    );
-    assert!(
-        inside("cat /var/run/secrets/kubernetes.io/serviceaccount/namespace").contains("default")
-    );
-    assert_eq!(
-        inside("nslookup kubernetes.default.svc.cluster.local >/dev/null 2>&1; echo $?"),
-        "0\n"
-    );
+    assert!(inside("cat /var/run/secrets/kubernetes.io/serviceaccount/namespace").contains("default"));
+    assert_eq!(inside("nslookup kubernetes.default.svc.cluster.local >/dev/null 2>&1; echo $?"), "0\n");
 
     // A changed ConfigMap reaches the running pod.
-    machine
-        .kubectl(&[
-            "patch",
-            "configmap",
-            "settings",
-            "-p",
-            r#"{"data": {"colour": "blue"}}"#,
-        ])
-        .ok();
-    eventually("the new value is in the volume", LIMIT, || {
-        (inside("cat /settings/colour") == "blue").then_some(())
-    });
+    machine.kubectl(&["patch", "configmap", "settings", "-p", r#"{"data": {"colour": "blue"}}"#]).ok();
+    eventually("the new value is in the volume", LIMIT, || (inside("cat /settings/colour") == "blue").then_some(()));
 
     inside("touch /tmp/done");
     eventually("the pod ends well", LIMIT, || {

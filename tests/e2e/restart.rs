@@ -21,10 +21,7 @@ fn a_killed_server_restarts_no_container_and_loses_no_line() {
     for _ in 0..3 {
         let status = machine.kpkg(&["cluster", "status", "-o", "json"]).ok();
         let status: serde_json::Value = serde_json::from_str(&status).expect("status prints JSON");
-        let pid = status["pid"]
-            .as_u64()
-            .expect("the server has a process")
-            .to_string();
+        let pid = status["pid"].as_u64().expect("the server has a process").to_string();
         machine.run("kill", &["-9", &pid]).ok();
         // A container that ends while nobody looks still has its exit code and last words.
         std::fs::write(machine.dir().join("go/now"), "").expect("the folder is shared");
@@ -38,10 +35,7 @@ fn a_killed_server_restarts_no_container_and_loses_no_line() {
         let pod = machine.get("pod", "brief");
         (pod["status"]["phase"] == "Failed").then_some(pod)
     });
-    assert_eq!(
-        brief["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"],
-        5
-    );
+    assert_eq!(brief["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"], 5);
     assert_eq!(machine.kubectl(&["logs", "brief"]).ok(), "bye\n");
 
     let lines = machine.kubectl(&["logs", "count"]).ok();

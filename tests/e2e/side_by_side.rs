@@ -11,33 +11,18 @@ use crate::LIMIT;
 fn two_clusters_share_a_machine() {
     let machine = Machine::new();
     let archive = images::busybox().display().to_string();
-    let names = [
-        machine.cluster().to_owned(),
-        format!("{}-b", machine.cluster()),
-    ];
+    let names = [machine.cluster().to_owned(), format!("{}-b", machine.cluster())];
     let kpkg = |name: &str, args: &[&str]| {
         let data = machine.dir().join(format!("data-{name}"));
         let mut command = machine.kpkg_command(args);
         command.env("KPKG_DATA_DIR", data).env("KPKG_CLUSTER", name);
         let output = command.output().expect("nsenter runs");
-        assert!(
-            output.status.success(),
-            "{name}: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
     };
     let kubectl = |name: &str, args: &[&str]| {
         let config = machine.dir().join(format!("data-{name}/kubeconfig"));
-        let output = machine
-            .kubectl_command(args)
-            .env("KUBECONFIG", config)
-            .output()
-            .expect("nsenter runs");
-        assert!(
-            output.status.success(),
-            "{name}: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        let output = machine.kubectl_command(args).env("KUBECONFIG", config).output().expect("nsenter runs");
+        assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stdout).into_owned()
     };
     for name in &names {
@@ -61,10 +46,7 @@ fn two_clusters_share_a_machine() {
         .iter()
         .map(|name| {
             eventually("the pod has an address", LIMIT, || {
-                let ip = kubectl(
-                    name,
-                    &["get", "pod", "app", "-o", "jsonpath={.status.podIP}"],
-                );
+                let ip = kubectl(name, &["get", "pod", "app", "-o", "jsonpath={.status.podIP}"]);
                 (!ip.is_empty() && machine.http(&[&format!("http://{ip}")]).is_some()).then_some(ip)
             })
         })
@@ -73,15 +55,8 @@ fn two_clusters_share_a_machine() {
 
     // One goes, the other stays.
     kpkg(&names[0], &["cluster", "delete", "--yes"]);
-    assert!(
-        machine
-            .http(&[&format!("http://{}", addresses[1])])
-            .is_some()
-    );
-    assert_eq!(
-        kubectl(&names[1], &["get", "pods", "-o", "name"]).trim(),
-        "pod/app"
-    );
+    assert!(machine.http(&[&format!("http://{}", addresses[1])]).is_some());
+    assert_eq!(kubectl(&names[1], &["get", "pods", "-o", "name"]).trim(), "pod/app");
     kpkg(&names[1], &["cluster", "delete", "--yes"]);
     assert_eq!(machine.run("nft", &["list", "ruleset"]).ok().trim(), "");
 }

@@ -11,29 +11,16 @@ const SITE: &str = "http://127.0.0.1:30080";
 /// A browser's worth of curl: cookies kept, redirects followed.
 fn browse(machine: &Machine, args: &[&str]) -> Option<String> {
     let jar = machine.dir().join("cookies").display().to_string();
-    let mut all = vec![
-        "--location",
-        "--max-time",
-        "30",
-        "--cookie",
-        &jar,
-        "--cookie-jar",
-        &jar,
-    ];
+    let mut all = vec!["--location", "--max-time", "30", "--cookie", &jar, "--cookie-jar", &jar];
     all.extend(args);
     machine.http(&all)
 }
 
 /// The value of a hidden field of a form.
 fn field(page: &str, name: &str) -> String {
-    let at = page
-        .find(&format!("name=\"{name}\""))
-        .unwrap_or_else(|| panic!("no field `{name}` in\n{page}"));
+    let at = page.find(&format!("name=\"{name}\"")).unwrap_or_else(|| panic!("no field `{name}` in\n{page}"));
     let rest = &page[at..];
-    let value = rest
-        .split("value=\"")
-        .nth(1)
-        .and_then(|it| it.split('"').next());
+    let value = rest.split("value=\"").nth(1).and_then(|it| it.split('"').next());
     value.unwrap_or_default().to_owned()
 }
 
@@ -41,65 +28,36 @@ fn field(page: &str, name: &str) -> String {
 fn wordpress_installs_serves_survives_and_goes() {
     let machine = Machine::new();
     machine.kpkg(&["cluster", "start"]).ok();
-    for (chart, reference) in [
-        ("mariadb", "docker.io/library/mariadb:10.11"),
-        ("wordpress", "docker.io/library/wordpress:6.8-apache"),
-    ] {
-        machine
-            .kpkg(&[
-                "image",
-                "load",
-                &images::bundled(chart, reference).display().to_string(),
-            ])
-            .ok();
+    for (chart, reference) in
+        [("mariadb", "docker.io/library/mariadb:10.11"), ("wordpress", "docker.io/library/wordpress:6.8-apache")]
+    {
+        machine.kpkg(&["image", "load", &images::bundled(chart, reference).display().to_string()]).ok();
     }
     let installed = machine.kpkg(&["install", "wordpress"]).ok();
     assert!(installed.contains(SITE), "{installed}");
     // The very same again changes nothing.
     let again = machine.kpkg(&["install", "wordpress"]).ok();
-    assert!(
-        again.contains("REVISION: 1") && again.contains(SITE),
-        "{again}"
-    );
+    assert!(again.contains("REVISION: 1") && again.contains(SITE), "{again}");
     assert!(machine.kpkg(&["list"]).ok().contains("deployed"));
-    assert!(
-        machine
-            .kpkg(&["status", "wordpress"])
-            .ok()
-            .contains("STATUS: deployed")
-    );
+    assert!(machine.kpkg(&["status", "wordpress"]).ok().contains("STATUS: deployed"));
 
     make_site(&machine);
     publish(&machine, "A tale of two pods");
-    let readable = || {
-        machine
-            .http(&["--location", SITE])
-            .is_some_and(|page| page.contains("A tale of two pods"))
-    };
+    let readable = || machine.http(&["--location", SITE]).is_some_and(|page| page.contains("A tale of two pods"));
     assert!(readable(), "the post is not on the front page");
 
     // The database's pod goes: the same data comes back.
-    machine
-        .kubectl(&["delete", "pod", "wordpress-mariadb-0"])
-        .ok();
+    machine.kubectl(&["delete", "pod", "wordpress-mariadb-0"]).ok();
     crate::wait_ready(&machine, "wordpress-mariadb-0");
-    eventually("the post is readable again", LIMIT, || {
-        readable().then_some(())
-    });
+    eventually("the post is readable again", LIMIT, || readable().then_some(()));
 
     scale(&machine);
-    eventually("the post is readable after scaling", LIMIT, || {
-        readable().then_some(())
-    });
+    eventually("the post is readable after scaling", LIMIT, || readable().then_some(()));
 
     // The server dies and comes back; no container notices.
     let before = container_ids(&machine);
-    let status: Value =
-        serde_json::from_str(&machine.kpkg(&["cluster", "status", "-o", "json"]).ok())
-            .expect("JSON");
-    machine
-        .run("kill", &["-9", &status["pid"].to_string()])
-        .ok();
+    let status: Value = serde_json::from_str(&machine.kpkg(&["cluster", "status", "-o", "json"]).ok()).expect("JSON");
+    machine.run("kill", &["-9", &status["pid"].to_string()]).ok();
     machine.kpkg(&["cluster", "start"]).ok();
     assert_eq!(container_ids(&machine), before);
     eventually("the site is up again", LIMIT, || readable().then_some(()));
@@ -107,37 +65,20 @@ fn wordpress_installs_serves_survives_and_goes() {
     machine.kpkg(&["uninstall", "wordpress"]).ok();
     for kind in ["deployment", "statefulset", "service"] {
         assert_eq!(
-            machine
-                .kubectl(&[
-                    "get",
-                    kind,
-                    "-l",
-                    "app.kubernetes.io/instance=wordpress",
-                    "-o",
-                    "name"
-                ])
-                .ok(),
+            machine.kubectl(&["get", kind, "-l", "app.kubernetes.io/instance=wordpress", "-o", "name"]).ok(),
             ""
         );
     }
     // Helm's rule: claims of the chart go, claims that a StatefulSet made stay.
     let claims = machine.kubectl(&["get", "pvc", "-o", "name"]).ok();
-    assert_eq!(
-        claims.trim(),
-        "persistentvolumeclaim/data-wordpress-mariadb-0"
-    );
+    assert_eq!(claims.trim(), "persistentvolumeclaim/data-wordpress-mariadb-0");
     machine.delete_cluster();
 }
 
 /// Fills WordPress's installation form and logs in.
 fn make_site(machine: &Machine) {
-    let form = machine
-        .http(&["--location", &format!("{SITE}/wp-admin/install.php")])
-        .expect("the installation page");
-    assert!(
-        form.contains("five-minute WordPress installation"),
-        "{form}"
-    );
+    let form = machine.http(&["--location", &format!("{SITE}/wp-admin/install.php")]).expect("the installation page");
+    assert!(form.contains("five-minute WordPress installation"), "{form}");
     let done = browse(
         machine,
         &[
@@ -160,15 +101,9 @@ fn make_site(machine: &Machine) {
             "language=",
         ],
     );
-    assert!(
-        done.as_deref()
-            .is_some_and(|page| page.contains("Success!")),
-        "{done:?}"
-    );
+    assert!(done.as_deref().is_some_and(|page| page.contains("Success!")), "{done:?}");
     let jar = machine.dir().join("cookies").display().to_string();
-    machine
-        .http(&["--cookie-jar", &jar, &format!("{SITE}/wp-login.php")])
-        .expect("the login page");
+    machine.http(&["--cookie-jar", &jar, &format!("{SITE}/wp-login.php")]).expect("the login page");
     let inside = browse(
         machine,
         &[
@@ -185,23 +120,14 @@ fn make_site(machine: &Machine) {
             &format!("redirect_to={SITE}/wp-admin/"),
         ],
     );
-    assert!(
-        inside
-            .as_deref()
-            .is_some_and(|page| page.contains("Dashboard")),
-        "{inside:?}"
-    );
+    assert!(inside.as_deref().is_some_and(|page| page.contains("Dashboard")), "{inside:?}");
 }
 
 /// Publishes a post as the editor page would.
 fn publish(machine: &Machine, title: &str) {
     let editor = browse(machine, &[&format!("{SITE}/wp-admin/post-new.php")]).expect("the editor");
-    let nonce = editor
-        .split("createNonceMiddleware( \"")
-        .nth(1)
-        .and_then(|it| it.split('"').next());
-    let nonce =
-        nonce.unwrap_or_else(|| panic!("no nonce in the editor ({})", field(&editor, "_wpnonce")));
+    let nonce = editor.split("createNonceMiddleware( \"").nth(1).and_then(|it| it.split('"').next());
+    let nonce = nonce.unwrap_or_else(|| panic!("no nonce in the editor ({})", field(&editor, "_wpnonce")));
     let made = browse(
         machine,
         &[
@@ -216,72 +142,40 @@ fn publish(machine: &Machine, title: &str) {
             "status=publish",
         ],
     );
-    assert!(
-        made.as_deref()
-            .is_some_and(|it| it.contains("\"status\":\"publish\"")),
-        "{made:?}"
-    );
+    assert!(made.as_deref().is_some_and(|it| it.contains("\"status\":\"publish\"")), "{made:?}");
 }
 
 /// Scales to three replicas: all serve; one that is deleted is replaced.
 fn scale(machine: &Machine) {
-    machine
-        .kubectl(&["scale", "deployment/wordpress", "--replicas=3"])
-        .ok();
-    machine
-        .kubectl(&[
-            "rollout",
-            "status",
-            "deployment/wordpress",
-            "--timeout=180s",
-        ])
-        .ok();
+    machine.kubectl(&["scale", "deployment/wordpress", "--replicas=3"]).ok();
+    machine.kubectl(&["rollout", "status", "deployment/wordpress", "--timeout=180s"]).ok();
     let selector = "app.kubernetes.io/name=wordpress";
     let served = |pod: &Value| {
         let name = pod["metadata"]["name"].as_str().unwrap_or_default();
-        machine
-            .kubectl(&["logs", name])
-            .ok()
-            .lines()
-            .filter(|line| line.contains("GET /?spread"))
-            .count()
+        machine.kubectl(&["logs", name]).ok().lines().filter(|line| line.contains("GET /?spread")).count()
     };
     for _ in 0..40 {
-        machine
-            .http(&["--output", "/dev/null", &format!("{SITE}/?spread")])
-            .expect("every request is served");
+        machine.http(&["--output", "/dev/null", &format!("{SITE}/?spread")]).expect("every request is served");
     }
     let pods = machine.pods(selector);
     assert_eq!(pods.len(), 3);
     let counts: Vec<usize> = pods.iter().map(served).collect();
-    assert!(
-        counts.iter().all(|count| *count > 0),
-        "requests per pod: {counts:?}"
-    );
+    assert!(counts.iter().all(|count| *count > 0), "requests per pod: {counts:?}");
 
-    let victim = pods[0]["metadata"]["name"]
-        .as_str()
-        .expect("a name")
-        .to_owned();
-    machine
-        .kubectl(&["delete", "pod", &victim, "--grace-period=0", "--force"])
-        .ok();
+    let victim = pods[0]["metadata"]["name"].as_str().expect("a name").to_owned();
+    machine.kubectl(&["delete", "pod", &victim, "--grace-period=0", "--force"]).ok();
     eventually("three pods are ready again", LIMIT, || {
         let pods = machine.pods(selector);
         let ready = pods.iter().filter(|pod| crate::is_ready(pod)).count();
-        let gone = pods
-            .iter()
-            .all(|pod| pod["metadata"]["name"] != victim.as_str());
+        let gone = pods.iter().all(|pod| pod["metadata"]["name"] != victim.as_str());
         (ready == 3 && gone).then_some(())
     });
 }
 
 fn container_ids(machine: &Machine) -> Vec<String> {
     let pods = machine.pods("app.kubernetes.io/instance=wordpress");
-    let mut ids: Vec<String> = pods
-        .iter()
-        .map(|pod| pod["status"]["containerStatuses"][0]["containerID"].to_string())
-        .collect();
+    let mut ids: Vec<String> =
+        pods.iter().map(|pod| pod["status"]["containerStatuses"][0]["containerID"].to_string()).collect();
     ids.sort();
     ids
 }

@@ -19,10 +19,7 @@ pub fn busybox() -> PathBuf {
 /// The archive of a bundled chart's image.
 pub fn bundled(chart: &str, reference: &str) -> PathBuf {
     let charts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../charts");
-    archive(
-        &charts.join(chart).join(format!("images/{chart}.yaml")),
-        reference,
-    )
+    archive(&charts.join(chart).join(format!("images/{chart}.yaml")), reference)
 }
 
 /// Builds `recipe` unless its archive is newer than everything it is made from.
@@ -31,14 +28,9 @@ pub fn bundled(chart: &str, reference: &str) -> PathBuf {
 ///
 /// If the build fails.
 fn archive(recipe: &Path, reference: &str) -> PathBuf {
-    let _one = BUILDING
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _one = BUILDING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let kpkg = crate::kpkg();
-    let cache = kpkg
-        .parent()
-        .expect("kpkg is in a folder")
-        .join("test-images");
+    let cache = kpkg.parent().expect("kpkg is in a folder").join("test-images");
     std::fs::create_dir_all(&cache).expect("the cache can be made");
     let archive = cache.join(format!("{}.tar", reference.replace(['/', ':'], "_")));
     let folder = recipe.with_extension("");
@@ -47,44 +39,15 @@ fn archive(recipe: &Path, reference: &str) -> PathBuf {
     }
     let store = tempfile::tempdir_in(&cache).expect("a temporary folder");
     let fresh = store.path().join("image.tar");
-    run(
-        &kpkg,
-        store.path(),
-        &[
-            "image",
-            "build",
-            &recipe.display().to_string(),
-            "--tag",
-            reference,
-        ],
-    );
-    run(
-        &kpkg,
-        store.path(),
-        &[
-            "image",
-            "save",
-            reference,
-            "--output",
-            &fresh.display().to_string(),
-        ],
-    );
+    run(&kpkg, store.path(), &["image", "build", &recipe.display().to_string(), "--tag", reference]);
+    run(&kpkg, store.path(), &["image", "save", reference, "--output", &fresh.display().to_string()]);
     std::fs::rename(&fresh, &archive).expect("the archive can be moved");
     archive
 }
 
 fn run(kpkg: &Path, data_dir: &Path, args: &[&str]) {
-    let output = Command::new(kpkg)
-        .args(args)
-        .env("KPKG_DATA_DIR", data_dir)
-        .output()
-        .expect("kpkg runs");
-    assert!(
-        output.status.success(),
-        "kpkg {}: {}",
-        args.join(" "),
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let output = Command::new(kpkg).args(args).env("KPKG_DATA_DIR", data_dir).output().expect("kpkg runs");
+    assert!(output.status.success(), "kpkg {}: {}", args.join(" "), String::from_utf8_lossy(&output.stderr));
 }
 
 fn modified(path: &Path) -> Option<std::time::SystemTime> {
@@ -94,15 +57,8 @@ fn modified(path: &Path) -> Option<std::time::SystemTime> {
 /// The newest change below `paths`.
 fn newest(paths: &[PathBuf]) -> Option<std::time::SystemTime> {
     let below = |path: &PathBuf| {
-        let children = std::fs::read_dir(path)
-            .into_iter()
-            .flatten()
-            .flatten()
-            .map(|it| it.path());
-        children
-            .filter_map(|child| modified(&child))
-            .max()
-            .max(modified(path))
+        let children = std::fs::read_dir(path).into_iter().flatten().flatten().map(|it| it.path());
+        children.filter_map(|child| modified(&child)).max().max(modified(path))
     };
     paths.iter().filter_map(below).max()
 }

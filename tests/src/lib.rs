@@ -25,16 +25,8 @@ pub use machine::Machine;
 /// If it was not built: `cargo xtask test` builds it first.
 pub fn kpkg() -> PathBuf {
     let test = std::env::current_exe().expect("a test knows its own path");
-    let path = test
-        .ancestors()
-        .nth(2)
-        .expect("tests live in target/PROFILE/deps")
-        .join("kpkg");
-    assert!(
-        path.exists(),
-        "{} is missing: run `cargo build --workspace --bins` first",
-        path.display()
-    );
+    let path = test.ancestors().nth(2).expect("tests live in target/PROFILE/deps").join("kpkg");
+    assert!(path.exists(), "{} is missing: run `cargo build --workspace --bins` first", path.display());
     path
 }
 
@@ -49,11 +41,7 @@ pub fn eventually<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Opti
         if let Some(found) = look() {
             return found;
         }
-        assert!(
-            start.elapsed() < limit,
-            "not seen within {}s: {what}",
-            limit.as_secs()
-        );
+        assert!(start.elapsed() < limit, "not seen within {}s: {what}", limit.as_secs());
         std::thread::sleep(Duration::from_millis(200));
     }
 }

@@ -37,11 +37,7 @@ impl Ran {
     /// If it failed.
     #[track_caller]
     pub fn ok(self) -> String {
-        assert_eq!(
-            self.code, 0,
-            "failed\n--- out\n{}\n--- err\n{}",
-            self.out, self.err
-        );
+        assert_eq!(self.code, 0, "failed\n--- out\n{}\n--- err\n{}", self.out, self.err);
         self.out
     }
 
@@ -52,11 +48,7 @@ impl Ran {
     /// If it succeeded.
     #[track_caller]
     pub fn failure(self) -> String {
-        assert_ne!(
-            self.code, 0,
-            "succeeded\n--- out\n{}\n--- err\n{}",
-            self.out, self.err
-        );
+        assert_ne!(self.code, 0, "succeeded\n--- out\n{}\n--- err\n{}", self.out, self.err);
         self.err
     }
 }
@@ -75,50 +67,21 @@ impl Machine {
     /// If namespaces cannot be made: the end-to-end tests need root.
     pub fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        assert!(
-            rustix::process::geteuid().is_root(),
-            "the end-to-end tests need root"
-        );
-        let cluster = format!(
-            "e2e-{}-{}",
-            std::process::id(),
-            COUNT.fetch_add(1, Ordering::Relaxed)
-        );
+        assert!(rustix::process::geteuid().is_root(), "the end-to-end tests need root");
+        let cluster = format!("e2e-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let before = Traces::of(&cluster);
-        let dir = tempfile::Builder::new()
-            .prefix("kpkg-e2e-")
-            .tempdir()
-            .expect("a temporary folder");
+        let dir = tempfile::Builder::new().prefix("kpkg-e2e-").tempdir().expect("a temporary folder");
         // The holder is the first process of the namespace: when it is killed, the kernel ends all others.
         let mut holder = Command::new("unshare")
-            .args([
-                "--net",
-                "--mount",
-                "--propagation",
-                "private",
-                "--pid",
-                "--fork",
-                "--kill-child",
-                "--mount-proc",
-            ])
-            .args([
-                "sh",
-                "-c",
-                "ip link set lo up && echo ready && exec sleep infinity",
-            ])
+            .args(["--net", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc"])
+            .args(["sh", "-c", "ip link set lo up && echo ready && exec sleep infinity"])
             .stdout(Stdio::piped())
             .spawn()
             .expect("unshare runs");
         let mut first = [0; 5];
         let out = holder.stdout.as_mut().expect("its output was asked for");
-        std::io::Read::read_exact(out, &mut first)
-            .expect("namespaces could not be made (are you root?)");
-        Self {
-            holder,
-            dir,
-            cluster,
-            before,
-        }
+        std::io::Read::read_exact(out, &mut first).expect("namespaces could not be made (are you root?)");
+        Self { holder, dir, cluster, before }
     }
 
     /// The data directory of this machine's cluster.
@@ -141,14 +104,8 @@ impl Machine {
         // `unshare` itself stays outside the process namespace; its one child is the first inside.
         let inside = self.first_process();
         let mut command = Command::new("nsenter");
-        command
-            .arg(format!("--target={inside}"))
-            .args(["--net", "--mount", "--pid", "--"])
-            .arg(program.as_ref());
-        command
-            .env("HOME", self.dir.path())
-            .env_remove("KUBECONFIG")
-            .env("NO_COLOR", "1");
+        command.arg(format!("--target={inside}")).args(["--net", "--mount", "--pid", "--"]).arg(program.as_ref());
+        command.env("HOME", self.dir.path()).env_remove("KUBECONFIG").env("NO_COLOR", "1");
         command.stdin(Stdio::null());
         command
     }
@@ -156,20 +113,12 @@ impl Machine {
     fn first_process(&self) -> u32 {
         let path = format!("/proc/{0}/task/{0}/children", self.holder.id());
         let children = std::fs::read_to_string(path).expect("the holder runs");
-        children
-            .split_whitespace()
-            .next()
-            .and_then(|pid| pid.parse().ok())
-            .expect("the holder has a child")
+        children.split_whitespace().next().and_then(|pid| pid.parse().ok()).expect("the holder has a child")
     }
 
     /// Runs a program inside.
     pub fn run(&self, program: impl AsRef<Path>, args: &[&str]) -> Ran {
-        ran(&self
-            .command(program)
-            .args(args)
-            .output()
-            .expect("nsenter runs"))
+        ran(&self.command(program).args(args).output().expect("nsenter runs"))
     }
 
     /// Runs `kpkg ARGS` on this machine's data directory.
@@ -180,10 +129,7 @@ impl Machine {
     /// `kpkg ARGS` on this machine's data directory, not yet started.
     pub fn kpkg_command(&self, args: &[&str]) -> Command {
         let mut command = self.command(crate::kpkg());
-        command
-            .args(args)
-            .env("KPKG_DATA_DIR", self.data_dir())
-            .env("KPKG_CLUSTER", &self.cluster);
+        command.args(args).env("KPKG_DATA_DIR", self.data_dir()).env("KPKG_CLUSTER", &self.cluster);
         command
     }
 
@@ -195,9 +141,7 @@ impl Machine {
     /// `kubectl ARGS`, not yet started.
     pub fn kubectl_command(&self, args: &[&str]) -> Command {
         let mut command = self.command("kubectl");
-        command
-            .args(args)
-            .env("KUBECONFIG", self.data_dir().join("kubeconfig"));
+        command.args(args).env("KUBECONFIG", self.data_dir().join("kubeconfig"));
         command
     }
 
@@ -216,9 +160,7 @@ impl Machine {
             .spawn()
             .expect("nsenter runs");
         let mut stdin = child.stdin.take().expect("its input was asked for");
-        stdin
-            .write_all(manifest.as_bytes())
-            .expect("kubectl reads its input");
+        stdin.write_all(manifest.as_bytes()).expect("kubectl reads its input");
         drop(stdin);
         ran(&child.wait_with_output().expect("kubectl ends")).ok();
     }
@@ -226,18 +168,12 @@ impl Machine {
     /// An object as JSON; null if there is none.
     pub fn get(&self, kind: &str, name: &str) -> Value {
         let ran = self.kubectl(&["get", kind, name, "-o", "json"]);
-        if ran.code == 0 {
-            serde_json::from_str(&ran.out).expect("kubectl prints JSON")
-        } else {
-            Value::Null
-        }
+        if ran.code == 0 { serde_json::from_str(&ran.out).expect("kubectl prints JSON") } else { Value::Null }
     }
 
     /// The pods that a selector chooses, as JSON.
     pub fn pods(&self, selector: &str) -> Vec<Value> {
-        let text = self
-            .kubectl(&["get", "pods", "-l", selector, "-o", "json"])
-            .ok();
+        let text = self.kubectl(&["get", "pods", "-l", selector, "-o", "json"]).ok();
         let mut list: Value = serde_json::from_str(&text).expect("kubectl prints JSON");
         match list["items"].take() {
             Value::Array(items) => items,
@@ -262,21 +198,14 @@ impl Machine {
     pub fn delete_cluster(&self) {
         self.kpkg(&["cluster", "delete", "--yes"]).ok();
         assert!(!self.data_dir().exists(), "the data directory is left");
-        assert_eq!(
-            self.run("nft", &["list", "ruleset"]).ok().trim(),
-            "",
-            "nftables rules are left"
-        );
+        assert_eq!(self.run("nft", &["list", "ruleset"]).ok().trim(), "", "nftables rules are left");
         let links = self.run("ip", &["-o", "link"]).ok();
         assert_eq!(links.lines().count(), 1, "links are left:\n{links}");
         let mounts = self.run("cat", &["/proc/mounts"]).ok();
         let dir = self.dir.path().display().to_string();
         assert!(!mounts.contains(&dir), "mounts are left:\n{mounts}");
         let processes = self.run("ps", &["-e", "-o", "pid,args"]).ok();
-        assert!(
-            !processes.contains(&dir),
-            "processes are left:\n{processes}"
-        );
+        assert!(!processes.contains(&dir), "processes are left:\n{processes}");
         Traces::of(&self.cluster).assert_same(&self.before);
     }
 }
@@ -309,18 +238,11 @@ impl Machine {
     /// Prints what explains a failure best.
     #[expect(clippy::print_stderr, reason = "a failing test explains itself")]
     fn show_troubles(&self) {
-        for args in [
-            &["get", "pods", "-A", "-o", "wide"][..],
-            &["get", "events", "-A"],
-            &["describe", "pods", "-A"],
-        ] {
+        for args in [&["get", "pods", "-A", "-o", "wide"][..], &["get", "events", "-A"], &["describe", "pods", "-A"]] {
             eprintln!("--- kubectl {}\n{}", args.join(" "), self.kubectl(args).out);
         }
         let log = std::fs::read_to_string(self.data_dir().join("server.log")).unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();
-        eprintln!(
-            "--- server.log\n{}",
-            lines[lines.len().saturating_sub(60)..].join("\n")
-        );
+        eprintln!("--- server.log\n{}", lines[lines.len().saturating_sub(60)..].join("\n"));
     }
 }

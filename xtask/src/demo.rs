@@ -9,7 +9,5 @@ pub(crate) fn run() -> Result<()> {
     packages::debian(&[&packages::BUILD[..], &packages::RECIPES[..]].concat())?;
     // The same selection as the tests build, so that nothing is compiled twice.
     shell::cargo(&["build", "--workspace", "--bins"])?;
-    shell::run(
-        shell::command(shell::target_dir().join("debug/kpkg")).args(["install", "wordpress"]),
-    )
+    shell::run(shell::command(shell::target_dir().join("debug/kpkg")).args(["install", "wordpress"]))
 }

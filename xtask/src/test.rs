@@ -11,9 +11,7 @@ pub(crate) fn run(filter: &[&str]) -> Result<()> {
     let path = prepare()?;
     shell::cargo(&["build", "--workspace", "--bins"])?;
     let mut test = shell::command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    test.args(["test", "--workspace"])
-        .args(filter)
-        .env("PATH", path);
+    test.args(["test", "--workspace"]).args(filter).env("PATH", path);
     shell::run(&mut test)
 }
 
@@ -22,33 +20,16 @@ pub(crate) fn bench() -> Result<()> {
     let path = prepare()?;
     shell::cargo(&["build", "--release", "--workspace", "--bins"])?;
     let mut bench = shell::command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    bench
-        .args([
-            "run",
-            "--release",
-            "--package",
-            "kpkg-tests",
-            "--bin",
-            "bench",
-        ])
-        .env("PATH", path);
+    bench.args(["run", "--release", "--package", "kpkg-tests", "--bin", "bench"]).env("PATH", path);
     shell::run(&mut bench)
 }
 
 /// Installs everything; the search path that finds it.
 fn prepare() -> Result<OsString> {
-    packages::debian(
-        &[
-            &packages::BUILD[..],
-            &packages::RECIPES[..],
-            &packages::TESTS[..],
-        ]
-        .concat(),
-    )?;
+    packages::debian(&[&packages::BUILD[..], &packages::RECIPES[..], &packages::TESTS[..]].concat())?;
     let tools = packages::python_tools()?;
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::iter::once(tools)
-        .chain(std::env::split_paths(&path))
-        .chain(["/usr/sbin".into(), "/sbin".into()]);
+    let folders =
+        std::iter::once(tools).chain(std::env::split_paths(&path)).chain(["/usr/sbin".into(), "/sbin".into()]);
     Ok(std::env::join_paths(folders)?)
 }

@@ -1,6 +1,5 @@
 //! `kpkg install`: a chart becomes a release on a cluster.
 
-use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -122,9 +121,4 @@ async fn provide_images(args: &Args, prepared: &Prepared, chart: &Chart, embedde
 #[cfg(not(target_os = "linux"))]
 async fn provide_images(_: &Args, _: &Prepared, _: &Chart, _: bool, _: &Live) -> Result<()> {
     Ok(())
-}
-
-/// Whether a chart's name means a path.
-pub(crate) fn is_path(reference: &str) -> bool {
-    reference.starts_with(['.', '/']) || Path::new(reference).exists()
 }

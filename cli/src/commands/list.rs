@@ -41,15 +41,20 @@ const HEADERS: [&str; 7] = ["NAME", "NAMESPACE", "REVISION", "UPDATED", "STATUS"
 pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
     runtime::runtime()?.block_on(async {
         let (client, namespace) = args.target.connect(&args.embedded).await?;
-        let store = if args.all_namespaces { RecordStore::all(client) } else { RecordStore::namespaced(client, &namespace) };
+        let store =
+            if args.all_namespaces { RecordStore::all(client) } else { RecordStore::namespaced(client, &namespace) };
         let releases = store.newest().await?;
         let rows: Vec<Vec<String>> = releases.iter().map(|it| show::list_row(it).to_vec()).collect();
         let text = match args.output {
             Output::Table => show::table(&HEADERS, &rows),
             Output::Json => {
                 let keys = HEADERS.map(|it| it.to_lowercase().replace(' ', "_"));
-                let objects: Vec<serde_json::Value> =
-                    rows.iter().map(|row| keys.iter().cloned().zip(row.iter().map(|cell| serde_json::Value::from(cell.clone()))).collect()).collect();
+                let objects: Vec<serde_json::Value> = rows
+                    .iter()
+                    .map(|row| {
+                        keys.iter().cloned().zip(row.iter().map(|cell| serde_json::Value::from(cell.clone()))).collect()
+                    })
+                    .collect();
                 format!("{}\n", serde_json::to_string(&objects)?)
             }
         };

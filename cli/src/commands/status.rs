@@ -33,7 +33,8 @@ pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
     runtime::runtime()?.block_on(async {
         let (client, namespace) = args.target.connect(&args.embedded).await?;
         let history = RecordStore::namespaced(client, &namespace).history(&args.name).await?;
-        let mut wanted = history.into_iter().rev().filter(|it| args.revision.is_none_or(|revision| it.version == revision));
+        let mut wanted =
+            history.into_iter().rev().filter(|it| args.revision.is_none_or(|revision| it.version == revision));
         let Some(release) = wanted.next() else {
             return Err(ReleaseError::NotFound { name: args.name, namespace }.into());
         };

@@ -55,7 +55,6 @@ pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
             match outcome {
                 Err(kpkg_release::ReleaseError::NotFound { .. }) if args.ignore_not_found => {
                     printer.say(&format!("release \"{name}\" is not installed"));
-                    continue;
                 }
                 Err(error) => return Err(error.into()),
                 Ok(done) => {
@@ -63,8 +62,12 @@ pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
                         printer.warn(&format!("{id} still exists; something holds it back (its finalizers?)"));
                     }
                     if !done.kept.is_empty() {
-                        let kept: Vec<String> = done.kept.iter().map(|id| format!("[{}] {}\n", id.kind, id.name)).collect();
-                        printer.data(&format!("These resources were kept due to the resource policy:\n{}\n", kept.concat()))?;
+                        let kept: Vec<String> =
+                            done.kept.iter().map(|id| format!("[{}] {}\n", id.kind, id.name)).collect();
+                        printer.data(&format!(
+                            "These resources were kept due to the resource policy:\n{}\n",
+                            kept.concat()
+                        ))?;
                     }
                     printer.data(&format!("release \"{name}\" uninstalled\n"))?;
                 }

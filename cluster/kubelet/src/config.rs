@@ -39,7 +39,12 @@ pub struct KubeletConfig {
 
 impl KubeletConfig {
     /// Kubernetes' defaults around the facts that have none.
-    pub fn new(node_name: impl Into<String>, root_dir: impl Into<PathBuf>, node_ip: IpAddr, cluster_dns: IpAddr) -> Self {
+    pub fn new(
+        node_name: impl Into<String>,
+        root_dir: impl Into<PathBuf>,
+        node_ip: IpAddr,
+        cluster_dns: IpAddr,
+    ) -> Self {
         Self {
             node_name: node_name.into(),
             root_dir: root_dir.into(),

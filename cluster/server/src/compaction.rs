@@ -6,7 +6,7 @@ use kpkg_store::{Error, Store};
 use tokio_util::sync::CancellationToken;
 
 /// How far back lists can be continued and watches begin, at least.
-const WINDOW: Duration = Duration::from_secs(300);
+const WINDOW: Duration = Duration::from_mins(5);
 /// The window moves on in this many steps.
 const STEPS: u32 = 5;
 

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// How long a start may take: the first one makes keys and may load kernel modules.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A cluster that is up.
 #[derive(Debug, Clone)]

@@ -21,7 +21,7 @@ use crate::Error;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// A component that ran this long has recovered from whatever ended it before.
-const RECOVERED: Duration = Duration::from_secs(60);
+const RECOVERED: Duration = Duration::from_mins(1);
 /// How long a component may take to stop.
 const PATIENCE: Duration = Duration::from_secs(5);
 

@@ -81,16 +81,9 @@ pub enum Error {
 impl Error {
     /// A failed write to `path`, told apart by cause.
     pub(crate) fn write(path: PathBuf, source: io::Error) -> Self {
-        let full = matches!(
-            source.kind(),
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
-        );
+        let full = matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
         let source = Arc::new(source);
-        if full {
-            Self::DiskFull { path, source }
-        } else {
-            Self::Write { path, source }
-        }
+        if full { Self::DiskFull { path, source } } else { Self::Write { path, source } }
     }
 }
 
@@ -158,12 +151,8 @@ impl OpenError {
     /// What the user may do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Locked { .. } => {
-                Some("stop the other server first, or use another data directory".to_owned())
-            }
-            Self::NewerFormat { .. } => {
-                Some("run the version of kpkg that wrote it, or a newer one".to_owned())
-            }
+            Self::Locked { .. } => Some("stop the other server first, or use another data directory".to_owned()),
+            Self::NewerFormat { .. } => Some("run the version of kpkg that wrote it, or a newer one".to_owned()),
             Self::Damaged { path, .. } | Self::Missing { path, .. } => Some(format!(
                 "check the disk, then restore {} from a backup; nothing was changed, and what is \
                  before the damage can still be read",

@@ -66,20 +66,12 @@ impl Store for Memory {
     }
 
     fn put(&self, key: Bytes, value: Bytes, precondition: Precondition) -> Answer<'_, i64> {
-        let write = Write {
-            key,
-            value: Some(value),
-            precondition,
-        };
+        let write = Write { key, value: Some(value), precondition };
         async move { self.write(write).map(|(revision, _)| revision) }.boxed()
     }
 
     fn delete(&self, key: Bytes, precondition: Precondition) -> Answer<'_, (i64, KeyValue)> {
-        let write = Write {
-            key,
-            value: None,
-            precondition,
-        };
+        let write = Write { key, value: None, precondition };
         async move {
             let (revision, deleted) = self.write(write)?;
             Ok((revision, deleted.ok_or(Error::NotFound)?))

@@ -62,13 +62,7 @@ impl Default for Mvcc {
 impl Mvcc {
     /// An empty index whose history begins after `revision`.
     pub(crate) fn at(revision: i64) -> Self {
-        Self {
-            keys: BTreeMap::new(),
-            history: VecDeque::new(),
-            history_bytes: 0,
-            revision,
-            compacted: revision,
-        }
+        Self { keys: BTreeMap::new(), history: VecDeque::new(), history_bytes: 0, revision, compacted: revision }
     }
 
     /// The revision of the newest event.
@@ -97,13 +91,9 @@ impl Mvcc {
             Some(key) if *key >= range.prefix => Bound::Excluded(key.clone()),
             _ => Bound::Included(range.prefix.clone()),
         };
-        let keys = self
-            .keys
-            .range((start, Bound::Unbounded))
-            .take_while(|(key, _)| key.starts_with(&range.prefix));
+        let keys = self.keys.range((start, Bound::Unbounded)).take_while(|(key, _)| key.starts_with(&range.prefix));
         for (key, versions) in keys {
-            let Some(version) = as_of(versions, revision).filter(|found| found.value.is_some())
-            else {
+            let Some(version) = as_of(versions, revision).filter(|found| found.value.is_some()) else {
                 continue;
             };
             if range.limit == 0 || items.len() < range.limit {
@@ -112,11 +102,7 @@ impl Mvcc {
                 remaining += 1;
             }
         }
-        Ok(Page {
-            items,
-            revision,
-            remaining,
-        })
+        Ok(Page { items, revision, remaining })
     }
 
     /// Checks whether `write` may happen on top of `overlay`, and records in it what comes of it.
@@ -134,14 +120,10 @@ impl Mvcc {
         let holds = match write.precondition {
             Precondition::None => true,
             Precondition::Absent => current.is_none(),
-            Precondition::ModRevision(expected) => current
-                .as_ref()
-                .is_some_and(|kv| kv.mod_revision == expected),
+            Precondition::ModRevision(expected) => current.as_ref().is_some_and(|kv| kv.mod_revision == expected),
         };
         if !holds {
-            return Err(Error::Conflict {
-                current: current.map(Box::new),
-            });
+            return Err(Error::Conflict { current: current.map(Box::new) });
         }
         if write.value.is_none() && current.is_none() {
             return Err(Error::NotFound);
@@ -170,19 +152,11 @@ impl Mvcc {
                 (Some(_), Some(prev)) => prev.create_revision,
                 (Some(_), None) => revision,
             },
-            version: if value.is_some() {
-                prev.map_or(1, |prev| prev.version + 1)
-            } else {
-                0
-            },
+            version: if value.is_some() { prev.map_or(1, |prev| prev.version + 1) } else { 0 },
             value,
         };
         let event = Arc::new(Event {
-            kind: if next.value.is_some() {
-                EventKind::Put
-            } else {
-                EventKind::Delete
-            },
+            kind: if next.value.is_some() { EventKind::Put } else { EventKind::Delete },
             prev_kv: prev.and_then(|prev| prev.key_value(&key)),
             kv: KeyValue {
                 value: next.value.clone().unwrap_or_default(),
@@ -213,49 +187,29 @@ impl Mvcc {
 
     /// Every key as of the compacted revision.
     pub(crate) fn compacted_state(&self) -> Vec<KeyValue> {
-        self.keys
-            .iter()
-            .filter_map(|(key, versions)| as_of(versions, self.compacted)?.key_value(key))
-            .collect()
+        self.keys.iter().filter_map(|(key, versions)| as_of(versions, self.compacted)?.key_value(key)).collect()
     }
 
     /// Events on keys under `prefix` from `from_revision` on.
-    pub(crate) fn events(
-        &self,
-        prefix: &[u8],
-        from_revision: i64,
-    ) -> Result<Vec<Arc<Event>>, Error> {
+    pub(crate) fn events(&self, prefix: &[u8], from_revision: i64) -> Result<Vec<Arc<Event>>, Error> {
         if from_revision <= self.compacted {
-            return Err(Error::Compacted {
-                requested: from_revision,
-                compacted: self.compacted,
-            });
+            return Err(Error::Compacted { requested: from_revision, compacted: self.compacted });
         }
         let skip = usize::try_from(from_revision - self.compacted - 1).unwrap_or(usize::MAX);
         let events = self.history.iter().skip(skip);
-        Ok(events
-            .filter(|event| event.kv.key.starts_with(prefix))
-            .cloned()
-            .collect())
+        Ok(events.filter(|event| event.kv.key.starts_with(prefix)).cloned().collect())
     }
 
     /// Forgets what was replaced at or before `revision`; `false` if it is forgotten already.
     pub(crate) fn compact(&mut self, revision: i64) -> Result<bool, Error> {
         if revision > self.revision {
-            return Err(Error::FutureRevision {
-                requested: revision,
-                current: self.revision,
-            });
+            return Err(Error::FutureRevision { requested: revision, current: self.revision });
         }
         if revision <= self.compacted {
             return Ok(false);
         }
         self.compacted = revision;
-        while self
-            .history
-            .front()
-            .is_some_and(|event| event.revision() <= revision)
-        {
+        while self.history.front().is_some_and(|event| event.revision() <= revision) {
             let Some(event) = self.history.pop_front() else {
                 break;
             };
@@ -287,14 +241,11 @@ impl Mvcc {
         let Some(versions) = self.keys.get_mut(key) else {
             return;
         };
-        let visible = versions
-            .iter()
-            .rposition(|version| version.mod_revision <= self.compacted);
+        let visible = versions.iter().rposition(|version| version.mod_revision <= self.compacted);
         if let Some(first) = visible {
             versions.drain(..first);
         }
-        let dead =
-            |version: &Version| version.value.is_none() && version.mod_revision <= self.compacted;
+        let dead = |version: &Version| version.value.is_none() && version.mod_revision <= self.compacted;
         if versions.first().is_some_and(dead) {
             versions.remove(0);
         }
@@ -305,16 +256,10 @@ impl Mvcc {
 
     fn check_revision(&self, revision: i64) -> Result<(), Error> {
         if revision < self.compacted {
-            return Err(Error::Compacted {
-                requested: revision,
-                compacted: self.compacted,
-            });
+            return Err(Error::Compacted { requested: revision, compacted: self.compacted });
         }
         if revision > self.revision {
-            return Err(Error::FutureRevision {
-                requested: revision,
-                current: self.revision,
-            });
+            return Err(Error::FutureRevision { requested: revision, current: self.revision });
         }
         Ok(())
     }
@@ -333,10 +278,7 @@ impl Version {
 }
 
 fn as_of(versions: &[Version], revision: i64) -> Option<&Version> {
-    versions
-        .iter()
-        .rev()
-        .find(|version| version.mod_revision <= revision)
+    versions.iter().rev().find(|version| version.mod_revision <= revision)
 }
 
 /// What an event keeps alive: its replaced value, and itself.

@@ -17,11 +17,6 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            history_bytes: 32 << 20,
-            watch_events: 20_000,
-            segment_bytes: 8 << 20,
-            garbage_bytes: 8 << 20,
-        }
+        Self { history_bytes: 32 << 20, watch_events: 20_000, segment_bytes: 8 << 20, garbage_bytes: 8 << 20 }
     }
 }

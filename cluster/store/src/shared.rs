@@ -19,10 +19,7 @@ pub(crate) struct Shared {
 impl Shared {
     /// Shares `mvcc`; each watch may have `watch_events` unread events.
     pub(crate) fn new(mvcc: Mvcc, watch_events: usize) -> Self {
-        Self {
-            mvcc: RwLock::new(mvcc),
-            watchers: Mutex::new(Watchers::new(watch_events)),
-        }
+        Self { mvcc: RwLock::new(mvcc), watchers: Mutex::new(Watchers::new(watch_events)) }
     }
 
     /// The index, to read. A panic elsewhere leaves it whole: each change is one assignment deep.
@@ -37,10 +34,7 @@ impl Shared {
     /// Applies decided writes in order, tells the watches, answers the last revision.
     pub(crate) fn apply(&self, writes: impl IntoIterator<Item = (Bytes, Option<Bytes>)>) -> i64 {
         let mut mvcc = self.write();
-        let events: Vec<_> = writes
-            .into_iter()
-            .map(|(key, value)| mvcc.apply(key, value))
-            .collect();
+        let events: Vec<_> = writes.into_iter().map(|(key, value)| mvcc.apply(key, value)).collect();
         let revision = mvcc.revision();
         self.watchers().publish(&events, revision);
         revision
@@ -55,11 +49,7 @@ impl Shared {
     pub(crate) fn watch(&self, prefix: Bytes, from_revision: i64) -> Result<WatchStream, Error> {
         let mvcc = self.read();
         let current = mvcc.revision();
-        let from_revision = if from_revision == 0 {
-            current + 1
-        } else {
-            from_revision
-        };
+        let from_revision = if from_revision == 0 { current + 1 } else { from_revision };
         let backlog = mvcc.events(&prefix, from_revision)?;
         Ok(self.watchers().add(prefix, from_revision, backlog, current))
     }

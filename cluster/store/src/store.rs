@@ -39,10 +39,7 @@ pub struct Range {
 impl Range {
     /// Every key that begins with `prefix`, as of now.
     pub fn prefix(prefix: impl Into<Bytes>) -> Self {
-        Self {
-            prefix: prefix.into(),
-            ..Self::default()
-        }
+        Self { prefix: prefix.into(), ..Self::default() }
     }
 }
 

@@ -85,9 +85,7 @@ impl Stream for WatchStream {
         match self.live.poll_recv(context) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Some(batch)) => {
-                self.shared
-                    .pending
-                    .fetch_sub(batch.events.len(), Ordering::AcqRel);
+                self.shared.pending.fetch_sub(batch.events.len(), Ordering::AcqRel);
                 Poll::Ready(Some(Ok(batch)))
             }
             Poll::Ready(None) => {
@@ -101,9 +99,7 @@ impl Stream for WatchStream {
 impl WatchStream {
     fn reason(&self) -> Error {
         if self.shared.cut.load(Ordering::Acquire) {
-            Error::SlowWatcher {
-                pending: self.shared.pending.load(Ordering::Acquire),
-            }
+            Error::SlowWatcher { pending: self.shared.pending.load(Ordering::Acquire) }
         } else {
             Error::Closed
         }
@@ -115,10 +111,7 @@ impl WatchStream {
 impl Watchers {
     /// No watches yet; each may have `max_pending` unread events.
     pub(crate) fn new(max_pending: usize) -> Self {
-        Self {
-            watchers: Vec::new(),
-            max_pending,
-        }
+        Self { watchers: Vec::new(), max_pending }
     }
 
     /// Adds a watch that has `backlog` to read first; `revision` is the current one.
@@ -138,12 +131,7 @@ impl Watchers {
             shared: shared.clone(),
             last_sent: Instant::now(),
         });
-        WatchStream {
-            backlog: batches(backlog, revision),
-            live,
-            shared,
-            ended: false,
-        }
+        WatchStream { backlog: batches(backlog, revision), live, shared, ended: false }
     }
 
     /// Tells every watch of `events`, the newest ones, after which the store is at `revision`.
@@ -153,8 +141,7 @@ impl Watchers {
         }
         let now = Instant::now();
         let max_pending = self.max_pending;
-        self.watchers
-            .retain_mut(|watcher| watcher.send(events, revision, now, max_pending));
+        self.watchers.retain_mut(|watcher| watcher.send(events, revision, now, max_pending));
     }
 
     /// Ends every watch.
@@ -165,21 +152,13 @@ impl Watchers {
 
 impl Watcher {
     /// Sends what is for this watch; `false` if the watch is over.
-    fn send(
-        &mut self,
-        events: &[Arc<Event>],
-        revision: i64,
-        now: Instant,
-        max_pending: usize,
-    ) -> bool {
+    fn send(&mut self, events: &[Arc<Event>], revision: i64, now: Instant, max_pending: usize) -> bool {
         if self.sender.is_closed() {
             return false;
         }
         let mine: Vec<_> = events
             .iter()
-            .filter(|event| {
-                event.revision() >= self.from_revision && event.kv.key.starts_with(&self.prefix)
-            })
+            .filter(|event| event.revision() >= self.from_revision && event.kv.key.starts_with(&self.prefix))
             .cloned()
             .collect();
         if mine.is_empty() && now.duration_since(self.last_sent) < PROGRESS_INTERVAL {
@@ -193,12 +172,7 @@ impl Watcher {
             return false;
         }
         self.last_sent = now;
-        self.sender
-            .send(WatchBatch {
-                events: mine,
-                revision,
-            })
-            .is_ok()
+        self.sender.send(WatchBatch { events: mine, revision }).is_ok()
     }
 }
 
@@ -213,10 +187,7 @@ fn batches(backlog: Vec<Arc<Event>>, revision: i64) -> VecDeque<WatchBatch> {
         .collect();
     match batches.back_mut() {
         Some(last) => last.revision = revision,
-        None => batches.push_back(WatchBatch {
-            events: Vec::new(),
-            revision,
-        }),
+        None => batches.push_back(WatchBatch { events: Vec::new(), revision }),
     }
     batches
 }

@@ -47,9 +47,11 @@ impl KubeVersion {
         let bare = text.strip_prefix('v').unwrap_or(text);
         let numbers: Vec<&str> = bare.split(['-', '+']).next().unwrap_or_default().split('.').collect();
         let is_number = |part: &&str| {
-            !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()) && (part.len() == 1 || !part.starts_with('0'))
+            !part.is_empty()
+                && part.bytes().all(|byte| byte.is_ascii_digit())
+                && (part.len() == 1 || !part.starts_with('0'))
         };
-        if numbers.len() < 2 || !numbers.iter().all(|part| is_number(&part)) {
+        if numbers.len() < 2 || !numbers.iter().all(is_number) {
             return Err(malformed());
         }
         Ok(Self { version: format!("v{bare}"), major: numbers[0].to_owned(), minor: numbers[1].to_owned() })

@@ -24,7 +24,13 @@ impl Files {
 
     fn glob(&self, pattern: &str) -> Self {
         let glob = Glob::parse(pattern);
-        Self(self.0.iter().filter(|(name, _)| glob.matches(name)).map(|(name, data)| (name.clone(), data.clone())).collect())
+        Self(
+            self.0
+                .iter()
+                .filter(|(name, _)| glob.matches(name))
+                .map(|(name, data)| (name.clone(), data.clone()))
+                .collect(),
+        )
     }
 
     /// The last part of each name, and the contents, as a YAML mapping.
@@ -67,8 +73,11 @@ impl Object for Files {
     }
 
     fn print(&self) -> String {
-        let pairs: Vec<String> =
-            self.0.iter().map(|(name, data)| format!("{name}:{}", kpkg_template::print(&Value::Bytes(data.clone())))).collect();
+        let pairs: Vec<String> = self
+            .0
+            .iter()
+            .map(|(name, data)| format!("{name}:{}", kpkg_template::print(&Value::Bytes(data.clone()))))
+            .collect();
         format!("map[{}]", pairs.join(" "))
     }
 

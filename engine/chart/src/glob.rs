@@ -12,7 +12,10 @@ enum Part {
     /// One character other than a slash.
     Any,
     One(char),
-    Class { negated: bool, ranges: Vec<(char, char)> },
+    Class {
+        negated: bool,
+        ranges: Vec<(char, char)>,
+    },
 }
 
 /// Alternatives multiply; more than this are not compiled.

@@ -133,15 +133,16 @@ impl Head {
             [("apiVersion", &mut head.api_version, "apiVersion"), ("kind", &mut head.kind, "kind")]
         {
             if let Some(value) = find(&map, name) {
-                *slot = scalar(value).ok_or_else(|| fail(value, &format!("struct field SimpleHead.{kind} of type string")))?;
+                *slot = scalar(value)
+                    .ok_or_else(|| fail(value, &format!("struct field SimpleHead.{kind} of type string")))?;
             }
         }
         match find(&map, "metadata") {
             None => {}
             Some(Value::Map(metadata)) => {
                 if let Some(value) = find(metadata, "name") {
-                    head.name = scalar(value)
-                        .ok_or_else(|| fail(value, "struct field .metadata.name of type string"))?;
+                    head.name =
+                        scalar(value).ok_or_else(|| fail(value, "struct field .metadata.name of type string"))?;
                 }
                 match find(metadata, "annotations") {
                     None => {}
@@ -169,7 +170,8 @@ impl Head {
 
 /// A field under its name or, as Go's decoder has it, the name in other case; null counts as absent.
 fn find<'a>(map: &'a Map, name: &str) -> Option<&'a Value> {
-    let found = map.get(name).or_else(|| map.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value));
+    let found =
+        map.get(name).or_else(|| map.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value));
     found.filter(|value| !value.is_null())
 }
 

@@ -221,12 +221,9 @@ impl Metadata {
     fn check_dependencies(&mut self) -> Result<(), String> {
         let mut names = std::collections::BTreeSet::new();
         for dependency in &mut self.dependencies {
-            for text in [
-                &mut dependency.name,
-                &mut dependency.version,
-                &mut dependency.repository,
-                &mut dependency.condition,
-            ] {
+            for text in
+                [&mut dependency.name, &mut dependency.version, &mut dependency.repository, &mut dependency.condition]
+            {
                 sanitize(text);
             }
             dependency.tags.iter_mut().for_each(sanitize);

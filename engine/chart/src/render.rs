@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kpkg_template::semver::is_compatible;
 use kpkg_template::{
-    Ambient, Entries, Error, Host, Limits, LookupRequest, Map, MapKind, Renderer, Templates, Value, helm_text, with_stack,
+    Ambient, Entries, Error, Host, Limits, LookupRequest, Map, MapKind, Renderer, Templates, Value, helm_text,
+    with_stack,
 };
 
 use crate::capabilities::Capabilities;
@@ -28,10 +29,7 @@ pub fn render(
 ) -> Result<Rendered, RenderError> {
     let required = &chart.metadata.kube_version;
     if !required.is_empty() && !is_compatible(required, &facts.kube_version.normalized()) {
-        return Err(RenderError::KubeVersion {
-            required: required.clone(),
-            found: facts.kube_version.version.clone(),
-        });
+        return Err(RenderError::KubeVersion { required: required.clone(), found: facts.kube_version.version.clone() });
     }
     let (mut files, lookups) = render_files(values, release, facts, ambient)?;
     let notes = take_notes(&mut files, chart.name());
@@ -201,4 +199,3 @@ fn failure(path: &str, error: &Error, lookups: Vec<LookupKey>) -> RenderError {
 fn plain_failure(problem: String, lookups: Vec<LookupKey>) -> RenderError {
     RenderError::Template { text: problem.clone(), places: Vec::new(), problem, lookups }
 }
-

@@ -339,7 +339,10 @@ mod tests {
             ("a[0][1]=x", r#"{"a":[[null,"x"]]}"#),
             ("a", r#"error: key "a" has no value"#),
             ("a,b=1", r#"error: key "a" has no value (cannot end with ,)"#),
-            ("a=1,a.b=2", "error: unable to parse key: interface conversion: interface {} is int64, not map[string]interface {}"),
+            (
+                "a=1,a.b=2",
+                "error: unable to parse key: interface conversion: interface {} is int64, not map[string]interface {}",
+            ),
             ("a[999999999]=1", "error: index of 999999999 is greater than maximum supported index of 65536"),
             ("a[-1]=1", "error: negative -1 index not allowed"),
             ("a={x", "error: list must terminate with '}'"),

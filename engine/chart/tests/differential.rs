@@ -16,22 +16,117 @@ const VALUES: &str = r#"{"s": "text", "n": 3, "f": 1.5, "big": 10000000, "t": tr
 
 /// Arguments that functions are tried with.
 const ARGUMENTS: &[&str] = &[
-    "nil", "\"\"", "\"abc\"", "\"Hello World\"", "\"a,b,,c\"", "\"é日x\"", "\"  pad \"", "\"line1\\nline2\\n\"", "\"snake_case-Kebab Word\"",
-    "\"1.2.3\"", "\">=1.2.0 <2\"", "\"^1\"", "\"10\"", "\"0x1F\"", "\"1.50\"", "\"true\"", "\"[a-c]+\"", "\"(\"", "\"$1-x\"", "\"/a/b/../c.txt\"",
-    "\"http://u:p@host:80/p?q=1#f\"", "\"YWJj\"", "\"!!\"", "\"a: 1\\nb: [x]\"", "\"{\\\"a\\\":1}\"", "\"2006-01-02\"", "\"2024-02-29\"", "\"1h30m\"",
-    "0", "1", "-1", "3", "7", "100", "1.5", "-2.7", "1e6", "0x10", "'a'", "true", "false",
-    "(list)", "(list 1 2 3)", "(list \"b\" \"a\" \"b\")", "(list 1 \"x\" nil true 1.5)", "(list (list 1) (dict \"a\" 1))",
-    "(dict)", "(dict \"a\" 1)", "(dict \"a\" (dict \"b\" \"c\") \"l\" (list 1))", "(dict \"b\" nil \"a\" false \"c\" \"\")",
-    ".Values", ".Values.s", ".Values.n", ".Values.f", ".Values.big", ".Values.t", ".Values.nil", ".Values.missing", ".Values.l", ".Values.m", ".Values.em",
-    ".Values.m.inner", ".Values.name", ".", "$", ".Chart", ".Release.Name", ".Files", ".Capabilities", ".Capabilities.KubeVersion.Version", ".Capabilities.APIVersions",
-    "(int 5)", "(int64 5)", "(float64 5)", "(splitList \",\" \"x,y\")", "(until 3)", "(split \"-\" \"a-b\")", "(tuple 1 2)", "(toString 3)", "(int 1700000000)",
+    "nil",
+    "\"\"",
+    "\"abc\"",
+    "\"Hello World\"",
+    "\"a,b,,c\"",
+    "\"é日x\"",
+    "\"  pad \"",
+    "\"line1\\nline2\\n\"",
+    "\"snake_case-Kebab Word\"",
+    "\"1.2.3\"",
+    "\">=1.2.0 <2\"",
+    "\"^1\"",
+    "\"10\"",
+    "\"0x1F\"",
+    "\"1.50\"",
+    "\"true\"",
+    "\"[a-c]+\"",
+    "\"(\"",
+    "\"$1-x\"",
+    "\"/a/b/../c.txt\"",
+    "\"http://u:p@host:80/p?q=1#f\"",
+    "\"YWJj\"",
+    "\"!!\"",
+    "\"a: 1\\nb: [x]\"",
+    "\"{\\\"a\\\":1}\"",
+    "\"2006-01-02\"",
+    "\"2024-02-29\"",
+    "\"1h30m\"",
+    "0",
+    "1",
+    "-1",
+    "3",
+    "7",
+    "100",
+    "1.5",
+    "-2.7",
+    "1e6",
+    "0x10",
+    "'a'",
+    "true",
+    "false",
+    "(list)",
+    "(list 1 2 3)",
+    "(list \"b\" \"a\" \"b\")",
+    "(list 1 \"x\" nil true 1.5)",
+    "(list (list 1) (dict \"a\" 1))",
+    "(dict)",
+    "(dict \"a\" 1)",
+    "(dict \"a\" (dict \"b\" \"c\") \"l\" (list 1))",
+    "(dict \"b\" nil \"a\" false \"c\" \"\")",
+    ".Values",
+    ".Values.s",
+    ".Values.n",
+    ".Values.f",
+    ".Values.big",
+    ".Values.t",
+    ".Values.nil",
+    ".Values.missing",
+    ".Values.l",
+    ".Values.m",
+    ".Values.em",
+    ".Values.m.inner",
+    ".Values.name",
+    ".",
+    "$",
+    ".Chart",
+    ".Release.Name",
+    ".Files",
+    ".Capabilities",
+    ".Capabilities.KubeVersion.Version",
+    ".Capabilities.APIVersions",
+    "(int 5)",
+    "(int64 5)",
+    "(float64 5)",
+    "(splitList \",\" \"x,y\")",
+    "(until 3)",
+    "(split \"-\" \"a-b\")",
+    "(tuple 1 2)",
+    "(toString 3)",
+    "(int 1700000000)",
 ];
 
 /// Functions whose answers depend on chance or the clock, or that never end.
 const LEFT_OUT: &[&str] = &[
-    "randAlphaNum", "randAlpha", "randNumeric", "randAscii", "randInt", "randBytes", "shuffle", "uuidv4", "bcrypt", "htpasswd", "encryptAES", "genCA",
-    "genCAWithKey", "genPrivateKey", "genSelfSignedCert", "genSelfSignedCertWithKey", "genSignedCert", "genSignedCertWithKey", "buildCustomCert", "now",
-    "ago", "getHostByName", "derivePassword", "keys", "values", "break", "continue",
+    "randAlphaNum",
+    "randAlpha",
+    "randNumeric",
+    "randAscii",
+    "randInt",
+    "randBytes",
+    "shuffle",
+    "uuidv4",
+    "bcrypt",
+    "htpasswd",
+    "encryptAES",
+    "genCA",
+    "genCAWithKey",
+    "genPrivateKey",
+    "genSelfSignedCert",
+    "genSelfSignedCertWithKey",
+    "genSignedCert",
+    "genSignedCertWithKey",
+    "buildCustomCert",
+    "now",
+    "ago",
+    "getHostByName",
+    "derivePassword",
+    "keys",
+    "values",
+    "break",
+    "continue",
 ];
 
 /// Snippets with a reason of their own.
@@ -85,11 +180,24 @@ fn generated(chance: &mut Chance, depth: usize) -> String {
     let condition = expression(chance, 1);
     match chance.below(9) {
         0 => format!("{{{{ if {condition} }}}}a{}{{{{ else }}}}b{}{{{{ end }}}}", inner(chance), inner(chance)),
-        1 => format!("{{{{- with {condition} }}}} {} {{{{- else with {} }}}}x{{{{ . }}}}{{{{ end -}}}} ", inner(chance), expression(chance, 1)),
-        2 => format!("{{{{ range $i, $v := {condition} }}}}{{{{ $i }}}}={{{{ $v }}}};{}{{{{ else }}}}none{{{{ end }}}}", inner(chance)),
+        1 => format!(
+            "{{{{- with {condition} }}}} {} {{{{- else with {} }}}}x{{{{ . }}}}{{{{ end -}}}} ",
+            inner(chance),
+            expression(chance, 1)
+        ),
+        2 => format!(
+            "{{{{ range $i, $v := {condition} }}}}{{{{ $i }}}}={{{{ $v }}}};{}{{{{ else }}}}none{{{{ end }}}}",
+            inner(chance)
+        ),
         3 => format!("{{{{ range {condition} }}}}{{{{ . }}}},{{{{ end }}}}"),
-        4 => format!("{{{{ $x := {condition} }}}}{{{{ if true }}}}{{{{ $x = {} }}}}{{{{ end }}}}{{{{ $x }}}}", expression(chance, 1)),
-        5 => format!("{{{{ define \"d\" }}}}[{}]{{{{ end }}}}{{{{ include \"d\" {condition} }}}}{{{{ template \"d\" . }}}}", inner(chance)),
+        4 => format!(
+            "{{{{ $x := {condition} }}}}{{{{ if true }}}}{{{{ $x = {} }}}}{{{{ end }}}}{{{{ $x }}}}",
+            expression(chance, 1)
+        ),
+        5 => format!(
+            "{{{{ define \"d\" }}}}[{}]{{{{ end }}}}{{{{ include \"d\" {condition} }}}}{{{{ template \"d\" . }}}}",
+            inner(chance)
+        ),
         6 => format!("{{{{ tpl {} . }}}}", go_quote(&inner(chance))),
         7 => format!("a {{{{- /* c */ -}}}} b{}\n  {{{{- {condition} -}}}}  \n c", inner(chance)),
         _ => format!("{}{}", inner(chance), inner(chance)),
@@ -101,8 +209,41 @@ fn go_quote(text: &str) -> String {
 }
 
 fn expression(chance: &mut Chance, depth: usize) -> String {
-    const UNARY: &[&str] = &["upper", "toJson", "toYaml", "quote", "len", "int", "not", "first", "kindOf", "toString", "b64enc", "trim", "sortAlpha", "empty"];
-    const BINARY: &[&str] = &["default", "eq", "lt", "add", "printf \"%v-%v\"", "dict", "list", "index", "get", "and", "or", "cat", "join", "ternary 1 2", "has", "merge", "append"];
+    const UNARY: &[&str] = &[
+        "upper",
+        "toJson",
+        "toYaml",
+        "quote",
+        "len",
+        "int",
+        "not",
+        "first",
+        "kindOf",
+        "toString",
+        "b64enc",
+        "trim",
+        "sortAlpha",
+        "empty",
+    ];
+    const BINARY: &[&str] = &[
+        "default",
+        "eq",
+        "lt",
+        "add",
+        "printf \"%v-%v\"",
+        "dict",
+        "list",
+        "index",
+        "get",
+        "and",
+        "or",
+        "cat",
+        "join",
+        "ternary 1 2",
+        "has",
+        "merge",
+        "append",
+    ];
     if depth == 0 {
         return chance.pick(ARGUMENTS).to_owned();
     }
@@ -160,7 +301,8 @@ fn ours(snippet: &str) -> Answer {
     let chart = load_files(files).expect("a chart");
     let input = values::Input::File { name: "values.json".to_owned(), text: VALUES.to_owned() };
     let values = values::merge(&chart, &[input]).expect("values");
-    let release = ReleaseInfo { name: "demo".to_owned(), namespace: "demo-ns".to_owned(), revision: 1, is_upgrade: false };
+    let release =
+        ReleaseInfo { name: "demo".to_owned(), namespace: "demo-ns".to_owned(), revision: 1, is_upgrade: false };
     let ambient = Ambient::seeded(1, jiff::Zoned::now().with_time_zone(jiff::tz::TimeZone::UTC));
     match render_files(&values, &release, &ClusterFacts::default(), &ambient) {
         Ok((files, _)) => Answer::Output(files["t/templates/x.txt"].clone()),
@@ -172,7 +314,14 @@ fn ours(snippet: &str) -> Answer {
 fn comparable(answer: Answer) -> Answer {
     match answer {
         // Go prints where in memory the capabilities are.
-        Answer::Output(text) if text.contains("Capabilities:") || text.contains("{{v1.") || text.contains("[0x") || text.contains("internal.apiserver") => Answer::Output("address".to_owned()),
+        Answer::Output(text)
+            if text.contains("Capabilities:")
+                || text.contains("{{v1.")
+                || text.contains("[0x")
+                || text.contains("internal.apiserver") =>
+        {
+            Answer::Output("address".to_owned())
+        }
         Answer::Refusal(text) if text.contains("Capabilities:") => Answer::Output("address".to_owned()),
         Answer::Refusal(text) if text.contains("runtime error") || text.contains("reflect") => {
             Answer::Refusal("Go runtime error".to_owned())
@@ -187,7 +336,8 @@ fn equals_the_real_engine() {
         println!("skipped: KPKG_HELM_PYTHON names no interpreter with helm-python-sdk");
         return;
     };
-    let number = |name: &str, default: u64| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default);
+    let number =
+        |name: &str, default: u64| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default);
     let each = usize::try_from(number("KPKG_SNIPPETS", 20)).expect("small");
     let snippets = snippets(each, number("KPKG_SNIPPET_SEED", 1));
     let wanted = reference(&python, &snippets);

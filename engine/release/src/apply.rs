@@ -30,10 +30,7 @@ pub async fn rehearse(cluster: &Cluster, plan: &Plan) -> Result<()> {
             Step::Change(object) => (object, false),
             Step::Keep(_) | Step::Delete(_) | Step::Hook(..) => continue,
         };
-        if cluster
-            .is_namespaced(&object.id.api_version, &object.id.kind)
-            .is_none()
-        {
+        if cluster.is_namespaced(&object.id.api_version, &object.id.kind).is_none() {
             continue;
         }
         if create {
@@ -46,18 +43,12 @@ pub async fn rehearse(cluster: &Cluster, plan: &Plan) -> Result<()> {
 }
 
 /// Carries `plan` out; ends at the first failure.
-pub async fn apply(
-    cluster: &Cluster,
-    plan: &Plan,
-    settings: ApplySettings,
-    progress: &dyn Progress,
-) -> Result<()> {
+pub async fn apply(cluster: &Cluster, plan: &Plan, settings: ApplySettings, progress: &dyn Progress) -> Result<()> {
     for phase in &plan.phases {
         for step in &phase.steps {
             take(cluster, step, settings, progress).await?;
         }
-        let waits =
-            phase.kind == PhaseKind::Crds || (phase.kind == PhaseKind::Main && settings.wait);
+        let waits = phase.kind == PhaseKind::Crds || (phase.kind == PhaseKind::Main && settings.wait);
         if waits {
             wait::until_ready(cluster, &written(phase), settings.timeout, progress).await?;
         }
@@ -73,12 +64,7 @@ fn written(phase: &Phase) -> Vec<ObjectId> {
     phase.steps.iter().filter_map(written).collect()
 }
 
-async fn take(
-    cluster: &Cluster,
-    step: &Step,
-    settings: ApplySettings,
-    progress: &dyn Progress,
-) -> Result<()> {
+async fn take(cluster: &Cluster, step: &Step, settings: ApplySettings, progress: &dyn Progress) -> Result<()> {
     match step {
         Step::Create(object) => {
             cluster.create(object, Write::Store).await?;
@@ -111,20 +97,14 @@ async fn run_hook(
     progress.event(Event::HookStarted(&object.id, event));
     // Without any policy the object is replaced at the next run (Helm's default).
     let has = |policy: &str| hook.delete_policies.iter().any(|it| it == policy);
-    if (has("before-hook-creation") || hook.delete_policies.is_empty())
-        && cluster.delete(&object.id).await?
-    {
+    if (has("before-hook-creation") || hook.delete_policies.is_empty()) && cluster.delete(&object.id).await? {
         wait::until_gone(cluster, std::slice::from_ref(&object.id), settings.timeout).await?;
     }
     let ended = match cluster.create(object, Write::Store).await {
         Ok(()) => hook_end(cluster, event, object, settings.timeout).await,
         Err(error) => Err(error),
     };
-    let policy = if ended.is_ok() {
-        "hook-succeeded"
-    } else {
-        "hook-failed"
-    };
+    let policy = if ended.is_ok() { "hook-succeeded" } else { "hook-failed" };
     if has(policy) {
         cluster.delete(&object.id).await?;
     }
@@ -132,28 +112,18 @@ async fn run_hook(
 }
 
 /// Waits until a hook's Pod or Job has ended; other kinds are done once they exist.
-async fn hook_end(
-    cluster: &Cluster,
-    event: &str,
-    object: &Object,
-    timeout: Duration,
-) -> Result<()> {
+async fn hook_end(cluster: &Cluster, event: &str, object: &Object, timeout: Duration) -> Result<()> {
     let deadline = tokio::time::Instant::now() + timeout;
-    let failed = |reason: String| ReleaseError::Hook {
-        event: event.to_owned(),
-        object: object.id.clone(),
-        reason,
-    };
+    let failed = |reason: String| ReleaseError::Hook { event: event.to_owned(), object: object.id.clone(), reason };
     loop {
         let Some(live) = cluster.get(&object.id).await? else {
             return Err(failed("it was deleted".to_owned()));
         };
         let done = match object.id.kind.as_str() {
             "Pod" => live["status"]["phase"] == "Succeeded",
-            "Job" => live["status"]["conditions"].as_array().is_some_and(|list| {
-                list.iter()
-                    .any(|it| it["type"] == "Complete" && it["status"] == "True")
-            }),
+            "Job" => live["status"]["conditions"]
+                .as_array()
+                .is_some_and(|list| list.iter().any(|it| it["type"] == "Complete" && it["status"] == "True")),
             _ => true,
         };
         if done {

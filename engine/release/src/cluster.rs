@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kube::api::{
-    Api, ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams,
-};
+use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::discovery::{ApiCapabilities, Discovery, Scope};
 use kube::{Client, ResourceExt};
 use serde_json::Value;
@@ -32,10 +30,8 @@ pub enum Write {
 impl Cluster {
     /// Connects: asks for the version and the kinds.
     pub async fn connect(client: Client) -> Result<Self> {
-        let info = client
-            .apiserver_version()
-            .await
-            .map_err(ReleaseError::cluster("ask the cluster for its version"))?;
+        let info =
+            client.apiserver_version().await.map_err(ReleaseError::cluster("ask the cluster for its version"))?;
         let discovery = Discovery::new(client.clone())
             .run_aggregated()
             .await
@@ -44,18 +40,11 @@ impl Cluster {
         for group in discovery.groups() {
             for version in group.versions() {
                 for (resource, capabilities) in group.versioned_resources(version) {
-                    kinds.insert(
-                        (resource.api_version.clone(), resource.kind.clone()),
-                        (resource, capabilities),
-                    );
+                    kinds.insert((resource.api_version.clone(), resource.kind.clone()), (resource, capabilities));
                 }
             }
         }
-        Ok(Self {
-            client,
-            kinds,
-            version: info.git_version,
-        })
+        Ok(Self { client, kinds, version: info.git_version })
     }
 
     /// The client behind it.
@@ -107,13 +96,7 @@ impl Cluster {
     }
 
     /// The objects of a kind in a namespace that match a label selector (empty: all).
-    pub async fn list(
-        &self,
-        api_version: &str,
-        kind: &str,
-        namespace: &str,
-        selector: &str,
-    ) -> Result<Vec<Value>> {
+    pub async fn list(&self, api_version: &str, kind: &str, namespace: &str, selector: &str) -> Result<Vec<Value>> {
         let id = ObjectId {
             api_version: api_version.to_owned(),
             kind: kind.to_owned(),
@@ -130,10 +113,7 @@ impl Cluster {
         };
         let list = api.list(&ListParams::default().labels(selector)).await;
         let list = list.map_err(ReleaseError::cluster(format!("list {}", resource.plural)))?;
-        let types = kube::api::TypeMeta {
-            api_version: api_version.to_owned(),
-            kind: kind.to_owned(),
-        };
+        let types = kube::api::TypeMeta { api_version: api_version.to_owned(), kind: kind.to_owned() };
         Ok(list
             .items
             .into_iter()
@@ -146,45 +126,24 @@ impl Cluster {
 
     /// Creates an object.
     pub async fn create(&self, object: &Object, write: Write) -> Result<()> {
-        let params = PostParams {
-            dry_run: write == Write::DryRun,
-            ..PostParams::default()
-        };
-        let body: DynamicObject =
-            serde_json::from_value(object.value.clone()).map_err(|error| {
-                ReleaseError::Manifest {
-                    source_file: object.source.clone(),
-                    problem: error.to_string(),
-                }
-            })?;
-        self.api(&object.id)?
-            .create(&params, &body)
-            .await
-            .map(drop)
-            .map_err(|error| refused(object, error))
+        let params = PostParams { dry_run: write == Write::DryRun, ..PostParams::default() };
+        let body: DynamicObject = serde_json::from_value(object.value.clone()).map_err(|error| {
+            ReleaseError::Manifest { source_file: object.source.clone(), problem: error.to_string() }
+        })?;
+        self.api(&object.id)?.create(&params, &body).await.map(drop).map_err(|error| refused(object, error))
     }
 
     /// Merges the rendered object into the live one (JSON merge patch).
     pub async fn merge(&self, object: &Object, write: Write) -> Result<()> {
-        let params = PatchParams {
-            dry_run: write == Write::DryRun,
-            ..PatchParams::default()
-        };
+        let params = PatchParams { dry_run: write == Write::DryRun, ..PatchParams::default() };
         let patch = Patch::Merge(&object.value);
-        let merged = self
-            .api(&object.id)?
-            .patch(&object.id.name, &params, &patch)
-            .await;
+        let merged = self.api(&object.id)?.patch(&object.id.name, &params, &patch).await;
         merged.map(drop).map_err(|error| refused(object, error))
     }
 
     /// Asks for an object's deletion; `false` if it was not there.
     pub async fn delete(&self, id: &ObjectId) -> Result<bool> {
-        match self
-            .api(id)?
-            .delete(&id.name, &DeleteParams::background())
-            .await
-        {
+        match self.api(id)?.delete(&id.name, &DeleteParams::background()).await {
             Ok(_) => Ok(true),
             Err(kube::Error::Api(status)) if status.code == 404 => Ok(false),
             Err(error) => Err(ReleaseError::cluster(format!("delete {id}"))(error)),
@@ -200,8 +159,7 @@ impl Cluster {
         previous: bool,
         lines: i64,
     ) -> Vec<String> {
-        let pods: Api<k8s_openapi::api::core::v1::Pod> =
-            Api::namespaced(self.client.clone(), namespace);
+        let pods: Api<k8s_openapi::api::core::v1::Pod> = Api::namespaced(self.client.clone(), namespace);
         let params = kube::api::LogParams {
             container: Some(container.to_owned()),
             previous,

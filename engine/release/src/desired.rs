@@ -29,21 +29,12 @@ impl Desired {
     ) -> Result<Self> {
         let parse = |document: &Document| object(document, namespace, cluster);
         let hooks = hooks.iter().map(|hook| {
-            let document = Document {
-                source: hook.path.clone(),
-                text: hook.manifest.clone(),
-            };
+            let document = Document { source: hook.path.clone(), text: hook.manifest.clone() };
             Ok(parse(&document)?.map(|object| (hook.clone(), object)))
         });
         Ok(Self {
-            crds: crds
-                .iter()
-                .filter_map(|it| parse(it).transpose())
-                .collect::<Result<_>>()?,
-            objects: documents
-                .iter()
-                .filter_map(|it| parse(it).transpose())
-                .collect::<Result<_>>()?,
+            crds: crds.iter().filter_map(|it| parse(it).transpose()).collect::<Result<_>>()?,
+            objects: documents.iter().filter_map(|it| parse(it).transpose()).collect::<Result<_>>()?,
             hooks: hooks.filter_map(Result::transpose).collect::<Result<_>>()?,
         })
     }
@@ -57,10 +48,7 @@ impl Desired {
 
 /// The text that records keep: each document behind its source line.
 pub(crate) fn join(documents: &[Document]) -> String {
-    documents
-        .iter()
-        .map(|Document { source, text }| format!("---\n# Source: {source}\n{text}\n"))
-        .collect()
+    documents.iter().map(|Document { source, text }| format!("---\n# Source: {source}\n{text}\n")).collect()
 }
 
 /// The reverse of [`join`], for records of Helm's making too.
@@ -71,47 +59,28 @@ pub(crate) fn split(manifest: &str) -> Vec<Document> {
         if part.is_empty() {
             continue;
         }
-        let source = part
-            .lines()
-            .find_map(|line| line.strip_prefix("# Source: "))
-            .unwrap_or("the recorded manifest");
-        documents.push(Document {
-            source: source.to_owned(),
-            text: part.to_owned(),
-        });
+        let source = part.lines().find_map(|line| line.strip_prefix("# Source: ")).unwrap_or("the recorded manifest");
+        documents.push(Document { source: source.to_owned(), text: part.to_owned() });
     }
     documents
 }
 
 /// One document as an object; `None` if it holds nothing but comments.
 fn object(document: &Document, namespace: &str, cluster: &Cluster) -> Result<Option<Object>> {
-    let refuse = |problem: String| ReleaseError::Manifest {
-        source_file: document.source.clone(),
-        problem,
-    };
+    let refuse = |problem: String| ReleaseError::Manifest { source_file: document.source.clone(), problem };
     let yaml: Yaml = kpkg_yaml::read(&document.text).map_err(|error| refuse(error.to_string()))?;
     if yaml.is_null() {
         return Ok(None);
     }
     let mut value = yaml.to_json();
-    let field = |path: &str| {
-        value
-            .pointer(path)
-            .and_then(serde_json::Value::as_str)
-            .unwrap_or_default()
-            .to_owned()
-    };
+    let field = |path: &str| value.pointer(path).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
     let mut id = ObjectId {
         api_version: field("/apiVersion"),
         kind: field("/kind"),
         namespace: field("/metadata/namespace"),
         name: field("/metadata/name"),
     };
-    for (text, name) in [
-        (&id.api_version, "apiVersion"),
-        (&id.kind, "kind"),
-        (&id.name, "metadata.name"),
-    ] {
+    for (text, name) in [(&id.api_version, "apiVersion"), (&id.kind, "kind"), (&id.name, "metadata.name")] {
         if text.is_empty() {
             return Err(refuse(format!("the object has no `{name}`")));
         }
@@ -125,11 +94,7 @@ fn object(document: &Document, namespace: &str, cluster: &Cluster) -> Result<Opt
         Some(false) => id.namespace.clear(),
         Some(true) | None => {}
     }
-    Ok(Some(Object {
-        id,
-        value,
-        source: document.source.clone(),
-    }))
+    Ok(Some(Object { id, value, source: document.source.clone() }))
 }
 
 #[cfg(test)]
@@ -138,14 +103,9 @@ mod tests {
 
     #[test]
     fn a_manifest_splits_where_it_was_joined() {
-        let document = |source: &str, text: &str| Document {
-            source: source.into(),
-            text: text.into(),
-        };
-        let documents = [
-            document("a/templates/x.yaml", "kind: A"),
-            document("a/templates/y.yaml", "kind: B\ntext: a---b"),
-        ];
+        let document = |source: &str, text: &str| Document { source: source.into(), text: text.into() };
+        let documents =
+            [document("a/templates/x.yaml", "kind: A"), document("a/templates/y.yaml", "kind: B\ntext: a---b")];
         let joined = join(&documents);
         assert_eq!(
             joined,

@@ -18,9 +18,7 @@ pub enum ReleaseError {
         name: String,
     },
     /// There is a release of this name already, made from something else.
-    #[error(
-        "a release named `{name}` exists in namespace `{namespace}` (revision {revision}, {status})"
-    )]
+    #[error("a release named `{name}` exists in namespace `{namespace}` (revision {revision}, {status})")]
     Exists {
         /// The release.
         name: String,
@@ -145,28 +143,16 @@ impl ReleaseError {
     /// Wraps an error of the API client.
     pub(crate) fn cluster(action: impl Into<String>) -> impl FnOnce(kube::Error) -> Self {
         let action = action.into();
-        move |source| Self::Cluster {
-            action,
-            source: Box::new(source),
-        }
+        move |source| Self::Cluster { action, source: Box::new(source) }
     }
 }
 
 fn not_ready(objects: &[Unready], waited_seconds: u64) -> String {
     let mut text = format!(
         "{} of the release did not become ready within {waited_seconds}s",
-        if objects.len() == 1 {
-            "one object".to_owned()
-        } else {
-            format!("{} objects", objects.len())
-        }
+        if objects.len() == 1 { "one object".to_owned() } else { format!("{} objects", objects.len()) }
     );
-    for Unready {
-        object,
-        reason,
-        details,
-    } in objects
-    {
+    for Unready { object, reason, details } in objects {
         text.push_str(&format!("\n  {object}: {reason}"));
         for line in details {
             text.push_str(&format!("\n    {line}"));

@@ -31,24 +31,18 @@ async fn pods(cluster: &Cluster, id: &ObjectId, live: &Value) -> Vec<Value> {
     let Some(labels) = live["spec"]["selector"]["matchLabels"].as_object() else {
         return Vec::new();
     };
-    let selector: Vec<String> = labels
-        .iter()
-        .filter_map(|(key, value)| Some(format!("{key}={}", value.as_str()?)))
-        .collect();
-    let mut found = cluster
-        .list("v1", "Pod", &id.namespace, &selector.join(","))
-        .await
-        .unwrap_or_default();
+    let selector: Vec<String> =
+        labels.iter().filter_map(|(key, value)| Some(format!("{key}={}", value.as_str()?))).collect();
+    let mut found = cluster.list("v1", "Pod", &id.namespace, &selector.join(",")).await.unwrap_or_default();
     found.retain(|pod| !is_ready(pod));
     found.truncate(MAX_PODS);
     found
 }
 
 fn is_ready(pod: &Value) -> bool {
-    pod["status"]["conditions"].as_array().is_some_and(|list| {
-        list.iter()
-            .any(|it| it["type"] == "Ready" && it["status"] == "True")
-    })
+    pod["status"]["conditions"]
+        .as_array()
+        .is_some_and(|list| list.iter().any(|it| it["type"] == "Ready" && it["status"] == "True"))
 }
 
 async fn explain_pod(cluster: &Cluster, namespace: &str, pod: &Value) -> Vec<String> {
@@ -67,22 +61,12 @@ async fn explain_pod(cluster: &Cluster, namespace: &str, pod: &Value) -> Vec<Str
 }
 
 /// How a container ended, and the last lines of the run that did.
-async fn explain_container(
-    cluster: &Cluster,
-    namespace: &str,
-    pod: &str,
-    status: &Value,
-) -> Vec<String> {
+async fn explain_container(cluster: &Cluster, namespace: &str, pod: &str, status: &Value) -> Vec<String> {
     let container = status["name"].as_str().unwrap_or_default();
-    let (ended, previous) = match (
-        &status["state"]["terminated"],
-        &status["lastState"]["terminated"],
-    ) {
+    let (ended, previous) = match (&status["state"]["terminated"], &status["lastState"]["terminated"]) {
         (now, _) if now.is_object() => (now, false),
         (_, before) if before.is_object() => (before, true),
-        _ if status["ready"] == Value::Bool(false) && status["state"]["running"].is_object() => {
-            (&Value::Null, false)
-        }
+        _ if status["ready"] == Value::Bool(false) && status["state"]["running"].is_object() => (&Value::Null, false),
         _ => return Vec::new(),
     };
     let mut lines = Vec::new();
@@ -91,18 +75,13 @@ async fn explain_container(
             return lines;
         }
         let reason = ended["reason"].as_str().unwrap_or("Error");
-        let mut line = format!(
-            "Pod/{pod}: container {container} ended: {reason}, exit code {}",
-            ended["exitCode"]
-        );
+        let mut line = format!("Pod/{pod}: container {container} ended: {reason}, exit code {}", ended["exitCode"]);
         if let Some(message) = ended["message"].as_str() {
             line.push_str(&format!(": {message}"));
         }
         lines.push(line);
     }
-    let log = cluster
-        .log_tail(namespace, pod, container, previous, LOG_LINES)
-        .await;
+    let log = cluster.log_tail(namespace, pod, container, previous, LOG_LINES).await;
     if !log.is_empty() {
         lines.push(format!("Pod/{pod}: last lines of container {container}:"));
         lines.extend(log.into_iter().map(|line| format!("  {line}")));
@@ -113,23 +92,11 @@ async fn explain_container(
 /// The newest warnings about an object.
 async fn events(cluster: &Cluster, namespace: &str, live: &Value) -> Vec<String> {
     let uid = &live["metadata"]["uid"];
-    let mut found = cluster
-        .list("v1", "Event", namespace, "")
-        .await
-        .unwrap_or_default();
+    let mut found = cluster.list("v1", "Event", namespace, "").await.unwrap_or_default();
     found.retain(|event| event["involvedObject"]["uid"] == *uid && event["type"] == "Warning");
-    found.sort_by_key(|event| {
-        event["lastTimestamp"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned()
-    });
+    found.sort_by_key(|event| event["lastTimestamp"].as_str().unwrap_or_default().to_owned());
     let skip = found.len().saturating_sub(MAX_EVENTS);
-    found
-        .iter()
-        .skip(skip)
-        .map(|event| describe(live, event))
-        .collect()
+    found.iter().skip(skip).map(|event| describe(live, event)).collect()
 }
 
 fn describe(live: &Value, event: &Value) -> String {
@@ -139,9 +106,5 @@ fn describe(live: &Value, event: &Value) -> String {
         _ => String::new(),
     };
     let (kind, name) = (text(&live["kind"]), text(&live["metadata"]["name"]));
-    format!(
-        "{kind}/{name}: {}{times}: {}",
-        text(&event["reason"]),
-        text(&event["message"])
-    )
+    format!("{kind}/{name}: {}{times}: {}", text(&event["reason"]), text(&event["message"]))
 }

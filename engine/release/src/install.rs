@@ -84,12 +84,7 @@ pub async fn install(
         ensure_namespace(cluster, &prepared.namespace).await?;
     }
     let observed = observe(cluster, &prepared.desired).await?;
-    let plan = plan::install(
-        &prepared.desired,
-        &observed,
-        &prepared.name,
-        &prepared.namespace,
-    )?;
+    let plan = plan::install(&prepared.desired, &observed, &prepared.name, &prepared.namespace)?;
     apply::rehearse(cluster, &plan).await?;
 
     let mut release = new_release(prepared, &history);
@@ -97,20 +92,14 @@ pub async fn install(
     let outcome = apply::apply(cluster, &plan, settings.apply, progress).await;
     let (status, description) = match &outcome {
         Ok(()) => (Status::Deployed, "Install complete".to_owned()),
-        Err(error) => (
-            Status::Failed,
-            format!("Release \"{}\" failed: {error}", prepared.name),
-        ),
+        Err(error) => (Status::Failed, format!("Release \"{}\" failed: {error}", prepared.name)),
     };
     release.info.status = status;
     release.info.description = description;
     store.update(&release).await?;
     outcome?;
     // Attempts that this one carried on are of no use to anybody.
-    for old in history
-        .iter()
-        .filter(|old| matches!(old.info.status, Status::Failed | Status::PendingInstall))
-    {
+    for old in history.iter().filter(|old| matches!(old.info.status, Status::Failed | Status::PendingInstall)) {
         store.delete(old).await?;
     }
     Ok(Installed::New(Box::new(release)))
@@ -120,13 +109,9 @@ pub async fn install(
 fn check_name(name: &str) -> Result<()> {
     let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
     let edge = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    let parts_end_well = name
-        .split('.')
-        .all(|part| part.starts_with(edge) && part.ends_with(edge));
+    let parts_end_well = name.split('.').all(|part| part.starts_with(edge) && part.ends_with(edge));
     if name.is_empty() || name.len() > 53 || !name.chars().all(inner) || !parts_end_well {
-        return Err(ReleaseError::Name {
-            name: name.to_owned(),
-        });
+        return Err(ReleaseError::Name { name: name.to_owned() });
     }
     Ok(())
 }
@@ -146,15 +131,10 @@ async fn ensure_namespace(cluster: &Cluster, name: &str) -> Result<()> {
         },
         ..Namespace::default()
     };
-    match Api::<Namespace>::all(cluster.client().clone())
-        .create(&PostParams::default(), &namespace)
-        .await
-    {
+    match Api::<Namespace>::all(cluster.client().clone()).create(&PostParams::default(), &namespace).await {
         Ok(_) => Ok(()),
         Err(kube::Error::Api(status)) if status.reason == "AlreadyExists" => Ok(()),
-        Err(error) => Err(ReleaseError::cluster(format!("create namespace `{name}`"))(
-            error,
-        )),
+        Err(error) => Err(ReleaseError::cluster(format!("create namespace `{name}`"))(error)),
     }
 }
 
@@ -162,10 +142,7 @@ async fn ensure_namespace(cluster: &Cluster, name: &str) -> Result<()> {
 async fn observe(cluster: &Cluster, desired: &Desired) -> Result<Observed> {
     let mut observed = Observed::new();
     for object in desired.crds.iter().chain(&desired.objects) {
-        if cluster
-            .is_namespaced(&object.id.api_version, &object.id.kind)
-            .is_none()
-        {
+        if cluster.is_namespaced(&object.id.api_version, &object.id.kind).is_none() {
             known_later(desired, object)?;
             continue;
         }
@@ -179,16 +156,10 @@ async fn observe(cluster: &Cluster, desired: &Desired) -> Result<Observed> {
 /// A kind that the cluster lacks must come with the release itself.
 fn known_later(desired: &Desired, object: &Object) -> Result<()> {
     let brings = |definition: &Object| {
-        let group = definition.value["spec"]["group"]
-            .as_str()
-            .unwrap_or_default();
+        let group = definition.value["spec"]["group"].as_str().unwrap_or_default();
         definition.id.kind == "CustomResourceDefinition"
             && definition.value["spec"]["names"]["kind"] == object.id.kind.as_str()
-            && object
-                .id
-                .api_version
-                .strip_prefix(group)
-                .is_some_and(|rest| rest.starts_with('/'))
+            && object.id.api_version.strip_prefix(group).is_some_and(|rest| rest.starts_with('/'))
     };
     if desired.crds.iter().chain(&desired.objects).any(brings) {
         return Ok(());
@@ -215,12 +186,7 @@ fn new_release(prepared: &Prepared, history: &[Release]) -> Release {
         chart: prepared.chart.clone(),
         config: prepared.config.clone(),
         manifest: prepared.manifest.clone(),
-        hooks: prepared
-            .desired
-            .hooks
-            .iter()
-            .map(|(hook, _)| hook.clone())
-            .collect(),
+        hooks: prepared.desired.hooks.iter().map(|(hook, _)| hook.clone()).collect(),
         version: history.last().map_or(1, |newest| newest.version + 1),
         namespace: prepared.namespace.clone(),
         apply_method: "csa".to_owned(),

@@ -40,8 +40,7 @@ impl Object {
 
     /// Whether uninstalling leaves it in place (Helm's resource policy).
     pub fn is_kept(&self) -> bool {
-        self.annotation("helm.sh/resource-policy")
-            .is_some_and(|policy| policy.trim().eq_ignore_ascii_case("keep"))
+        self.annotation("helm.sh/resource-policy").is_some_and(|policy| policy.trim().eq_ignore_ascii_case("keep"))
     }
 
     /// Writes Helm's marks of ownership into the metadata.
@@ -85,9 +84,7 @@ pub fn owner(live: &Value, release: &str, namespace: &str) -> Owner {
     if name.is_empty() {
         return Owner::Foreign("it was not made by a release".to_owned());
     }
-    Owner::Foreign(format!(
-        "it belongs to release `{name}` in namespace `{space}`"
-    ))
+    Owner::Foreign(format!("it belongs to release `{name}` in namespace `{space}`"))
 }
 
 #[cfg(test)]
@@ -98,21 +95,11 @@ mod tests {
 
     #[test]
     fn marks_make_an_object_ours_and_nobody_elses() {
-        let id = ObjectId {
-            api_version: "v1".into(),
-            kind: "ConfigMap".into(),
-            namespace: "a".into(),
-            name: "x".into(),
-        };
-        let mut object = Object {
-            id,
-            value: json!({"metadata": {"name": "x", "labels": null}}),
-            source: String::new(),
-        };
-        assert_eq!(
-            owner(&object.value, "web", "a"),
-            Owner::Foreign("it was not made by a release".into())
-        );
+        let id =
+            ObjectId { api_version: "v1".into(), kind: "ConfigMap".into(), namespace: "a".into(), name: "x".into() };
+        let mut object =
+            Object { id, value: json!({"metadata": {"name": "x", "labels": null}}), source: String::new() };
+        assert_eq!(owner(&object.value, "web", "a"), Owner::Foreign("it was not made by a release".into()));
         object.mark_owned("web", "a");
         assert_eq!(owner(&object.value, "web", "a"), Owner::Ours);
         assert_eq!(
@@ -131,16 +118,7 @@ mod tests {
                 name: "x".into(),
             };
             let value = json!({"metadata": {"annotations": {"helm.sh/resource-policy": policy}}});
-            assert_eq!(
-                Object {
-                    id,
-                    value,
-                    source: String::new()
-                }
-                .is_kept(),
-                want,
-                "{policy}"
-            );
+            assert_eq!(Object { id, value, source: String::new() }.is_kept(), want, "{policy}");
         }
     }
 }

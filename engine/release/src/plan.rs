@@ -66,12 +66,7 @@ pub type Observed = HashMap<ObjectId, serde_json::Value>;
 
 /// Plans an installation: creates what is missing, takes over what an interrupted attempt of the
 /// same release left, and refuses to touch what belongs to anybody else.
-pub fn install(
-    desired: &Desired,
-    observed: &Observed,
-    release: &str,
-    namespace: &str,
-) -> Result<Plan> {
+pub fn install(desired: &Desired, observed: &Observed, release: &str, namespace: &str) -> Result<Plan> {
     check_duplicates(&desired.objects)?;
     let crds = desired.crds.iter().map(|crd| match observed.get(&crd.id) {
         // As Helm does: definitions in `crds/` are installed once and then left alone.
@@ -82,83 +77,44 @@ pub fn install(
     for object in &desired.objects {
         let mut object = object.clone();
         object.mark_owned(release, namespace);
-        main.push(
-            match observed
-                .get(&object.id)
-                .map(|live| owner(live, release, namespace))
-            {
-                None => Step::Create(object),
-                Some(Owner::Ours) => Step::Change(object),
-                Some(Owner::Foreign(owner)) => {
-                    return Err(ReleaseError::Foreign {
-                        object: object.id,
-                        release: release.to_owned(),
-                        owner,
-                    });
-                }
-            },
-        );
+        main.push(match observed.get(&object.id).map(|live| owner(live, release, namespace)) {
+            None => Step::Create(object),
+            Some(Owner::Ours) => Step::Change(object),
+            Some(Owner::Foreign(owner)) => {
+                return Err(ReleaseError::Foreign { object: object.id, release: release.to_owned(), owner });
+            }
+        });
     }
     Ok(Plan {
         phases: vec![
-            Phase {
-                kind: PhaseKind::Crds,
-                steps: crds.collect(),
-            },
-            Phase {
-                kind: PhaseKind::PreHooks,
-                steps: hooks(&desired.hooks, "pre-install"),
-            },
-            Phase {
-                kind: PhaseKind::Main,
-                steps: main,
-            },
-            Phase {
-                kind: PhaseKind::PostHooks,
-                steps: hooks(&desired.hooks, "post-install"),
-            },
+            Phase { kind: PhaseKind::Crds, steps: crds.collect() },
+            Phase { kind: PhaseKind::PreHooks, steps: hooks(&desired.hooks, "pre-install") },
+            Phase { kind: PhaseKind::Main, steps: main },
+            Phase { kind: PhaseKind::PostHooks, steps: hooks(&desired.hooks, "post-install") },
         ],
     })
 }
 
 /// Plans a removal: everything in reverse, kept objects excepted.
 pub fn uninstall(desired: &Desired) -> Plan {
-    let main = desired.objects.iter().rev().map(|object| {
-        if object.is_kept() {
-            Step::Keep(object.id.clone())
-        } else {
-            Step::Delete(object.id.clone())
-        }
-    });
+    let main =
+        desired.objects.iter().rev().map(|object| {
+            if object.is_kept() { Step::Keep(object.id.clone()) } else { Step::Delete(object.id.clone()) }
+        });
     Plan {
         phases: vec![
-            Phase {
-                kind: PhaseKind::PreHooks,
-                steps: hooks(&desired.hooks, "pre-delete"),
-            },
-            Phase {
-                kind: PhaseKind::Main,
-                steps: main.collect(),
-            },
-            Phase {
-                kind: PhaseKind::PostHooks,
-                steps: hooks(&desired.hooks, "post-delete"),
-            },
+            Phase { kind: PhaseKind::PreHooks, steps: hooks(&desired.hooks, "pre-delete") },
+            Phase { kind: PhaseKind::Main, steps: main.collect() },
+            Phase { kind: PhaseKind::PostHooks, steps: hooks(&desired.hooks, "post-delete") },
         ],
     }
 }
 
 /// The hooks of one event, by weight, then kind order as rendered, then name (Helm's rule).
 fn hooks(hooks: &[(Hook, Object)], event: &str) -> Vec<Step> {
-    let mut chosen: Vec<_> = hooks
-        .iter()
-        .filter(|(hook, _)| hook.events.iter().any(|it| it == event))
-        .collect();
+    let mut chosen: Vec<_> = hooks.iter().filter(|(hook, _)| hook.events.iter().any(|it| it == event)).collect();
     chosen.sort_by(|(a, _), (b, _)| (a.weight, &a.name).cmp(&(b.weight, &b.name)));
-    chosen
-        .into_iter()
-        .map(|(hook, object)| Step::Hook(Box::new(hook.clone()), object.clone()))
-        .collect()
+    chosen.into_iter().map(|(hook, object)| Step::Hook(Box::new(hook.clone()), object.clone())).collect()
 }
 
 fn check_duplicates(objects: &[Object]) -> Result<()> {
@@ -188,12 +144,9 @@ mod tests {
             namespace: "default".into(),
             name: name.into(),
         };
-        let value = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "annotations": annotations}});
-        Object {
-            id,
-            value,
-            source: format!("chart/templates/{name}.yaml"),
-        }
+        let value =
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "annotations": annotations}});
+        Object { id, value, source: format!("chart/templates/{name}.yaml") }
     }
 
     fn names(plan: &Plan, kind: PhaseKind) -> Vec<String> {
@@ -210,10 +163,7 @@ mod tests {
 
     #[test]
     fn installing_creates_takes_over_and_refuses() {
-        let desired = Desired {
-            objects: vec![object("a", json!({})), object("b", json!({}))],
-            ..Desired::default()
-        };
+        let desired = Desired { objects: vec![object("a", json!({})), object("b", json!({}))], ..Desired::default() };
         let mut observed = Observed::new();
         let plan = install(&desired, &observed, "web", "default").unwrap();
         assert_eq!(names(&plan, PhaseKind::Main), ["create a", "create b"]);
@@ -224,9 +174,7 @@ mod tests {
         let plan = install(&desired, &observed, "web", "default").unwrap();
         assert_eq!(names(&plan, PhaseKind::Main), ["create a", "change b"]);
 
-        let error = install(&desired, &observed, "other", "default")
-            .unwrap_err()
-            .to_string();
+        let error = install(&desired, &observed, "other", "default").unwrap_err().to_string();
         assert_eq!(
             error,
             "ConfigMap/b exists and does not belong to release `other`: it belongs to release `web` in namespace `default`"
@@ -235,24 +183,15 @@ mod tests {
 
     #[test]
     fn two_templates_may_not_write_one_object() {
-        let desired = Desired {
-            objects: vec![object("a", json!({})), object("a", json!({}))],
-            ..Desired::default()
-        };
+        let desired = Desired { objects: vec![object("a", json!({})), object("a", json!({}))], ..Desired::default() };
         assert!(install(&desired, &Observed::new(), "web", "default").is_err());
     }
 
     #[test]
     fn uninstalling_goes_backwards_and_keeps_what_asks_for_it() {
         let keep = json!({"helm.sh/resource-policy": "keep"});
-        let desired = Desired {
-            objects: vec![object("a", keep), object("b", json!({}))],
-            ..Desired::default()
-        };
-        assert_eq!(
-            names(&uninstall(&desired), PhaseKind::Main),
-            ["delete b", "keep a"]
-        );
+        let desired = Desired { objects: vec![object("a", keep), object("b", json!({}))], ..Desired::default() };
+        assert_eq!(names(&uninstall(&desired), PhaseKind::Main), ["delete b", "keep a"]);
     }
 
     #[test]
@@ -271,14 +210,9 @@ mod tests {
             };
             (hook, object(name, json!({})))
         };
-        let desired = Desired {
-            hooks: vec![hook("c", 0), hook("b", 5), hook("a", 0), hook("d", -1)],
-            ..Desired::default()
-        };
+        let desired =
+            Desired { hooks: vec![hook("c", 0), hook("b", 5), hook("a", 0), hook("d", -1)], ..Desired::default() };
         let plan = install(&desired, &Observed::new(), "web", "default").unwrap();
-        assert_eq!(
-            names(&plan, PhaseKind::PreHooks),
-            ["hook d", "hook a", "hook c", "hook b"]
-        );
+        assert_eq!(names(&plan, PhaseKind::PreHooks), ["hook d", "hook a", "hook c", "hook b"]);
     }
 }

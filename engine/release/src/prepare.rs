@@ -17,31 +17,21 @@ pub fn facts(cluster: &Cluster) -> ClusterFacts {
     let mut parts = cluster.version.trim_start_matches('v').split('.');
     let mut next = || parts.next().unwrap_or_default().to_owned();
     ClusterFacts {
-        kube_version: KubeVersion {
-            version: cluster.version.clone(),
-            major: next(),
-            minor: next(),
-        },
+        kube_version: KubeVersion { version: cluster.version.clone(), major: next(), minor: next() },
         api_versions: cluster.api_versions(),
         objects: std::collections::BTreeMap::new(),
     }
 }
 
 /// Answers what templates asked by `lookup`; `false` if nothing new was learnt.
-pub async fn learn(
-    cluster: &Cluster,
-    facts: &mut ClusterFacts,
-    asked: &[LookupKey],
-) -> Result<bool> {
+pub async fn learn(cluster: &Cluster, facts: &mut ClusterFacts, asked: &[LookupKey]) -> Result<bool> {
     let mut learnt = false;
     for key in asked {
         if facts.objects.contains_key(key) {
             continue;
         }
         let found = look(cluster, key).await?;
-        facts
-            .objects
-            .insert(key.clone(), kpkg_yaml::Value::from_json(&found));
+        facts.objects.insert(key.clone(), kpkg_yaml::Value::from_json(&found));
         learnt = true;
     }
     Ok(learnt)
@@ -54,9 +44,7 @@ async fn look(cluster: &Cluster, key: &LookupKey) -> Result<serde_json::Value> {
         return Ok(nothing);
     }
     if key.name.is_empty() {
-        let items = cluster
-            .list(&key.api_version, &key.kind, &key.namespace, "")
-            .await?;
+        let items = cluster.list(&key.api_version, &key.kind, &key.namespace, "").await?;
         return Ok(serde_json::json!({
             "apiVersion": key.api_version, "kind": format!("{}List", key.kind), "items": items,
         }));
@@ -82,10 +70,7 @@ pub fn prepare(
     let documents: Vec<Document> = rendered
         .manifests
         .iter()
-        .map(|manifest| Document {
-            source: manifest.source.clone(),
-            text: manifest.text.clone(),
-        })
+        .map(|manifest| Document { source: manifest.source.clone(), text: manifest.text.clone() })
         .collect();
     let hooks: Vec<Hook> = rendered.hooks.iter().map(hook).collect();
     let crds = if with_crds { crds(chart) } else { Vec::new() };
@@ -121,10 +106,7 @@ fn crds(chart: &Chart) -> Vec<Document> {
         documents.extend(
             desired::split(&crd.file.text())
                 .into_iter()
-                .map(|document| Document {
-                    source: crd.source.clone(),
-                    text: document.text,
-                }),
+                .map(|document| Document { source: crd.source.clone(), text: document.text }),
         );
     }
     documents
@@ -133,10 +115,7 @@ fn crds(chart: &Chart) -> Vec<Document> {
 /// The chart as Helm records it: metadata, templates and files, the latter two in base64.
 fn recorded_chart(chart: &Chart) -> serde_json::Value {
     let files = |files: &[kpkg_chart::File]| -> serde_json::Value {
-        files
-            .iter()
-            .map(|file| serde_json::json!({"name": file.name, "data": STANDARD.encode(&file.data)}))
-            .collect()
+        files.iter().map(|file| serde_json::json!({"name": file.name, "data": STANDARD.encode(&file.data)})).collect()
     };
     serde_json::json!({
         "metadata": chart.metadata,

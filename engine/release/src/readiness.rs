@@ -49,10 +49,7 @@ fn number(live: &Value, path: &str) -> i64 {
 }
 
 fn condition<'a>(live: &'a Value, kind: &str) -> Option<&'a Value> {
-    live["status"]["conditions"]
-        .as_array()?
-        .iter()
-        .find(|it| it["type"] == kind)
+    live["status"]["conditions"].as_array()?.iter().find(|it| it["type"] == kind)
 }
 
 fn text<'a>(value: &'a Value, key: &str) -> &'a str {
@@ -84,11 +81,7 @@ fn deployment(live: &Value) -> Readiness {
 fn replicas(live: &Value, field: &str, word: &str) -> Readiness {
     let wanted = live["spec"]["replicas"].as_i64().unwrap_or(1);
     let have = number(live, &format!("/status/{field}"));
-    if have < wanted {
-        Waiting(format!("{have} of {wanted} replicas {word}"))
-    } else {
-        Ready
-    }
+    if have < wanted { Waiting(format!("{have} of {wanted} replicas {word}")) } else { Ready }
 }
 
 fn stateful_set(live: &Value) -> Readiness {
@@ -101,10 +94,7 @@ fn stateful_set(live: &Value) -> Readiness {
     let wanted = live["spec"]["replicas"].as_i64().unwrap_or(1);
     let partition = number(live, "/spec/updateStrategy/rollingUpdate/partition");
     let updated = number(live, "/status/updatedReplicas");
-    if partition == 0
-        && live["status"]["updateRevision"] != live["status"]["currentRevision"]
-        && updated < wanted
-    {
+    if partition == 0 && live["status"]["updateRevision"] != live["status"]["currentRevision"] && updated < wanted {
         return Waiting(format!("{updated} of {wanted} replicas updated"));
     }
     Ready
@@ -112,10 +102,7 @@ fn stateful_set(live: &Value) -> Readiness {
 
 fn daemon_set(live: &Value) -> Readiness {
     let wanted = number(live, "/status/desiredNumberScheduled");
-    let steps = [
-        ("/status/updatedNumberScheduled", "updated"),
-        ("/status/numberReady", "ready"),
-    ];
+    let steps = [("/status/updatedNumberScheduled", "updated"), ("/status/numberReady", "ready")];
     for (path, word) in steps {
         let have = number(live, path);
         if have < wanted {
@@ -129,11 +116,7 @@ fn job(live: &Value) -> Readiness {
     if let Some(failed) = condition(live, "Failed")
         && text(failed, "status") == "True"
     {
-        return Failed(format!(
-            "{}: {}",
-            text(failed, "reason"),
-            text(failed, "message")
-        ));
+        return Failed(format!("{}: {}", text(failed, "reason"), text(failed, "message")));
     }
     match condition(live, "Complete") {
         Some(complete) if text(complete, "status") == "True" => Ready,
@@ -151,9 +134,7 @@ fn pod(live: &Value) -> Readiness {
             message => message.to_owned(),
         }),
         _ if condition(live, "Ready").is_some_and(|it| text(it, "status") == "True") => Ready,
-        _ => {
-            Waiting(pod_trouble(live).unwrap_or_else(|| "its containers are not ready".to_owned()))
-        }
+        _ => Waiting(pod_trouble(live).unwrap_or_else(|| "its containers are not ready".to_owned())),
     }
 }
 
@@ -187,9 +168,7 @@ fn claim(live: &Value) -> Readiness {
 }
 
 fn service(live: &Value) -> Readiness {
-    let ingress = live["status"]["loadBalancer"]["ingress"]
-        .as_array()
-        .is_some_and(|list| !list.is_empty());
+    let ingress = live["status"]["loadBalancer"]["ingress"].as_array().is_some_and(|list| !list.is_empty());
     if live["spec"]["type"] == "LoadBalancer" && !ingress {
         return Waiting("it has no load-balancer address".to_owned());
     }
@@ -215,11 +194,7 @@ fn by_conditions(live: &Value) -> Readiness {
             && text(found, "status") == status
         {
             let why = format!("{}: {}", text(found, "reason"), text(found, "message"));
-            return if kind == "Stalled" {
-                Failed(why)
-            } else {
-                Waiting(why)
-            };
+            return if kind == "Stalled" { Failed(why) } else { Waiting(why) };
         }
     }
     Ready
@@ -286,11 +261,7 @@ mod tests {
                 live: json!({"kind": "PersistentVolumeClaim", "status": {"phase": "Pending"}}),
                 want: waiting("no volume is bound to it"),
             },
-            Case {
-                name: "a secret",
-                live: json!({"kind": "Secret"}),
-                want: Ready,
-            },
+            Case { name: "a secret", live: json!({"kind": "Secret"}), want: Ready },
             Case {
                 name: "a custom resource",
                 live: json!({"kind": "Widget", "status": {"conditions": [{"type": "Ready", "status": "False", "reason": "A", "message": "b"}]}}),

@@ -51,25 +51,13 @@ pub struct Release {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Info {
     /// When its first revision was deployed.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "time"
-    )]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "time")]
     pub first_deployed: Option<Timestamp>,
     /// When this revision was deployed.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "time"
-    )]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "time")]
     pub last_deployed: Option<Timestamp>,
     /// When it was uninstalled.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "time"
-    )]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "time")]
     pub deleted: Option<Timestamp>,
     /// What happened last, in words.
     #[serde(default)]
@@ -132,13 +120,7 @@ impl Status {
 
     /// Whether an operation was under way when this was written.
     pub fn is_pending(self) -> bool {
-        matches!(
-            self,
-            Self::PendingInstall
-                | Self::PendingUpgrade
-                | Self::PendingRollback
-                | Self::Uninstalling
-        )
+        matches!(self, Self::PendingInstall | Self::PendingUpgrade | Self::PendingRollback | Self::Uninstalling)
     }
 }
 
@@ -177,10 +159,7 @@ pub struct Hook {
     pub output_log_policies: Vec<String>,
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde passes a reference"
-)]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_zero(number: &i64) -> bool {
     *number == 0
 }
@@ -189,18 +168,10 @@ fn is_zero(number: &i64) -> bool {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct HookRun {
     /// When it began.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "time"
-    )]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "time")]
     pub started_at: Option<Timestamp>,
     /// When it ended.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "time"
-    )]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "time")]
     pub completed_at: Option<Timestamp>,
     /// `Unknown`, `Running`, `Succeeded` or `Failed`; empty before the first run.
     #[serde(default)]
@@ -241,11 +212,7 @@ impl Release {
     /// Reads a record back. Records older than gzip are plain JSON in base64.
     pub fn decode(bytes: &[u8]) -> Result<Self, String> {
         let packed = STANDARD.decode(bytes).map_err(|error| error.to_string())?;
-        let json = if packed.starts_with(&[0x1f, 0x8b, 0x08]) {
-            unpack(&packed)?
-        } else {
-            packed
-        };
+        let json = if packed.starts_with(&[0x1f, 0x8b, 0x08]) { unpack(&packed)? } else { packed };
         serde_json::from_slice(&json).map_err(|error| error.to_string())
     }
 }
@@ -258,9 +225,7 @@ pub fn secret_name(release: &str, revision: i64) -> String {
 fn unpack(packed: &[u8]) -> Result<Vec<u8>, String> {
     let mut json = Vec::new();
     let mut reader = GzDecoder::new(packed).take(MAX_RECORD + 1);
-    reader
-        .read_to_end(&mut json)
-        .map_err(|error| error.to_string())?;
+    reader.read_to_end(&mut json).map_err(|error| error.to_string())?;
     if json.len() as u64 > MAX_RECORD {
         return Err(format!("it unpacks to more than {} MiB", MAX_RECORD >> 20));
     }
@@ -298,10 +263,7 @@ mod tests {
     fn a_record_survives_the_round_trip() {
         let before = release();
         let after = Release::decode(&before.encode().unwrap()).unwrap();
-        assert_eq!(
-            serde_json::to_value(&before).unwrap(),
-            serde_json::to_value(&after).unwrap()
-        );
+        assert_eq!(serde_json::to_value(&before).unwrap(), serde_json::to_value(&after).unwrap());
         assert_eq!(after.secret_name(), "sh.helm.release.v1.web.v7");
         assert_eq!(after.labels()["status"], "pending-install");
         assert_eq!(after.chart_metadata("version"), "1.2.3");
@@ -312,19 +274,12 @@ mod tests {
         let json = json!({"name": "a", "info": {"status": "deployed", "deleted": ""}, "chart": null,
                           "version": 1, "namespace": "x"});
         let release = Release::decode(STANDARD.encode(json.to_string()).as_bytes()).unwrap();
-        assert_eq!(
-            (release.info.status, release.info.deleted),
-            (Status::Deployed, None)
-        );
+        assert_eq!((release.info.status, release.info.deleted), (Status::Deployed, None));
     }
 
     #[test]
     fn damaged_records_are_told() {
-        for bytes in [
-            &b"***"[..],
-            STANDARD.encode([0x1f, 0x8b, 8, 0, 0]).as_bytes(),
-            STANDARD.encode("{").as_bytes(),
-        ] {
+        for bytes in [&b"***"[..], STANDARD.encode([0x1f, 0x8b, 8, 0, 0]).as_bytes(), STANDARD.encode("{").as_bytes()] {
             assert!(Release::decode(bytes).is_err());
         }
     }

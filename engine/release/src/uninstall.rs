@@ -43,10 +43,7 @@ pub async fn uninstall(
     let store = RecordStore::namespaced(cluster.client().clone(), namespace);
     let history = store.history(name).await?;
     let Some(newest) = history.last() else {
-        return Err(ReleaseError::NotFound {
-            name: name.to_owned(),
-            namespace: namespace.to_owned(),
-        });
+        return Err(ReleaseError::NotFound { name: name.to_owned(), namespace: namespace.to_owned() });
     };
     let mut release = newest.clone();
     let desired = Desired::from_record(&release, cluster)?;
@@ -72,40 +69,17 @@ pub async fn uninstall(
             store.delete(revision).await?;
         }
     }
-    Ok(Uninstalled {
-        release,
-        kept: kept(&plan),
-        lingering,
-    })
+    Ok(Uninstalled { release, kept: kept(&plan), lingering })
 }
 
 fn main_steps(plan: &Plan) -> impl Iterator<Item = &Step> {
-    plan.phases
-        .iter()
-        .filter(|phase| phase.kind == PhaseKind::Main)
-        .flat_map(|phase| &phase.steps)
+    plan.phases.iter().filter(|phase| phase.kind == PhaseKind::Main).flat_map(|phase| &phase.steps)
 }
 
 fn deleted(plan: &Plan) -> Vec<ObjectId> {
-    main_steps(plan)
-        .filter_map(|step| {
-            if let Step::Delete(id) = step {
-                Some(id.clone())
-            } else {
-                None
-            }
-        })
-        .collect()
+    main_steps(plan).filter_map(|step| if let Step::Delete(id) = step { Some(id.clone()) } else { None }).collect()
 }
 
 fn kept(plan: &Plan) -> Vec<ObjectId> {
-    main_steps(plan)
-        .filter_map(|step| {
-            if let Step::Keep(id) = step {
-                Some(id.clone())
-            } else {
-                None
-            }
-        })
-        .collect()
+    main_steps(plan).filter_map(|step| if let Step::Keep(id) = step { Some(id.clone()) } else { None }).collect()
 }

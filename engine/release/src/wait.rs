@@ -59,32 +59,17 @@ async fn look(cluster: &Cluster, id: &ObjectId) -> Result<Readiness> {
     })
 }
 
-async fn not_ready(
-    cluster: &Cluster,
-    waiting: Vec<(ObjectId, String)>,
-    start: Instant,
-) -> ReleaseError {
+async fn not_ready(cluster: &Cluster, waiting: Vec<(ObjectId, String)>, start: Instant) -> ReleaseError {
     let mut objects = Vec::new();
     for (object, reason) in waiting {
         let details = explain::explain(cluster, &object).await;
-        objects.push(Unready {
-            object,
-            reason,
-            details,
-        });
+        objects.push(Unready { object, reason, details });
     }
-    ReleaseError::NotReady {
-        objects,
-        waited_seconds: start.elapsed().as_secs(),
-    }
+    ReleaseError::NotReady { objects, waited_seconds: start.elapsed().as_secs() }
 }
 
 /// Returns when none of `objects` exists any more; the ones that still do when time is up.
-pub async fn until_gone(
-    cluster: &Cluster,
-    objects: &[ObjectId],
-    timeout: Duration,
-) -> Result<Vec<ObjectId>> {
+pub async fn until_gone(cluster: &Cluster, objects: &[ObjectId], timeout: Duration) -> Result<Vec<ObjectId>> {
     let start = Instant::now();
     let mut left = objects.to_vec();
     let mut pause = PAUSE.0;

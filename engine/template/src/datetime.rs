@@ -54,8 +54,8 @@ impl Object for Time {
         let params: &'static [Type] = match name {
             "Format" => &[Type::String],
             "AddDate" => &[Type::Int, Type::Int, Type::Int],
-            "Unix" | "UnixNano" | "UnixMilli" | "UnixMicro" | "Year" | "Month" | "Day" | "Hour" | "Minute" | "Second"
-            | "Nanosecond" | "Weekday" | "YearDay" | "UTC" | "Local" | "String" | "IsZero" => &[],
+            "Unix" | "UnixNano" | "UnixMilli" | "UnixMicro" | "Year" | "Month" | "Day" | "Hour" | "Minute"
+            | "Second" | "Nanosecond" | "Weekday" | "YearDay" | "UTC" | "Local" | "String" | "IsZero" => &[],
             _ => return None,
         };
         Some(Signature { params, variadic: false })
@@ -74,7 +74,10 @@ impl Object for Time {
                 _ => Value::Nil,
             },
             "AddDate" => {
-                let span = jiff::Span::new().try_years(number(0)).and_then(|span| span.try_months(number(1))).and_then(|span| span.try_days(number(2)));
+                let span = jiff::Span::new()
+                    .try_years(number(0))
+                    .and_then(|span| span.try_months(number(1)))
+                    .and_then(|span| span.try_days(number(2)));
                 let moved = span.and_then(|span| time.checked_add(span));
                 Self::value(moved.map_err(|error| Failure::new(error.to_string()))?)
             }
@@ -132,7 +135,17 @@ pub(crate) fn zone(name: &str, local: &TimeZone) -> Option<TimeZone> {
 }
 
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
     "December",
 ];
 const WEEKDAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
@@ -165,9 +178,17 @@ enum Piece<'a> {
     LowerPm,
     ZoneName,
     /// An offset: whether zero is `Z`, whether it has colons, and how many of hours, minutes, seconds.
-    Offset { z: bool, colons: bool, parts: u8 },
+    Offset {
+        z: bool,
+        colons: bool,
+        parts: u8,
+    },
     /// Fractions of a second: the separator, how many digits, and whether zeros at the end go.
-    Fraction { comma: bool, digits: usize, trim: bool },
+    Fraction {
+        comma: bool,
+        digits: usize,
+        trim: bool,
+    },
 }
 
 /// Layout words, longer ones before their beginnings.
@@ -231,7 +252,9 @@ fn piece_at(layout: &str, at: usize) -> Option<(Piece<'static>, usize)> {
     }
     let (word, piece) = WORDS.iter().find(|(word, _)| !word.is_empty() && rest.starts_with(word))?;
     // `Jan` inside a longer lower-case word is not a month, nor is `Mon` a weekday.
-    if matches!(piece, Piece::Month | Piece::Weekday) && rest[word.len()..].starts_with(|c: char| c.is_ascii_lowercase()) {
+    if matches!(piece, Piece::Month | Piece::Weekday)
+        && rest[word.len()..].starts_with(|c: char| c.is_ascii_lowercase())
+    {
         return None;
     }
     Some((*piece, word.len()))
@@ -305,7 +328,12 @@ fn zone_name(time: &Zoned) -> String {
     let info = time.time_zone().to_offset_info(time.timestamp());
     let name = info.abbreviation().to_owned();
     if name.starts_with(['+', '-']) && time.time_zone().iana_name().is_none() {
-        return offset_text(time.offset().seconds(), false, false, if time.offset().seconds() % 3600 == 0 { 1 } else { 2 });
+        return offset_text(
+            time.offset().seconds(),
+            false,
+            false,
+            if time.offset().seconds() % 3600 == 0 { 1 } else { 2 },
+        );
     }
     name
 }
@@ -358,7 +386,13 @@ pub(crate) fn parse(layout: &str, text: &str, local: &TimeZone) -> Result<Zoned,
     while let Some((piece, tail)) = next_piece(layout_rest) {
         let shown = &layout_rest[..layout_rest.len() - tail.len()];
         rest = parse_piece(piece, rest, tail, &mut fields).ok_or_else(|| {
-            format!("parsing time {} as {}: cannot parse {} as {}", quoted(text), quoted(layout), quoted(rest), quoted(shown))
+            format!(
+                "parsing time {} as {}: cannot parse {} as {}",
+                quoted(text),
+                quoted(layout),
+                quoted(rest),
+                quoted(shown)
+            )
         })?;
         layout_rest = tail;
     }
@@ -398,8 +432,12 @@ fn parse_piece<'a>(piece: Piece<'_>, text: &'a str, layout_tail: &str, fields: &
     };
     match piece {
         Piece::Literal(literal) => strip_literal(text, literal),
-        Piece::LongMonth => set_some(&mut fields.month, word(text, &MONTHS, None).map(|(month, rest)| (month + 1, rest))),
-        Piece::Month => set_some(&mut fields.month, word(text, &MONTHS, Some(3)).map(|(month, rest)| (month + 1, rest))),
+        Piece::LongMonth => {
+            set_some(&mut fields.month, word(text, &MONTHS, None).map(|(month, rest)| (month + 1, rest)))
+        }
+        Piece::Month => {
+            set_some(&mut fields.month, word(text, &MONTHS, Some(3)).map(|(month, rest)| (month + 1, rest)))
+        }
         Piece::NumMonth => set_some(&mut fields.month, digits(text, 1, 2)),
         Piece::ZeroMonth => set_some(&mut fields.month, digits(text, 2, 2)),
         Piece::LongWeekday => word(text, &WEEKDAYS, None).map(|(_, rest)| rest),
@@ -418,7 +456,10 @@ fn parse_piece<'a>(piece: Piece<'_>, text: &'a str, layout_tail: &str, fields: &
         Piece::Second | Piece::ZeroSecond => {
             let rest = set(&mut fields.second, digits(text, if piece == Piece::Second { 1 } else { 2 }, 2))?;
             // A fraction may follow seconds even where the layout has none.
-            if fraction(layout_tail).is_none() && rest.starts_with(['.', ',']) && rest[1..].starts_with(|c: char| c.is_ascii_digit()) {
+            if fraction(layout_tail).is_none()
+                && rest.starts_with(['.', ','])
+                && rest[1..].starts_with(|c: char| c.is_ascii_digit())
+            {
                 return parse_fraction(rest, fields);
             }
             Some(rest)
@@ -513,9 +554,16 @@ fn assemble(fields: &Fields, local: &TimeZone) -> Result<Zoned, &'static str> {
     }
     let small = |value: i64| i8::try_from(value).unwrap_or(0);
     let year = i16::try_from(fields.year.unwrap_or(0)).unwrap_or(0);
-    let time = jiff::civil::Time::new(small(hour), small(fields.minute), small(fields.second), i32::try_from(fields.nanosecond).unwrap_or(0));
+    let time = jiff::civil::Time::new(
+        small(hour),
+        small(fields.minute),
+        small(fields.second),
+        i32::try_from(fields.nanosecond).unwrap_or(0),
+    );
     let date = match (fields.year_day, fields.month) {
-        (Some(day), None) => jiff::civil::Date::new(year, 1, 1).and_then(|date| date.checked_add(jiff::Span::new().days(day - 1))),
+        (Some(day), None) => {
+            jiff::civil::Date::new(year, 1, 1).and_then(|date| date.checked_add(jiff::Span::new().days(day - 1)))
+        }
         _ => jiff::civil::Date::new(year, small(month), small(fields.day.unwrap_or(1))),
     };
     let date = date.map_err(|_| "day")?;
@@ -652,10 +700,14 @@ mod tests {
 
     #[test]
     fn durations() {
-        for (text, nanoseconds) in [("1h2m3.5s", 3_723_500_000_000), ("-1.5h", -5_400_000_000_000), ("10ms", 10_000_000), ("0", 0)] {
+        for (text, nanoseconds) in
+            [("1h2m3.5s", 3_723_500_000_000), ("-1.5h", -5_400_000_000_000), ("10ms", 10_000_000), ("0", 0)]
+        {
             assert_eq!(parse_duration(text), Ok(nanoseconds), "{text}");
         }
-        for (nanoseconds, text) in [(3_723_500_000_000, "1h2m3.5s"), (0, "0s"), (1500, "1.5µs"), (60_000_000_000, "1m0s")] {
+        for (nanoseconds, text) in
+            [(3_723_500_000_000, "1h2m3.5s"), (0, "0s"), (1500, "1.5µs"), (60_000_000_000, "1m0s")]
+        {
             assert_eq!(duration_text(nanoseconds), text);
         }
         assert!(parse_duration("1x").is_err() && parse_duration("").is_err() && parse_duration("5").is_err());

@@ -222,7 +222,9 @@ impl<'t> State<'t, '_, '_> {
     }
 
     fn write(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Run<()> {
-        self.context.spend(bytes.len()).map_err(|failure| self.error_with(failure.0.text(), Some(failure.0.clone())))?;
+        self.context
+            .spend(bytes.len())
+            .map_err(|failure| self.error_with(failure.0.text(), Some(failure.0.clone())))?;
         out.extend_from_slice(bytes);
         Ok(())
     }
@@ -448,10 +450,12 @@ impl<'t> State<'t, '_, '_> {
 
     fn constant(&self, number: &Number) -> Run<Operand> {
         let text = &number.text;
-        let hex = text.len() > 2 && text.starts_with('0') && text[1..].starts_with(['x', 'X']) && !text.contains(['p', 'P']);
+        let hex =
+            text.len() > 2 && text.starts_with('0') && text[1..].starts_with(['x', 'X']) && !text.contains(['p', 'P']);
         let value = if number.complex {
             return Err(self.error("complex numbers are not supported"));
-        } else if number.float.is_some() && !hex && !text.starts_with('\'') && text.contains(['.', 'e', 'E', 'p', 'P']) {
+        } else if number.float.is_some() && !hex && !text.starts_with('\'') && text.contains(['.', 'e', 'E', 'p', 'P'])
+        {
             Value::Float(number.float.unwrap_or_default())
         } else if let Some(int) = number.int {
             Value::int(int)
@@ -579,7 +583,9 @@ impl<'t> State<'t, '_, '_> {
                     if has_args {
                         return Err(self.error(&format!("{name} is not a method but has arguments")));
                     }
-                    return Ok(Operand::plain(entries.get(name.as_bytes()).cloned().unwrap_or(Value::Bytes("".into()))));
+                    return Ok(Operand::plain(
+                        entries.get(name.as_bytes()).cloned().unwrap_or(Value::Bytes("".into())),
+                    ));
                 }
             }
             _ => {}

@@ -21,7 +21,9 @@ pub(crate) fn parse(text: &[u8]) -> Result<Value, String> {
 pub(crate) fn parse_as(text: &[u8], wanted: &str) -> Result<Value, String> {
     let value = parse(text)?;
     let found = match (&value, wanted) {
-        (Value::Nil, _) | (Value::Map(_), "map[string]interface {}") | (Value::List(_), "[]interface {}") => return Ok(value),
+        (Value::Nil, _) | (Value::Map(_), "map[string]interface {}") | (Value::List(_), "[]interface {}") => {
+            return Ok(value);
+        }
         (Value::Map(_), _) => "object",
         (Value::List(_), _) => "array",
         (Value::String(_), _) => "string",
@@ -176,7 +178,9 @@ impl Parser<'_> {
         }
         let text = String::from_utf8_lossy(&self.text[start..self.at]).into_owned();
         let value = kpkg_yaml::number::parse_float(&text);
-        value.map(Value::Float).ok_or_else(|| format!("json: cannot unmarshal number {text} into Go value of type float64"))
+        value
+            .map(Value::Float)
+            .ok_or_else(|| format!("json: cannot unmarshal number {text} into Go value of type float64"))
     }
 
     fn digits(&mut self) {

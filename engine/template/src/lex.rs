@@ -336,7 +336,8 @@ impl Lexer<'_> {
         }
         if !self.at_terminator() {
             let bad = self.bump();
-            return self.error(format!("bad character {}", bad.map_or_else(|| "U+FFFFFFFFFFFFFFFF".to_owned(), code_point)));
+            return self
+                .error(format!("bad character {}", bad.map_or_else(|| "U+FFFFFFFFFFFFFFFF".to_owned(), code_point)));
         }
         self.emit(kind);
         Next::Action

@@ -14,8 +14,17 @@ const MAX_DEPTH: usize = 1000;
 /// Parses a text: its own tree last, after the templates that it defines.
 pub(crate) fn parse(name: Arc<str>, text: Arc<str>) -> Result<Vec<Arc<Tree>>, Error> {
     let source = Arc::new(Source { name: name.clone(), text: text.clone() });
-    let mut parser =
-        Parser { tokens: lex(&text), next: 0, furthest: 0, source, vars: Vec::new(), trees: Vec::new(), depth: 0, action_line: 0, ranges: 0 };
+    let mut parser = Parser {
+        tokens: lex(&text),
+        next: 0,
+        furthest: 0,
+        source,
+        vars: Vec::new(),
+        trees: Vec::new(),
+        depth: 0,
+        action_line: 0,
+        ranges: 0,
+    };
     parser.file(name)?;
     Ok(parser.trees)
 }

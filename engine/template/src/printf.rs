@@ -247,7 +247,9 @@ fn format_verb(spec: &Spec, verb: char, value: &Value) -> Vec<u8> {
             't' | 'v' => pad(spec, flag.to_string().into_bytes()),
             _ => bad(verb, value),
         },
-        (_, Value::Int(number, kind)) => format_int(spec, verb, *number, kind.is_unsigned()).unwrap_or_else(|| bad(verb, value)),
+        (_, Value::Int(number, kind)) => {
+            format_int(spec, verb, *number, kind.is_unsigned()).unwrap_or_else(|| bad(verb, value))
+        }
         (_, Value::Float(number)) => format_float(spec, verb, *number).unwrap_or_else(|| bad(verb, value)),
         (_, Value::String(text)) => format_bytes(spec, verb, text.as_bytes()).unwrap_or_else(|| bad(verb, value)),
         (_, Value::Bytes(bytes)) => match verb {
@@ -282,7 +284,10 @@ fn format_bytes(spec: &Spec, verb: char, bytes: &[u8]) -> Option<Vec<u8>> {
         'v' | 's' => cut(bytes),
         'q' => {
             let text = cut(bytes);
-            if spec.sharp && !text.contains(&b'`') && text.iter().all(|byte| *byte >= b' ' && *byte != 0x7F || *byte == b'\t') {
+            if spec.sharp
+                && !text.contains(&b'`')
+                && text.iter().all(|byte| *byte >= b' ' && *byte != 0x7F || *byte == b'\t')
+            {
                 [b"`".to_vec(), text, b"`".to_vec()].concat()
             } else {
                 quote(&text).into_bytes()
@@ -359,7 +364,9 @@ fn format_character(spec: &Spec, verb: char, number: i64) -> Vec<u8> {
 fn format_float(spec: &Spec, verb: char, number: f64) -> Option<Vec<u8>> {
     let body = match verb {
         'v' => spec.precision.map_or_else(|| format_general(number), |precision| general(number, precision, false)),
-        'g' | 'G' => spec.precision.map_or_else(|| format_general(number), |precision| general(number, precision, spec.sharp)),
+        'g' | 'G' => {
+            spec.precision.map_or_else(|| format_general(number), |precision| general(number, precision, spec.sharp))
+        }
         'f' | 'F' => fixed(number, spec.precision.unwrap_or(6)),
         'e' | 'E' => exponential(number, spec.precision.unwrap_or(6)),
         _ => return None,
@@ -372,7 +379,7 @@ fn format_float(spec: &Spec, verb: char, number: f64) -> Option<Vec<u8>> {
     };
     let sign = if negative {
         "-"
-    } else if spec.plus || number == f64::INFINITY && spec.plus {
+    } else if spec.plus {
         "+"
     } else if spec.space {
         " "
@@ -390,7 +397,13 @@ fn format_float(spec: &Spec, verb: char, number: f64) -> Option<Vec<u8>> {
 }
 
 fn special(number: f64) -> String {
-    if number.is_nan() { "NaN".to_owned() } else if number > 0.0 { "+Inf".to_owned() } else { "-Inf".to_owned() }
+    if number.is_nan() {
+        "NaN".to_owned()
+    } else if number > 0.0 {
+        "+Inf".to_owned()
+    } else {
+        "-Inf".to_owned()
+    }
 }
 
 fn fixed(number: f64, precision: usize) -> String {
@@ -447,8 +460,11 @@ fn go_syntax(value: &Value) -> String {
             format!("{name}{{{}}}", items.join(", "))
         }
         Value::Map(map) => {
-            let pairs: Vec<String> =
-                map.entries().iter().map(|(key, value)| format!("{}:{}", quote(key.as_bytes()), go_syntax(value))).collect();
+            let pairs: Vec<String> = map
+                .entries()
+                .iter()
+                .map(|(key, value)| format!("{}:{}", quote(key.as_bytes()), go_syntax(value)))
+                .collect();
             let name = match map.kind {
                 MapKind::Any => "map[string]interface {}",
                 MapKind::String => "map[string]string",

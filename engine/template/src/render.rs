@@ -54,7 +54,8 @@ const STACK: usize = 256 << 20;
 /// Runs something on a thread whose stack is deep enough for what the default [`Limits`] allow.
 pub fn with_stack<T: Send>(work: impl FnOnce() -> T + Send) -> std::io::Result<T> {
     std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().name("render".to_owned()).stack_size(STACK).spawn_scoped(scope, work)?;
+        let thread =
+            std::thread::Builder::new().name("render".to_owned()).stack_size(STACK).spawn_scoped(scope, work)?;
         Ok(match thread.join() {
             Ok(value) => value,
             Err(panic) => std::panic::resume_unwind(panic),

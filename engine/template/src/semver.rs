@@ -36,7 +36,8 @@ impl Version {
             None => (rest, None),
         };
         let identifiers = |part: &str| {
-            part.split('.').all(|item| !item.is_empty() && item.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'))
+            part.split('.')
+                .all(|item| !item.is_empty() && item.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'))
         };
         if prerelease.is_some_and(|part| !identifiers(part)) || metadata.is_some_and(|part| !identifiers(part)) {
             return Err(invalid());
@@ -50,7 +51,12 @@ impl Version {
             if part.is_empty() || !part.bytes().all(|byte| byte.is_ascii_digit()) {
                 return Err(invalid());
             }
-            let too_large = || format!("error parsing version segment: strconv.ParseUint: parsing {}: value out of range", quote(part.as_bytes()));
+            let too_large = || {
+                format!(
+                    "error parsing version segment: strconv.ParseUint: parsing {}: value out of range",
+                    quote(part.as_bytes())
+                )
+            };
             *slot = part.parse().map_err(|_| too_large())?;
         }
         let prerelease = prerelease.unwrap_or_default();
@@ -181,7 +187,8 @@ impl Range {
     pub fn contains(&self, version: &Version) -> bool {
         self.alternatives.iter().any(|conditions| {
             let prereleases = conditions.iter().any(|condition| !condition.version.prerelease.is_empty());
-            (version.prerelease.is_empty() || prereleases) && conditions.iter().all(|condition| condition.holds(version))
+            (version.prerelease.is_empty() || prereleases)
+                && conditions.iter().all(|condition| condition.holds(version))
         })
     }
 }
@@ -253,8 +260,9 @@ fn parse_condition(operator: Operator, text: &str) -> Option<Result<Condition, S
     let split = bare.find(['-', '+']).unwrap_or(bare.len());
     let (numbers, suffix) = bare.split_at(split);
     let parts: Vec<&str> = numbers.split('.').collect();
-    let valid = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit() || b"xX*|".contains(&byte));
-    if parts.len() > 3 || !parts.iter().all(|part| valid(&part)) {
+    let valid =
+        |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit() || b"xX*|".contains(&byte));
+    if parts.len() > 3 || !parts.iter().all(valid) {
         return None;
     }
     let wild = |index: usize| parts.get(index).is_none_or(|part| matches!(*part, "x" | "X" | "*"));

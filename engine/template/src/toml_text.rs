@@ -15,7 +15,9 @@ pub(crate) fn write(value: &Value) -> Result<String, String> {
     match value {
         Value::Nil => return Err("reflect: call of reflect.Value.Type on zero Value".to_owned()),
         Value::Map(map) => writer.table(&[], map)?,
-        other if is_array_of_tables(other) => return Err("toml: top-level values must be Go maps or structs".to_owned()),
+        other if is_array_of_tables(other) => {
+            return Err("toml: top-level values must be Go maps or structs".to_owned());
+        }
         other => writer.out.push_str(&inline(other, 0)?),
     }
     Ok(writer.out)
@@ -35,7 +37,8 @@ impl Writer {
         if path.len() > MAX_NESTING {
             return Err("toml: value is nested too deeply".to_owned());
         }
-        let entries: Vec<(Text, Value)> = map.entries().iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+        let entries: Vec<(Text, Value)> =
+            map.entries().iter().map(|(key, value)| (key.clone(), value.clone())).collect();
         let (tables, plain): (Vec<_>, Vec<_>) = entries
             .into_iter()
             .filter(|(_, value)| !value.is_nil())
@@ -257,7 +260,9 @@ impl Reader<'_> {
             return Ok(());
         }
         let found = self.peek().unwrap_or(' ');
-        Err(self.error(&format!("expected a top-level item to end with a newline, comment, or EOF, but got '{found}' instead")))
+        Err(self.error(&format!(
+            "expected a top-level item to end with a newline, comment, or EOF, but got '{found}' instead"
+        )))
     }
 
     fn header(&mut self, root: &mut Table) -> Read<Vec<String>> {
@@ -302,7 +307,10 @@ impl Reader<'_> {
                 Some('"') => self.basic_string()?,
                 Some('\'') => self.literal_string()?,
                 _ => {
-                    let length = self.rest().find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))).unwrap_or(self.rest().len());
+                    let length = self
+                        .rest()
+                        .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-')))
+                        .unwrap_or(self.rest().len());
                     if length == 0 {
                         return Err(self.error("bare keys cannot be empty"));
                     }
@@ -325,7 +333,10 @@ impl Reader<'_> {
     fn pair(&mut self, root: &mut Table, path: &[String]) -> Read<()> {
         let key = self.key()?;
         if !self.eat("=") {
-            let got = self.peek().map_or_else(|| "unexpected EOF; expected key separator '='".to_owned(), |c| format!("expected '.' or '=', but got '{c}' instead"));
+            let got = self.peek().map_or_else(
+                || "unexpected EOF; expected key separator '='".to_owned(),
+                |c| format!("expected '.' or '=', but got '{c}' instead"),
+            );
             return Err(self.error(&got));
         }
         self.last_key = path.iter().chain(&key).cloned().collect::<Vec<_>>().join(".");
@@ -500,7 +511,9 @@ impl Reader<'_> {
         let token = self.rest()[..end].trim_end().to_owned();
         let found = bare_value(&token);
         self.at += token.len();
-        found.ok_or_else(|| self.error(&format!("expected value but found {} instead", crate::quote::quote(token.as_bytes()))))
+        found.ok_or_else(|| {
+            self.error(&format!("expected value but found {} instead", crate::quote::quote(token.as_bytes())))
+        })
     }
 }
 

@@ -167,7 +167,8 @@ impl Emitter {
         let encoded = base64::engine::general_purpose::STANDARD.encode(bytes);
         self.tag("!!binary");
         if encoded.len() > 70 {
-            let lines: Vec<&str> = encoded.as_bytes().chunks(70).filter_map(|line| std::str::from_utf8(line).ok()).collect();
+            let lines: Vec<&str> =
+                encoded.as_bytes().chunks(70).filter_map(|line| std::str::from_utf8(line).ok()).collect();
             self.scalar(|this| this.write_literal(&(lines.join("\n") + "\n")));
         } else {
             self.scalar(|this| this.write_plain(&encoded, true));
@@ -501,7 +502,8 @@ fn is_break(character: char) -> bool {
 }
 
 fn is_printable(character: char) -> bool {
-    matches!(character, '\n' | '\x20'..='\x7E' | '\u{A0}'..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}') && character != '\u{FEFF}'
+    matches!(character, '\n' | '\x20'..='\x7E' | '\u{A0}'..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}')
+        && character != '\u{FEFF}'
 }
 
 /// `[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?`: what YAML 1.1 reads in base 60.
@@ -520,7 +522,9 @@ fn is_base_60(text: &str) -> bool {
         _ => false,
     };
     let (last, fraction) = last.split_once('.').unwrap_or((last, ""));
-    middle.iter().all(|part| sexagesimal(part)) && sexagesimal(last) && fraction.chars().all(|c| c.is_ascii_digit() || c == '_')
+    middle.iter().all(|part| sexagesimal(part))
+        && sexagesimal(last)
+        && fraction.chars().all(|c| c.is_ascii_digit() || c == '_')
 }
 
 /// go-yaml v3 resolves by YAML 1.2 with exceptions, and quotes what 1.1 would have read as a boolean.
@@ -528,11 +532,7 @@ fn is_ambiguous_v3(text: &str) -> bool {
     if is_base_60(text) {
         return true;
     }
-    match resolve(text) {
-        Resolved::String => false,
-        Resolved::Bool(_) => true,
-        _ => true,
-    }
+    !matches!(resolve(text), Resolved::String)
 }
 
 #[cfg(test)]

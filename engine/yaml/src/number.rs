@@ -41,7 +41,8 @@ pub fn format_general_32(value: f64) -> String {
 fn general(scientific: &str, negative: bool) -> String {
     let (digits, point) = shortest(scientific);
     let exponent = point - 1;
-    let text = if (-4..EXPONENT_LIMIT).contains(&exponent) { fixed(&digits, point) } else { exponential(&digits, exponent) };
+    let text =
+        if (-4..EXPONENT_LIMIT).contains(&exponent) { fixed(&digits, point) } else { exponential(&digits, exponent) };
     with_sign(text, negative)
 }
 
@@ -104,11 +105,7 @@ pub fn parse_int(text: &str) -> Option<i64> {
         _ => (false, text),
     };
     let magnitude = parse_uint(digits)?;
-    if negative {
-        0_i64.checked_sub_unsigned(magnitude)
-    } else {
-        i64::try_from(magnitude).ok()
-    }
+    if negative { 0_i64.checked_sub_unsigned(magnitude) } else { i64::try_from(magnitude).ok() }
 }
 
 /// `strconv.ParseUint(text, 0, 64)` for texts without underscores.

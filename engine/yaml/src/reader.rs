@@ -189,7 +189,6 @@ impl Composer {
         }
         let resolved = match short_tag(tag) {
             "" => resolve(text),
-            "!!str" => Resolved::String,
             "!!binary" => return Ok((binary(text)?, Origin::default())),
             wanted @ ("!!bool" | "!!int" | "!!float" | "!!null" | "!!timestamp") => tagged(wanted, text)?,
             "!!merge" => Resolved::Merge,

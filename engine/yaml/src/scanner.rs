@@ -326,7 +326,9 @@ impl<'a> Scanner<'a> {
 
     fn skip_to_token(&mut self) {
         loop {
-            if self.mark.column == 0 && self.bytes[self.mark.offset.min(self.bytes.len())..].starts_with(b"\xEF\xBB\xBF") {
+            if self.mark.column == 0
+                && self.bytes[self.mark.offset.min(self.bytes.len())..].starts_with(b"\xEF\xBB\xBF")
+            {
                 self.skip();
             }
             while self.at(0) == b' ' || self.at(0) == b'\t' && (self.in_flow() || !self.key_allowed) {

@@ -44,7 +44,9 @@ pub fn emit(value: &Value, emitter: &mut Emitter) {
         Value::List(items) => {
             emitter.begin_list(items.is_empty());
             if !items.is_empty() {
-                items.iter().for_each(|item| emit(item, emitter));
+                for item in items {
+                    emit(item, emitter);
+                }
                 emitter.end_list();
             }
         }

@@ -55,5 +55,9 @@ fn rows(image: &Image) -> Vec<Vec<String>> {
         return vec![row(repository, NONE)];
     }
     // The last colon: one before it may belong to the registry's port.
-    image.tags.iter().map(|name| name.rsplit_once(':').map_or_else(|| row(name, NONE), |(name, tag)| row(name, tag))).collect()
+    image
+        .tags
+        .iter()
+        .map(|name| name.rsplit_once(':').map_or_else(|| row(name, NONE), |(name, tag)| row(name, tag)))
+        .collect()
 }

@@ -62,7 +62,11 @@ struct Delivery {
 
 impl Mailbox {
     pub(super) fn new(pod: Arc<Pod>, gone: bool) -> Self {
-        let mailbox = Self { pod: Mutex::new(Delivery { pod: pod.clone(), gone }), wake: Arc::new(Notify::new()), stop: CancellationToken::new() };
+        let mailbox = Self {
+            pod: Mutex::new(Delivery { pod: pod.clone(), gone }),
+            wake: Arc::new(Notify::new()),
+            stop: CancellationToken::new(),
+        };
         mailbox.deliver(pod, gone);
         mailbox
     }
@@ -173,11 +177,19 @@ impl Worker {
     }
 
     fn pod_ip(&self) -> Option<IpAddr> {
-        if is_host_network(&self.pod) { Some(self.shared.config.node_ip) } else { self.place.as_ref().map(|place| place.ip) }
+        if is_host_network(&self.pod) {
+            Some(self.shared.config.node_ip)
+        } else {
+            self.place.as_ref().map(|place| place.ip)
+        }
     }
 
     pub(super) fn facts(&self) -> PodFacts {
-        PodFacts { host_ip: self.shared.config.node_ip, pod_ip: self.pod_ip(), allocatable: self.shared.machine.allocatable }
+        PodFacts {
+            host_ip: self.shared.config.node_ip,
+            pod_ip: self.pod_ip(),
+            allocatable: self.shared.machine.allocatable,
+        }
     }
 
     async fn sync(&mut self) -> Next {
@@ -251,7 +263,8 @@ impl Worker {
             return Ok(volumes.clone());
         }
         let facts = self.facts();
-        let sources = Sources { pod: &self.pod, facts: &facts, objects: &self.shared.objects, tokens: &self.shared.tokens };
+        let sources =
+            Sources { pod: &self.pod, facts: &facts, objects: &self.shared.objects, tokens: &self.shared.tokens };
         let volumes = volumes::prepare(&sources, &self.shared.config.pod_dir(self.uid())).await?;
         self.mount_delay = MOUNT_RETRY.0;
         self.volumes = Some((volumes.clone(), tokio::time::Instant::now()));
@@ -261,13 +274,19 @@ impl Worker {
     /// What the runtime has of this pod, with the containers' last words.
     pub(super) fn observe(&self) -> Observed {
         let sandboxes = self.shared.runtime.sandboxes(Some(self.uid()));
-        let mut containers: Vec<_> = sandboxes.iter().flat_map(|sandbox| self.shared.runtime.containers(&sandbox.id)).collect();
+        let mut containers: Vec<_> =
+            sandboxes.iter().flat_map(|sandbox| self.shared.runtime.containers(&sandbox.id)).collect();
         containers.iter_mut().for_each(messages::add);
         Observed::new(sandboxes, containers)
     }
 
     fn watch_probes(&mut self, observed: &Observed) {
-        let running = |id: &_| observed.containers.iter().any(|container| container.id == *id && container.state == ContainerState::Running);
+        let running = |id: &_| {
+            observed
+                .containers
+                .iter()
+                .any(|container| container.id == *id && container.state == ContainerState::Running)
+        };
         self.runners.retain(running);
         let asker = Asker { runtime: self.shared.runtime.clone(), ip: self.address() };
         for (role, container) in all_containers(&self.pod) {
@@ -401,7 +420,8 @@ impl Worker {
             }
         }
         let meta = &self.pod.metadata;
-        let (namespace, name) = (meta.namespace.as_deref().unwrap_or_default(), meta.name.as_deref().unwrap_or_default());
+        let (namespace, name) =
+            (meta.namespace.as_deref().unwrap_or_default(), meta.name.as_deref().unwrap_or_default());
         let _ = fs::remove_dir_all(self.shared.config.pod_log_dir(namespace, name, self.uid()));
         if gone {
             return Next::Done;

@@ -30,7 +30,15 @@ impl Runners {
     }
 
     /// Starts what is missing for a running container.
-    pub(crate) fn watch(&mut self, pod: &Arc<Pod>, role: Role, container: &Container, status: &ContainerStatus, asker: &Asker, events: &PodEvents) {
+    pub(crate) fn watch(
+        &mut self,
+        pod: &Arc<Pod>,
+        role: Role,
+        container: &Container,
+        status: &ContainerStatus,
+        asker: &Asker,
+        events: &PodEvents,
+    ) {
         if status.state != ContainerState::Running || matches!(role, Role::Init | Role::Ephemeral) {
             return;
         }
@@ -120,7 +128,10 @@ impl Task {
         let mut ticks = tokio::time::interval(seconds(self.probe.period_seconds, 10));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut tally = state::Tally::new(&self.probe);
-        while self.has_startup && self.kind != ProbeKind::Startup && self.board.get(&self.id, ProbeKind::Startup) != Some(Verdict::Success) {
+        while self.has_startup
+            && self.kind != ProbeKind::Startup
+            && self.board.get(&self.id, ProbeKind::Startup) != Some(Verdict::Success)
+        {
             // The startup probe's task wakes the worker, not us; a tenth of a second is soon enough to begin.
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
@@ -144,7 +155,9 @@ impl Task {
             Outcome::Success => return,
             Outcome::Warning(text) => ("ProbeWarning", format!("{title} probe warning: {text}")),
             Outcome::Failure(text) => ("Unhealthy", format!("{title} probe failed: {text}")),
-            Outcome::Unknown(text) => ("Unhealthy", format!("{title} probe errored and resulted in unknown state: {text}")),
+            Outcome::Unknown(text) => {
+                ("Unhealthy", format!("{title} probe errored and resulted in unknown state: {text}"))
+            }
         };
         self.events.container_warning(self.role, &self.container.name, reason, text);
     }

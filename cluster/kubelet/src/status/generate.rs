@@ -77,7 +77,8 @@ pub(crate) fn generate(input: &Input<'_>) -> PodStatus {
         (Some("Failed"), None) => "Failed",
         _ => phase::phase(input.pod, &init, &apps, input.terminal, initialized),
     };
-    let conditions = conditions::conditions(input.pod, phase, &init, &apps, input.observed.ready_sandbox().is_some(), input.now);
+    let conditions =
+        conditions::conditions(input.pod, phase, &init, &apps, input.observed.ready_sandbox().is_some(), input.now);
     let ip = input.pod_ip.map(|ip| ip.to_string());
     let some = |list: Vec<ContainerStatus>| (!list.is_empty()).then_some(list);
     PodStatus {

@@ -43,7 +43,12 @@ fn make(pod: Value, containers: Vec<Seen>, errors: &[(&str, &str)], terminal: bo
         state: SandboxState::Ready,
         created_at: Timestamp::UNIX_EPOCH,
     };
-    let start_errors = errors.iter().map(|(name, reason)| ((*name).to_owned(), StartFailure { reason: (*reason).to_owned(), message: "m".to_owned() })).collect();
+    let start_errors = errors
+        .iter()
+        .map(|(name, reason)| {
+            ((*name).to_owned(), StartFailure { reason: (*reason).to_owned(), message: "m".to_owned() })
+        })
+        .collect();
     let status = generate(&Input {
         pod: &pod,
         observed: &Observed::new(vec![sandbox], containers),
@@ -86,7 +91,8 @@ fn phases_follow_containers() {
 
 #[test]
 fn a_crash_loop_reads_as_in_kubectl() {
-    let status = make(pod("Always"), vec![seen(4, "a", Some(137)), seen(3, "a", Some(1))], &[("a", "CrashLoopBackOff")], false);
+    let status =
+        make(pod("Always"), vec![seen(4, "a", Some(137)), seen(3, "a", Some(1))], &[("a", "CrashLoopBackOff")], false);
     let container = &status["containerStatuses"][0];
     assert_eq!(container["state"], json!({"waiting": {"reason": "CrashLoopBackOff", "message": "m"}}));
     assert_eq!(container["lastState"]["terminated"]["reason"], "OOMKilled");

@@ -59,7 +59,7 @@ fn overlay() -> Option<Problem> {
 
 fn nftables() -> Option<Problem> {
     let problem = || Problem::new("nftables is not available in the kernel", "run `modprobe nf_tables`");
-    answers_nftables().ok().filter(|&answers| answers).is_none().then(problem)
+    answers_nftables().ok().as_ref().is_none_or(|&answers| !answers).then(problem)
 }
 
 /// Asks nftables for its generation number, which every version of it answers; asking makes the

@@ -40,17 +40,10 @@ impl Drop for Lock {
 /// Takes the directory for this process.
 pub(super) fn lock(dir: &Path) -> Result<Lock, OpenError> {
     let path = dir.join("lock");
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .map_err(OpenError::io(&path))?;
+    let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(OpenError::io(&path))?;
     match file.try_lock() {
         Ok(()) => Ok(Lock(file)),
-        Err(TryLockError::WouldBlock) => Err(OpenError::Locked {
-            dir: dir.to_owned(),
-        }),
+        Err(TryLockError::WouldBlock) => Err(OpenError::Locked { dir: dir.to_owned() }),
         Err(TryLockError::Error(source)) => Err(OpenError::Io { path, source }),
     }
 }
@@ -98,12 +91,7 @@ pub(super) fn create(
 ) -> io::Result<(PathBuf, File)> {
     let path = path_of(dir, header.content, header.revision);
     let unfinished = path.with_extension("tmp");
-    let file = File::options()
-        .create(true)
-        .truncate(true)
-        .read(true)
-        .write(true)
-        .open(&unfinished)?;
+    let file = File::options().create(true).truncate(true).read(true).write(true).open(&unfinished)?;
     let written = (|| {
         let mut writer = io::BufWriter::with_capacity(1 << 18, &file);
         writer.write_all(&header.encode())?;

@@ -64,13 +64,7 @@ pub(super) enum Record<'a> {
     /// History up to `revision` was forgotten.
     Compact { revision: i64 },
     /// A key of a snapshot.
-    Entry {
-        create_revision: i64,
-        mod_revision: i64,
-        version: i64,
-        key: &'a [u8],
-        value: &'a [u8],
-    },
+    Entry { create_revision: i64, mod_revision: i64, version: i64, key: &'a [u8], value: &'a [u8] },
     /// The last record of a snapshot: how many entries it has.
     End { entries: u64 },
 }
@@ -104,11 +98,7 @@ impl FileHeader {
         let random = RandomState::new().hash_one(revision);
         #[expect(clippy::cast_possible_truncation, reason = "any bits will do")]
         let salt = random as u32;
-        Self {
-            content,
-            revision,
-            salt,
-        }
+        Self { content, revision, salt }
     }
 
     pub(super) fn encode(&self) -> [u8; FILE_HEADER] {
@@ -137,20 +127,12 @@ impl FileHeader {
             return Err(HeaderError::Newer(version));
         }
         if !intact || version == 0 {
-            return Err(HeaderError::Damaged(
-                "the checksum of the file header is wrong",
-            ));
+            return Err(HeaderError::Damaged("the checksum of the file header is wrong"));
         }
         if u32_at(bytes, 12) != content as u32 {
-            return Err(HeaderError::Damaged(
-                "the file holds something else than its name says",
-            ));
+            return Err(HeaderError::Damaged("the file holds something else than its name says"));
         }
-        Ok(Self {
-            content,
-            revision: i64_at(bytes, 16),
-            salt: u32_at(bytes, 24),
-        })
+        Ok(Self { content, revision: i64_at(bytes, 16), salt: u32_at(bytes, 24) })
     }
 }
 
@@ -180,10 +162,7 @@ pub(super) fn read_frame(file: &[u8], offset: usize, salt: u32) -> Result<Frame<
     let payload_start = offset + FRAME_HEADER;
     let header = file.get(offset..payload_start).ok_or(BadFrame::Header)?;
     let length = u32_at(header, 4) as usize;
-    if header[..4] != FRAME_MAGIC
-        || header_crc(&header[..20], salt) != u32_at(header, 20)
-        || length > MAX_PAYLOAD
-    {
+    if header[..4] != FRAME_MAGIC || header_crc(&header[..20], salt) != u32_at(header, 20) || length > MAX_PAYLOAD {
         return Err(BadFrame::Header);
     }
     let end = payload_start + length;
@@ -191,19 +170,13 @@ pub(super) fn read_frame(file: &[u8], offset: usize, salt: u32) -> Result<Frame<
     if crc32fast::hash(payload) != u32_at(header, 16) {
         return Err(BadFrame::Payload(end));
     }
-    Ok(Frame {
-        first_revision: i64_at(header, 8),
-        payload,
-        end,
-    })
+    Ok(Frame { first_revision: i64_at(header, 8), payload, end })
 }
 
 /// Whether a good frame begins anywhere after `offset`.
 pub(super) fn frame_follows(file: &[u8], offset: usize, salt: u32) -> bool {
     let candidates = offset + 1..file.len().saturating_sub(FRAME_HEADER - 1);
-    candidates
-        .filter(|&at| file[at] == FRAME_MAGIC[0])
-        .any(|at| read_frame(file, at, salt).is_ok())
+    candidates.filter(|&at| file[at] == FRAME_MAGIC[0]).any(|at| read_frame(file, at, salt).is_ok())
 }
 
 fn header_crc(bytes: &[u8], salt: u32) -> u32 {
@@ -230,13 +203,7 @@ impl Record<'_> {
                 buffer.push(3);
                 buffer.extend_from_slice(&revision.to_le_bytes());
             }
-            Self::Entry {
-                create_revision,
-                mod_revision,
-                version,
-                key,
-                value,
-            } => {
+            Self::Entry { create_revision, mod_revision, version, key, value } => {
                 buffer.push(4);
                 for number in [create_revision, mod_revision, version] {
                     buffer.extend_from_slice(&number.to_le_bytes());
@@ -283,16 +250,9 @@ fn read_record<'a>(rest: &mut &'a [u8]) -> Option<Record<'a>> {
     let (&tag, after) = rest.split_first()?;
     *rest = after;
     Some(match tag {
-        1 => Record::Put {
-            key: take_bytes(rest)?,
-            value: take_bytes(rest)?,
-        },
-        2 => Record::Delete {
-            key: take_bytes(rest)?,
-        },
-        3 => Record::Compact {
-            revision: take_i64(rest)?,
-        },
+        1 => Record::Put { key: take_bytes(rest)?, value: take_bytes(rest)? },
+        2 => Record::Delete { key: take_bytes(rest)? },
+        3 => Record::Compact { revision: take_i64(rest)? },
         4 => Record::Entry {
             create_revision: take_i64(rest)?,
             mod_revision: take_i64(rest)?,
@@ -300,9 +260,7 @@ fn read_record<'a>(rest: &mut &'a [u8]) -> Option<Record<'a>> {
             key: take_bytes(rest)?,
             value: take_bytes(rest)?,
         },
-        5 => Record::End {
-            entries: u64::from_le_bytes(take(rest, 8)?.try_into().ok()?),
-        },
+        5 => Record::End { entries: u64::from_le_bytes(take(rest, 8)?.try_into().ok()?) },
         _ => return None,
     })
 }
@@ -350,10 +308,7 @@ mod tests {
         let mut buffer = Vec::new();
         let start = begin_frame(&mut buffer);
         let written = [
-            Record::Put {
-                key: b"a",
-                value: b"1",
-            },
+            Record::Put { key: b"a", value: b"1" },
             Record::Delete { key: b"a" },
             Record::Compact { revision: 3 },
             Record::End { entries: 7 },
@@ -366,10 +321,7 @@ mod tests {
         assert_eq!((frame.first_revision, frame.end), (2, buffer.len()));
         let read: Vec<_> = records(frame.payload).map(Option::unwrap).collect();
         assert_eq!(read, written);
-        assert!(
-            matches!(read_frame(&buffer, 0, 8), Err(BadFrame::Header)),
-            "another salt"
-        );
+        assert!(matches!(read_frame(&buffer, 0, 8), Err(BadFrame::Header)), "another salt");
     }
 
     #[test]
@@ -378,15 +330,9 @@ mod tests {
         assert!(FileHeader::decode(&bytes, Content::Log).is_ok());
         assert!(FileHeader::decode(&bytes, Content::Snapshot).is_err());
         bytes[8] = 2;
-        assert_eq!(
-            FileHeader::decode(&bytes, Content::Log),
-            Err(HeaderError::Newer(2))
-        );
+        assert_eq!(FileHeader::decode(&bytes, Content::Log), Err(HeaderError::Newer(2)));
         bytes[8] = 1;
         bytes[20] ^= 1;
-        assert!(matches!(
-            FileHeader::decode(&bytes, Content::Log),
-            Err(HeaderError::Damaged(_))
-        ));
+        assert!(matches!(FileHeader::decode(&bytes, Content::Log), Err(HeaderError::Damaged(_))));
     }
 }

@@ -37,44 +37,17 @@ pub(super) struct Segment {
 
 impl Log {
     /// Begins a log in an empty directory, or a new file after `closed` ones.
-    pub(super) fn create(
-        dir: &Path,
-        closed: Vec<Segment>,
-        first_revision: i64,
-    ) -> io::Result<Self> {
+    pub(super) fn create(dir: &Path, closed: Vec<Segment>, first_revision: i64) -> io::Result<Self> {
         let header = FileHeader::new(Content::Log, first_revision);
         let (path, file) = dir::create(dir, &header, |_| Ok(()))?;
-        let active = Segment {
-            path,
-            first_revision,
-            bytes: FILE_HEADER as u64,
-        };
-        Ok(Self {
-            dir: dir.to_owned(),
-            closed,
-            active,
-            file,
-            salt: header.salt,
-            dirty: false,
-        })
+        let active = Segment { path, first_revision, bytes: FILE_HEADER as u64 };
+        Ok(Self { dir: dir.to_owned(), closed, active, file, salt: header.salt, dirty: false })
     }
 
     /// Goes on with the file `active`, whose bytes beyond `active.bytes` were cut already.
-    pub(super) fn resume(
-        dir: &Path,
-        closed: Vec<Segment>,
-        active: Segment,
-        salt: u32,
-    ) -> io::Result<Self> {
+    pub(super) fn resume(dir: &Path, closed: Vec<Segment>, active: Segment, salt: u32) -> io::Result<Self> {
         let file = File::options().read(true).write(true).open(&active.path)?;
-        Ok(Self {
-            dir: dir.to_owned(),
-            closed,
-            active,
-            file,
-            salt,
-            dirty: false,
-        })
+        Ok(Self { dir: dir.to_owned(), closed, active, file, salt, dirty: false })
     }
 
     /// Appends the frame that `frame` holds, header yet to be filled in, and syncs it.
@@ -82,8 +55,7 @@ impl Log {
     /// After an error the frame is not part of the log.
     pub(super) fn append(&mut self, frame: &mut [u8], first_revision: i64) -> Result<(), Error> {
         finish_frame(frame, 0, first_revision, self.salt);
-        self.try_append(frame)
-            .map_err(|source| Error::write(self.active.path.clone(), source))
+        self.try_append(frame).map_err(|source| Error::write(self.active.path.clone(), source))
     }
 
     fn try_append(&mut self, frame: &[u8]) -> io::Result<()> {
@@ -91,10 +63,7 @@ impl Log {
             self.cut()?;
         }
         self.dirty = true;
-        let written = self
-            .file
-            .write_all_at(frame, self.active.bytes)
-            .and_then(|()| self.file.sync_data());
+        let written = self.file.write_all_at(frame, self.active.bytes).and_then(|()| self.file.sync_data());
         if let Err(error) = written {
             // What a failed write or sync left is unknown; none of it was acknowledged.
             if let Err(error) = self.cut() {
@@ -135,10 +104,7 @@ impl Log {
 
     /// Bytes in files that hold nothing after `revision`.
     pub(super) fn garbage(&self, revision: i64) -> u64 {
-        self.closed[..self.needed_from(revision)]
-            .iter()
-            .map(|segment| segment.bytes)
-            .sum()
+        self.closed[..self.needed_from(revision)].iter().map(|segment| segment.bytes).sum()
     }
 
     /// Stops counting files that hold nothing after `revision`: a snapshot replaces them.
@@ -150,8 +116,6 @@ impl Log {
     fn needed_from(&self, revision: i64) -> usize {
         let next = self.closed.iter().skip(1).chain([&self.active]);
         let pairs = self.closed.iter().zip(next);
-        pairs
-            .take_while(|(_, next)| next.first_revision <= revision + 1)
-            .count()
+        pairs.take_while(|(_, next)| next.first_revision <= revision + 1).count()
     }
 }

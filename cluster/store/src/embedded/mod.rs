@@ -22,8 +22,8 @@ use futures::FutureExt;
 use tokio::sync::oneshot;
 
 use crate::{
-    Error, KeyValue, OpenError, Options, Page, Precondition, Range, Store, WatchStream,
-    mvcc::Write, shared::Shared, store::Answer,
+    Error, KeyValue, OpenError, Options, Page, Precondition, Range, Store, WatchStream, mvcc::Write, shared::Shared,
+    store::Answer,
 };
 use writer::{Request, Writer};
 
@@ -45,36 +45,20 @@ impl Embedded {
         let shared = Arc::new(Shared::new(mvcc, options.watch_events));
         let (requests, receiver) = mpsc::channel();
         let spawned = {
-            let writer = Writer {
-                dir: dir.clone(),
-                log,
-                shared: shared.clone(),
-                options,
-                snapshot: None,
-            };
-            thread::Builder::new()
-                .name("store-writer".to_owned())
-                .spawn(move || {
-                    writer.run(&receiver);
-                    drop(lock);
-                })
+            let writer = Writer { dir: dir.clone(), log, shared: shared.clone(), options, snapshot: None };
+            thread::Builder::new().name("store-writer".to_owned()).spawn(move || {
+                writer.run(&receiver);
+                drop(lock);
+            })
         };
         let writer = Mutex::new(Some(spawned.map_err(OpenError::io(&dir))?));
-        Ok(Self {
-            shared,
-            requests,
-            writer,
-        })
+        Ok(Self { shared, requests, writer })
     }
 
     /// Finishes every write asked before, ends the watches and releases the directory. Later writes
     /// fail with [`Error::Closed`].
     pub fn close(&self) {
-        let writer = self
-            .writer
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(writer) = writer {
             let _ = self.requests.send(Request::Close);
             let _ = writer.join();
@@ -85,14 +69,9 @@ impl Embedded {
         self.ask(|reply| Request::Write(write, reply)).await
     }
 
-    async fn ask<T>(
-        &self,
-        request: impl FnOnce(oneshot::Sender<Result<T, Error>>) -> Request,
-    ) -> Result<T, Error> {
+    async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<Result<T, Error>>) -> Request) -> Result<T, Error> {
         let (reply, answer) = oneshot::channel();
-        self.requests
-            .send(request(reply))
-            .map_err(|_| Error::Closed)?;
+        self.requests.send(request(reply)).map_err(|_| Error::Closed)?;
         answer.await.map_err(|_| Error::Closed)?
     }
 }
@@ -113,20 +92,12 @@ impl Store for Embedded {
     }
 
     fn put(&self, key: Bytes, value: Bytes, precondition: Precondition) -> Answer<'_, i64> {
-        let write = Write {
-            key,
-            value: Some(value),
-            precondition,
-        };
+        let write = Write { key, value: Some(value), precondition };
         async move { self.write(write).await.map(|(revision, _)| revision) }.boxed()
     }
 
     fn delete(&self, key: Bytes, precondition: Precondition) -> Answer<'_, (i64, KeyValue)> {
-        let write = Write {
-            key,
-            value: None,
-            precondition,
-        };
+        let write = Write { key, value: None, precondition };
         async move {
             let (revision, deleted) = self.write(write).await?;
             Ok((revision, deleted.ok_or(Error::NotFound)?))

@@ -29,11 +29,7 @@ pub(super) fn recover(dir: &Path) -> Result<(Mvcc, Log), OpenError> {
     };
     if let (Some((_, path)), true) = (snapshot, listing.logs.is_empty()) {
         let detail = "the log that goes with the snapshot is not there";
-        return Err(OpenError::Damaged {
-            path: path.clone(),
-            offset: 0,
-            detail,
-        });
+        return Err(OpenError::Damaged { path: path.clone(), offset: 0, detail });
     }
     let logs = needed(&listing.logs, mvcc.revision());
     let mut segments = Vec::new();
@@ -43,11 +39,7 @@ pub(super) fn recover(dir: &Path) -> Result<(Mvcc, Log), OpenError> {
         let replayed = replay(path, *first_revision, index + 1 == logs.len(), &mut mvcc)?;
         salt = replayed.salt;
         torn = replayed.torn.then_some(replayed.bytes);
-        segments.push(Segment {
-            path: path.clone(),
-            first_revision: *first_revision,
-            bytes: replayed.bytes,
-        });
+        segments.push(Segment { path: path.clone(), first_revision: *first_revision, bytes: replayed.bytes });
     }
     clean(dir, &listing, snapshot.map(|(revision, _)| *revision))?;
     let Some(active) = segments.pop() else {
@@ -78,26 +70,13 @@ struct Replayed {
 }
 
 /// Applies the log file at `path` to `mvcc`, which may hold its first revisions already.
-fn replay(
-    path: &Path,
-    first_revision: i64,
-    is_last: bool,
-    mvcc: &mut Mvcc,
-) -> Result<Replayed, OpenError> {
+fn replay(path: &Path, first_revision: i64, is_last: bool, mvcc: &mut Mvcc) -> Result<Replayed, OpenError> {
     let bytes = fs::read(path).map_err(OpenError::io(path))?;
     let header = snapshot::decode_header(path, &bytes, Content::Log, first_revision)?;
     if first_revision > mvcc.revision() + 1 {
-        return Err(OpenError::Missing {
-            path: path.to_owned(),
-            first: mvcc.revision() + 1,
-            last: first_revision - 1,
-        });
+        return Err(OpenError::Missing { path: path.to_owned(), first: mvcc.revision() + 1, last: first_revision - 1 });
     }
-    let damaged = |offset: usize, detail| OpenError::Damaged {
-        path: path.to_owned(),
-        offset: offset as u64,
-        detail,
-    };
+    let damaged = |offset: usize, detail| OpenError::Damaged { path: path.to_owned(), offset: offset as u64, detail };
     let mut offset = frame::FILE_HEADER;
     let mut next_revision = first_revision;
     while offset < bytes.len() {
@@ -108,11 +87,7 @@ fn replay(
                     path = %path.display(), offset, lost = bytes.len() - offset,
                     "cutting the end of the log, torn by a crash before it was acknowledged"
                 );
-                return Ok(Replayed {
-                    salt: header.salt,
-                    bytes: offset as u64,
-                    torn: true,
-                });
+                return Ok(Replayed { salt: header.salt, bytes: offset as u64, torn: true });
             }
             Err(bad) => return Err(damaged(offset, describe(&bad))),
         };
@@ -123,11 +98,7 @@ fn replay(
         next_revision = applied.ok_or_else(|| damaged(offset, "a record makes no sense here"))?;
         offset = frame.end;
     }
-    Ok(Replayed {
-        salt: header.salt,
-        bytes: offset as u64,
-        torn: false,
-    })
+    Ok(Replayed { salt: header.salt, bytes: offset as u64, torn: false })
 }
 
 /// Applies a frame whose first change makes `revision`; answers the revision after its last.
@@ -169,13 +140,8 @@ fn describe(bad: &BadFrame) -> &'static str {
 }
 
 fn cut(path: &Path, bytes: u64) -> Result<(), OpenError> {
-    let file = File::options()
-        .write(true)
-        .open(path)
-        .map_err(OpenError::io(path))?;
-    file.set_len(bytes)
-        .and_then(|()| file.sync_all())
-        .map_err(OpenError::io(path))
+    let file = File::options().write(true).open(path).map_err(OpenError::io(path))?;
+    file.set_len(bytes).and_then(|()| file.sync_all()).map_err(OpenError::io(path))
 }
 
 /// Removes what a crash left: unfinished files, and files that the newest snapshot replaces.

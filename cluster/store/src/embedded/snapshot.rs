@@ -26,10 +26,7 @@ pub(super) fn write(dir: &Path, revision: i64, state: &[KeyValue]) -> io::Result
                 frame::begin_frame(&mut buffer);
             }
         }
-        Record::End {
-            entries: state.len() as u64,
-        }
-        .encode(&mut buffer);
+        Record::End { entries: state.len() as u64 }.encode(&mut buffer);
         frame::finish_frame(&mut buffer, 0, revision, header.salt);
         file.write_all(&buffer)
     })?;
@@ -56,11 +53,7 @@ pub(super) fn remove_replaced(dir: &Path, revision: i64) -> io::Result<()> {
 /// Reads the snapshot at `path`. Unlike the log it is never legitimately torn.
 pub(super) fn read(path: &Path, revision: i64) -> Result<Mvcc, OpenError> {
     let bytes = fs::read(path).map_err(OpenError::io(path))?;
-    let damaged = |offset: usize, detail| OpenError::Damaged {
-        path: path.to_owned(),
-        offset: offset as u64,
-        detail,
-    };
+    let damaged = |offset: usize, detail| OpenError::Damaged { path: path.to_owned(), offset: offset as u64, detail };
     let header = decode_header(path, &bytes, Content::Snapshot, revision)?;
     let mut mvcc = Mvcc::at(revision);
     let (mut offset, mut count) = (frame::FILE_HEADER, 0);
@@ -74,13 +67,7 @@ pub(super) fn read(path: &Path, revision: i64) -> Result<Mvcc, OpenError> {
         })?;
         for record in frame::records(frame.payload) {
             match record {
-                Some(Record::Entry {
-                    create_revision,
-                    mod_revision,
-                    version,
-                    key,
-                    value,
-                }) => {
+                Some(Record::Entry { create_revision, mod_revision, version, key, value }) => {
                     count += 1;
                     mvcc.restore(KeyValue {
                         key: frame::owned(key),
@@ -113,15 +100,9 @@ pub(super) fn decode_header(
             offset: 16,
             detail: "the file was renamed: its header names another revision",
         }),
-        Err(HeaderError::Newer(found)) => Err(OpenError::NewerFormat {
-            path: path(),
-            found,
-            supported: frame::FORMAT_VERSION,
-        }),
-        Err(HeaderError::Damaged(detail)) => Err(OpenError::Damaged {
-            path: path(),
-            offset: 0,
-            detail,
-        }),
+        Err(HeaderError::Newer(found)) => {
+            Err(OpenError::NewerFormat { path: path(), found, supported: frame::FORMAT_VERSION })
+        }
+        Err(HeaderError::Damaged(detail)) => Err(OpenError::Damaged { path: path(), offset: 0, detail }),
     }
 }

@@ -64,10 +64,7 @@ struct Batch {
 
 /// A reply and what to answer once the frame is durable.
 enum Answer {
-    Write(
-        Reply<(i64, Option<KeyValue>)>,
-        Result<(i64, Option<KeyValue>), Error>,
-    ),
+    Write(Reply<(i64, Option<KeyValue>)>, Result<(i64, Option<KeyValue>), Error>),
     Compact(Reply<()>, Result<(), Error>),
 }
 
@@ -98,11 +95,7 @@ impl Writer {
 
     /// Makes a batch durable, visible, and known to its callers, in this order.
     fn commit(&mut self, mut batch: Batch) {
-        let written = if batch.is_empty() {
-            Ok(())
-        } else {
-            self.log.append(&mut batch.frame, batch.first_revision)
-        };
+        let written = if batch.is_empty() { Ok(()) } else { self.log.append(&mut batch.frame, batch.first_revision) };
         if written.is_ok() {
             if !batch.writes.is_empty() {
                 self.shared.apply(std::mem::take(&mut batch.writes));
@@ -126,11 +119,7 @@ impl Writer {
 
     /// Compacts when history outgrows its bound.
     fn bound_history(&mut self) {
-        let Some(revision) = self
-            .shared
-            .read()
-            .overdue_compaction(self.options.history_bytes)
-        else {
+        let Some(revision) = self.shared.read().overdue_compaction(self.options.history_bytes) else {
             return;
         };
         let mut batch = Batch::new(self.shared.read().revision() + 1);
@@ -140,11 +129,7 @@ impl Writer {
 
     /// Begins a snapshot once it would let enough of the log go.
     fn snapshot_if_due(&mut self) {
-        if self
-            .snapshot
-            .as_ref()
-            .is_some_and(|thread| !thread.is_finished())
-        {
+        if self.snapshot.as_ref().is_some_and(|thread| !thread.is_finished()) {
             return;
         }
         let revision = self.shared.read().compacted();
@@ -161,10 +146,7 @@ impl Writer {
                 tracing::warn!(%error, "cannot write a snapshot, the log is kept");
             }
         };
-        match thread::Builder::new()
-            .name("store-snapshot".to_owned())
-            .spawn(work)
-        {
+        match thread::Builder::new().name("store-snapshot".to_owned()).spawn(work) {
             Ok(thread) => {
                 self.log.forget(revision);
                 self.snapshot = Some(thread);
@@ -228,25 +210,15 @@ impl Batch {
         }
     }
 
-    fn add_write(
-        &mut self,
-        write: Write,
-        shared: &Shared,
-    ) -> Result<(i64, Option<KeyValue>), Error> {
+    fn add_write(&mut self, write: Write, shared: &Shared) -> Result<(i64, Option<KeyValue>), Error> {
         let size = write.key.len() + write.value.as_ref().map_or(0, bytes::Bytes::len);
         if size > MAX_RECORD {
-            return Err(Error::TooLarge {
-                size,
-                limit: MAX_RECORD,
-            });
+            return Err(Error::TooLarge { size, limit: MAX_RECORD });
         }
         let revision = self.next_revision;
         let replaced = shared.read().decide(&write, &mut self.overlay, revision)?;
         let record = match &write.value {
-            Some(value) => Record::Put {
-                key: &write.key,
-                value,
-            },
+            Some(value) => Record::Put { key: &write.key, value },
             None => Record::Delete { key: &write.key },
         };
         record.encode(&mut self.frame);
@@ -261,10 +233,7 @@ impl Batch {
             (mvcc.revision(), mvcc.compacted())
         };
         if revision > current {
-            return Err(Error::FutureRevision {
-                requested: revision,
-                current,
-            });
+            return Err(Error::FutureRevision { requested: revision, current });
         }
         if revision > compacted.max(self.compact.unwrap_or(0)) {
             self.push_compact(revision);

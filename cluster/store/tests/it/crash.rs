@@ -19,11 +19,7 @@ const WRITERS: usize = 8;
 
 /// Small files, so that the kills also hit rotations and snapshots.
 fn options() -> Options {
-    Options {
-        segment_bytes: 20_000,
-        garbage_bytes: 20_000,
-        ..Options::default()
-    }
+    Options { segment_bytes: 20_000, garbage_bytes: 20_000, ..Options::default() }
 }
 
 /// The child: writes until it is killed, telling each acknowledged write on standard output.
@@ -50,10 +46,7 @@ async fn write_forever(store: Arc<Embedded>, writer: usize) {
     loop {
         number += 1;
         let value = Bytes::from(format!("{number} {}", "x".repeat(number % 700)));
-        let revision = store
-            .put(key.clone(), value, Precondition::None)
-            .await
-            .unwrap();
+        let revision = store.put(key.clone(), value, Precondition::None).await.unwrap();
         let line = format!("ack {writer} {number} {revision}\n");
         std::io::stdout().lock().write_all(line.as_bytes()).unwrap();
         if number % 50 == 0 {
@@ -63,13 +56,7 @@ async fn write_forever(store: Arc<Embedded>, writer: usize) {
 }
 
 fn number_of(value: &[u8]) -> usize {
-    std::str::from_utf8(value)
-        .unwrap()
-        .split(' ')
-        .next()
-        .unwrap()
-        .parse()
-        .unwrap()
+    std::str::from_utf8(value).unwrap().split(' ').next().unwrap().parse().unwrap()
 }
 
 #[tokio::test]
@@ -82,10 +69,7 @@ async fn nothing_acknowledged_is_lost_by_kills() {
         let delay = Duration::from_millis(20 + round * 37 % 230);
         newest = newest.max(write_and_kill(dir.path(), delay, &mut acknowledged));
         let store = Embedded::open(dir.path(), options()).unwrap();
-        assert!(
-            store.current_revision().await.unwrap() >= newest,
-            "the revision went back"
-        );
+        assert!(store.current_revision().await.unwrap() >= newest, "the revision went back");
         let found: HashMap<_, _> = everything(&store)
             .await
             .iter()
@@ -100,26 +84,17 @@ async fn nothing_acknowledged_is_lost_by_kills() {
         for (writer, number) in &acknowledged {
             let stored = found.get(writer).copied().unwrap_or_default();
             // One more may have been written and not told any more.
-            assert!(
-                (*number..=number + 1).contains(&stored),
-                "{writer}: {number} vs {stored}"
-            );
+            assert!((*number..=number + 1).contains(&stored), "{writer}: {number} vs {stored}");
         }
         acknowledged = found;
     }
-    assert!(
-        acknowledged.values().sum::<usize>() > 1000,
-        "too few writes to mean anything"
-    );
+    assert!(acknowledged.values().sum::<usize>() > 1000, "too few writes to mean anything");
 }
 
 /// Lets a child write for `delay`, kills it, and answers the newest revision it told.
 fn write_and_kill(dir: &Path, delay: Duration, acknowledged: &mut HashMap<usize, usize>) -> i64 {
-    let mut child = child("crash::child_writer", DIR, dir)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut child =
+        child("crash::child_writer", DIR, dir).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let output = BufReader::new(child.stdout.take().unwrap());
     let reader = std::thread::spawn(move || {
         let lines = output.lines().map_while(Result::ok);
@@ -137,13 +112,6 @@ fn write_and_kill(dir: &Path, delay: Duration, acknowledged: &mut HashMap<usize,
 }
 
 fn parse(line: &str) -> Option<(usize, usize, i64)> {
-    let mut words = line
-        .split(' ')
-        .skip_while(|word| !word.ends_with("ack"))
-        .skip(1);
-    Some((
-        words.next()?.parse().ok()?,
-        words.next()?.parse().ok()?,
-        words.next()?.parse().ok()?,
-    ))
+    let mut words = line.split(' ').skip_while(|word| !word.ends_with("ack")).skip(1);
+    Some((words.next()?.parse().ok()?, words.next()?.parse().ok()?, words.next()?.parse().ok()?))
 }

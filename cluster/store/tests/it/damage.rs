@@ -15,13 +15,7 @@ fn log(dir: &Path) -> PathBuf {
     fs::read_dir(dir)
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .find(|path| {
-            path.file_name()
-                .unwrap()
-                .to_str()
-                .unwrap()
-                .starts_with("log-")
-        })
+        .find(|path| path.file_name().unwrap().to_str().unwrap().starts_with("log-"))
         .unwrap()
 }
 
@@ -68,10 +62,7 @@ async fn a_log_cut_anywhere_is_a_state_that_was() {
     let dir = tempfile::tempdir().unwrap();
     let states = fill(dir.path()).await;
     let path = log(dir.path());
-    let (name, whole) = (
-        path.file_name().unwrap().to_str().unwrap(),
-        fs::read(&path).unwrap(),
-    );
+    let (name, whole) = (path.file_name().unwrap().to_str().unwrap(), fs::read(&path).unwrap());
     let mut reached = 0;
     for length in 0..=whole.len() {
         match open_with(name, &whole[..length]).await {
@@ -92,10 +83,7 @@ async fn a_flipped_bit_anywhere_is_refused_or_the_torn_end() {
     let dir = tempfile::tempdir().unwrap();
     let states = fill(dir.path()).await;
     let path = log(dir.path());
-    let (name, whole) = (
-        path.file_name().unwrap().to_str().unwrap(),
-        fs::read(&path).unwrap(),
-    );
+    let (name, whole) = (path.file_name().unwrap().to_str().unwrap(), fs::read(&path).unwrap());
     // The closing mark is an empty frame: 24 bytes.
     let acknowledged = whole.len() - 24;
     for offset in 0..whole.len() {
@@ -123,10 +111,7 @@ async fn zeros_after_a_crash_are_cut() {
     let dir = tempfile::tempdir().unwrap();
     let states = fill(dir.path()).await;
     let path = log(dir.path());
-    let (name, mut bytes) = (
-        path.file_name().unwrap().to_str().unwrap(),
-        fs::read(&path).unwrap(),
-    );
+    let (name, mut bytes) = (path.file_name().unwrap().to_str().unwrap(), fs::read(&path).unwrap());
     let length = bytes.len();
     bytes.resize(length + 5000, 0);
     let (state, kept) = open_with(name, &bytes).await.unwrap();
@@ -142,10 +127,7 @@ async fn the_error_names_file_and_offset_and_what_to_do() {
     bytes[32 + 24 + 8] ^= 1;
     fs::write(&path, bytes).unwrap();
     let error = Embedded::open(dir.path(), Options::default()).unwrap_err();
-    let expected = format!(
-        "{} is damaged at byte 32: the checksum of a record is wrong",
-        path.display()
-    );
+    let expected = format!("{} is damaged at byte 32: the checksum of a record is wrong", path.display());
     assert_eq!(error.to_string(), expected);
     assert!(error.hint().unwrap().contains("restore"));
 }
@@ -159,26 +141,13 @@ async fn a_newer_format_is_refused() {
     bytes[8] = 2;
     fs::write(&path, bytes).unwrap();
     let error = Embedded::open(dir.path(), Options::default()).unwrap_err();
-    assert!(
-        matches!(
-            error,
-            OpenError::NewerFormat {
-                found: 2,
-                supported: 1,
-                ..
-            }
-        ),
-        "{error}"
-    );
+    assert!(matches!(error, OpenError::NewerFormat { found: 2, supported: 1, .. }), "{error}");
 }
 
 #[tokio::test]
 async fn missing_and_damaged_older_files_are_refused() {
     let dir = tempfile::tempdir().unwrap();
-    let options = || Options {
-        segment_bytes: 300,
-        ..Options::default()
-    };
+    let options = || Options { segment_bytes: 300, ..Options::default() };
     let store = Embedded::open(dir.path(), options()).unwrap();
     for number in 0..20 {
         put(&store, &format!("key/{number}"), "a value of some length").await;
@@ -187,13 +156,7 @@ async fn missing_and_damaged_older_files_are_refused() {
     let mut logs: Vec<_> = fs::read_dir(dir.path())
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .filter(|path| {
-            path.file_name()
-                .unwrap()
-                .to_str()
-                .unwrap()
-                .starts_with("log-")
-        })
+        .filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with("log-"))
         .collect();
     logs.sort();
     assert!(logs.len() > 3);
@@ -206,22 +169,13 @@ async fn missing_and_damaged_older_files_are_refused() {
     let error = Embedded::open(dir.path(), options()).unwrap_err();
     assert!(matches!(error, OpenError::Missing { .. }), "{error}");
     fs::write(&logs[1], &second).unwrap();
-    assert_eq!(
-        everything(&Embedded::open(dir.path(), options()).unwrap())
-            .await
-            .len(),
-        20
-    );
+    assert_eq!(everything(&Embedded::open(dir.path(), options()).unwrap()).await.len(), 20);
 }
 
 #[tokio::test]
 async fn a_damaged_snapshot_is_refused() {
     let dir = tempfile::tempdir().unwrap();
-    let options = || Options {
-        segment_bytes: 300,
-        garbage_bytes: 1,
-        ..Options::default()
-    };
+    let options = || Options { segment_bytes: 300, garbage_bytes: 1, ..Options::default() };
     let store = Embedded::open(dir.path(), options()).unwrap();
     for number in 0..20 {
         put(&store, &format!("key/{number}"), "a value of some length").await;
@@ -232,13 +186,7 @@ async fn a_damaged_snapshot_is_refused() {
     let snapshot = fs::read_dir(dir.path())
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .find(|path| {
-            path.file_name()
-                .unwrap()
-                .to_str()
-                .unwrap()
-                .starts_with("snapshot-")
-        })
+        .find(|path| path.file_name().unwrap().to_str().unwrap().starts_with("snapshot-"))
         .expect("a snapshot was written");
     let whole = fs::read(&snapshot).unwrap();
     for offset in 0..whole.len() {
@@ -246,19 +194,8 @@ async fn a_damaged_snapshot_is_refused() {
         bytes[offset] ^= 1;
         fs::write(&snapshot, &bytes).unwrap();
         let error = Embedded::open(dir.path(), options()).expect_err("damage is noticed");
-        assert!(
-            matches!(
-                error,
-                OpenError::Damaged { .. } | OpenError::NewerFormat { .. }
-            ),
-            "at {offset}: {error}"
-        );
+        assert!(matches!(error, OpenError::Damaged { .. } | OpenError::NewerFormat { .. }), "at {offset}: {error}");
     }
     fs::write(&snapshot, &whole).unwrap();
-    assert_eq!(
-        everything(&Embedded::open(dir.path(), options()).unwrap())
-            .await
-            .len(),
-        20
-    );
+    assert_eq!(everything(&Embedded::open(dir.path(), options()).unwrap()).await.len(), 20);
 }

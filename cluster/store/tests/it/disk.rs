@@ -9,10 +9,8 @@ use kpkg_store::{Embedded, Error, OpenError, Options, Precondition, Store};
 use crate::{delete, everything, open, put};
 
 fn names(dir: &std::path::Path) -> Vec<String> {
-    let mut names: Vec<_> = fs::read_dir(dir)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
+    let mut names: Vec<_> =
+        fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     names
 }
@@ -47,20 +45,13 @@ async fn compaction_survives_reopening() {
         first
     };
     let store = open(dir.path());
-    assert!(matches!(
-        store.watch(Bytes::new(), first).await,
-        Err(Error::Compacted { .. })
-    ));
+    assert!(matches!(store.watch(Bytes::new(), first).await, Err(Error::Compacted { .. })));
 }
 
 #[tokio::test]
 async fn a_snapshot_replaces_old_files() {
     let dir = tempfile::tempdir().unwrap();
-    let options = || Options {
-        segment_bytes: 4096,
-        garbage_bytes: 8192,
-        ..Options::default()
-    };
+    let options = || Options { segment_bytes: 4096, garbage_bytes: 8192, ..Options::default() };
     let store = Embedded::open(dir.path(), options()).unwrap();
     let value = "x".repeat(1000);
     for round in 0..50 {
@@ -72,10 +63,7 @@ async fn a_snapshot_replaces_old_files() {
     let before = everything(&store).await;
     drop(store);
     let left = names(dir.path());
-    assert!(
-        left.len() <= 4 && left.iter().any(|name| name.starts_with("snapshot-")),
-        "{left:?}"
-    );
+    assert!(left.len() <= 4 && left.iter().any(|name| name.starts_with("snapshot-")), "{left:?}");
     let store = Embedded::open(dir.path(), options()).unwrap();
     assert_eq!(everything(&store).await, before);
     assert_eq!(put(&store, "more", "1").await, now + 1);
@@ -87,20 +75,14 @@ async fn a_snapshot_replaces_old_files() {
 #[tokio::test]
 async fn history_is_bounded_without_anyone_compacting() {
     let dir = tempfile::tempdir().unwrap();
-    let options = Options {
-        history_bytes: 100_000,
-        ..Options::default()
-    };
+    let options = Options { history_bytes: 100_000, ..Options::default() };
     let store = Embedded::open(dir.path(), options).unwrap();
     let first = put(&store, "a", "1").await;
     let value = "x".repeat(10_000);
     for _ in 0..30 {
         put(&store, "a", &value).await;
     }
-    assert!(matches!(
-        store.watch(Bytes::new(), first).await,
-        Err(Error::Compacted { .. })
-    ));
+    assert!(matches!(store.watch(Bytes::new(), first).await, Err(Error::Compacted { .. })));
 }
 
 #[tokio::test]
@@ -117,10 +99,7 @@ async fn two_stores_cannot_share_a_directory() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
     let second = Embedded::open(dir.path(), Options::default());
-    assert!(
-        matches!(second, Err(OpenError::Locked { .. })),
-        "{second:?}"
-    );
+    assert!(matches!(second, Err(OpenError::Locked { .. })), "{second:?}");
     store.close();
     open(dir.path());
     let closed = store.put("a".into(), "1".into(), Precondition::None).await;

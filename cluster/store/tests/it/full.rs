@@ -34,17 +34,12 @@ async fn child_on_a_small_disk() {
     // Reads go on, and small writes do not slip in half.
     assert_eq!(everything(&store).await.len(), written + 1);
     let revision = store.current_revision().await.unwrap();
-    let again = store
-        .put("another".into(), value.clone(), Precondition::None)
-        .await;
+    let again = store.put("another".into(), value.clone(), Precondition::None).await;
     assert!(matches!(again, Err(Error::DiskFull { .. })));
     assert_eq!(store.current_revision().await.unwrap(), revision);
     // Space comes back.
     fs::remove_file(dir.join("ballast")).unwrap();
-    let next = store
-        .put("another".into(), value, Precondition::None)
-        .await
-        .unwrap();
+    let next = store.put("another".into(), value, Precondition::None).await.unwrap();
     assert_eq!(next, revision + 1);
     let before = everything(&store).await;
     drop(store);

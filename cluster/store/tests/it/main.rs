@@ -36,20 +36,14 @@ async fn put(store: &dyn Store, key: &str, value: &str) -> i64 {
 }
 
 async fn delete(store: &dyn Store, key: &str) -> i64 {
-    store
-        .delete(Bytes::from(key.to_owned()), Precondition::None)
-        .await
-        .unwrap()
-        .0
+    store.delete(Bytes::from(key.to_owned()), Precondition::None).await.unwrap().0
 }
 
 /// Runs this test binary again as a child that executes only the test `name`, which sees
 /// `variable` set to `value`.
 fn child(name: &str, variable: &str, value: &Path) -> std::process::Command {
     let mut command = std::process::Command::new(std::env::current_exe().unwrap());
-    command
-        .args(["--exact", name, "--nocapture", "--test-threads=1"])
-        .env(variable, value);
+    command.args(["--exact", name, "--nocapture", "--test-threads=1"]).env(variable, value);
     command
 }
 

@@ -95,12 +95,7 @@ impl Model {
 }
 
 async fn read(store: &dyn Store, revision: Option<i64>) -> Result<BTreeMap<Bytes, Item>, Error> {
-    let page = store
-        .range(Range {
-            revision,
-            ..Range::default()
-        })
-        .await?;
+    let page = store.range(Range { revision, ..Range::default() }).await?;
     let items = page.items.into_iter().map(|kv| {
         let item = Item {
             value: kv.value,
@@ -115,11 +110,7 @@ async fn read(store: &dyn Store, revision: Option<i64>) -> Result<BTreeMap<Bytes
 
 /// Tiny files, so that rotation and snapshots happen all the time.
 fn options() -> Options {
-    Options {
-        segment_bytes: 700,
-        garbage_bytes: 500,
-        ..Options::default()
-    }
+    Options { segment_bytes: 700, garbage_bytes: 500, ..Options::default() }
 }
 
 async fn run(steps: Vec<Step>) {
@@ -127,10 +118,7 @@ async fn run(steps: Vec<Step>) {
     let mut embedded = Embedded::open(dir.path(), options()).unwrap();
     let memory = Memory::default();
     // An empty store is at revision 1.
-    let mut model = Model {
-        states: vec![BTreeMap::new()],
-        compacted: 1,
-    };
+    let mut model = Model { states: vec![BTreeMap::new()], compacted: 1 };
     for step in steps {
         match step {
             Step::Put { key, size, guard } => {
@@ -168,13 +156,7 @@ async fn run(steps: Vec<Step>) {
     }
 }
 
-async fn check_write(
-    model: &mut Model,
-    stores: [&dyn Store; 2],
-    key: u8,
-    value: Option<Bytes>,
-    guard: Guard,
-) {
+async fn check_write(model: &mut Model, stores: [&dyn Store; 2], key: u8, value: Option<Bytes>, guard: Guard) {
     let key = Bytes::from(format!("key/{key}"));
     let current = model.now().get(&key).map_or(-1, |item| item.mod_revision);
     let precondition = match guard {
@@ -187,10 +169,7 @@ async fn check_write(
     for store in stores {
         let written = match value.clone() {
             Some(value) => store.put(key.clone(), value, precondition).await,
-            None => store
-                .delete(key.clone(), precondition)
-                .await
-                .map(|(revision, _)| revision),
+            None => store.delete(key.clone(), precondition).await.map(|(revision, _)| revision),
         };
         match written {
             Ok(revision) => assert!(expected && revision == model.revision()),

@@ -62,19 +62,13 @@ async fn versions_count_from_creation(store: Shared) {
     let created = put(&*store, "a", "1").await;
     let changed = put(&*store, "a", "2").await;
     let kv = store.get(b"a").await.unwrap().unwrap();
-    assert_eq!(
-        (kv.create_revision, kv.mod_revision, kv.version),
-        (created, changed, 2)
-    );
+    assert_eq!((kv.create_revision, kv.mod_revision, kv.version), (created, changed, 2));
     assert_eq!(kv.value, "2");
     delete(&*store, "a").await;
     assert_eq!(store.get(b"a").await.unwrap(), None);
     let again = put(&*store, "a", "").await;
     let kv = store.get(b"a").await.unwrap().unwrap();
-    assert_eq!(
-        (kv.create_revision, kv.mod_revision, kv.version),
-        (again, again, 1)
-    );
+    assert_eq!((kv.create_revision, kv.mod_revision, kv.version), (again, again, 1));
     assert_eq!(kv.value, "", "an empty value is not a deleted key");
 }
 
@@ -83,46 +77,22 @@ async fn preconditions_guard_writes(store: Shared) {
     let at = |revision| Precondition::ModRevision(revision);
     let missing = store.put(key.clone(), "1".into(), at(7)).await;
     assert!(matches!(missing, Err(Error::Conflict { current: None })));
-    let first = store
-        .put(key.clone(), "1".into(), Precondition::Absent)
-        .await
-        .unwrap();
-    let exists = store
-        .put(key.clone(), "2".into(), Precondition::Absent)
-        .await;
-    let Err(Error::Conflict {
-        current: Some(current),
-    }) = exists
-    else {
-        panic!("{exists:?}")
-    };
-    assert_eq!(
-        (current.mod_revision, &current.value[..]),
-        (first, &b"1"[..])
-    );
+    let first = store.put(key.clone(), "1".into(), Precondition::Absent).await.unwrap();
+    let exists = store.put(key.clone(), "2".into(), Precondition::Absent).await;
+    let Err(Error::Conflict { current: Some(current) }) = exists else { panic!("{exists:?}") };
+    assert_eq!((current.mod_revision, &current.value[..]), (first, &b"1"[..]));
     let second = store.put(key.clone(), "2".into(), at(first)).await.unwrap();
-    assert!(matches!(
-        store.delete(key.clone(), at(first)).await,
-        Err(Error::Conflict { .. })
-    ));
+    assert!(matches!(store.delete(key.clone(), at(first)).await, Err(Error::Conflict { .. })));
     let (_, deleted) = store.delete(key.clone(), at(second)).await.unwrap();
-    assert_eq!(
-        (deleted.mod_revision, &deleted.value[..]),
-        (second, &b"2"[..])
-    );
-    assert!(matches!(
-        store.delete(key.clone(), Precondition::None).await,
-        Err(Error::NotFound)
-    ));
+    assert_eq!((deleted.mod_revision, &deleted.value[..]), (second, &b"2"[..]));
+    assert!(matches!(store.delete(key.clone(), Precondition::None).await, Err(Error::NotFound)));
     let gone = store.delete(key, at(second)).await;
     assert!(matches!(gone, Err(Error::Conflict { current: None })));
 }
 
 async fn a_failed_precondition_changes_nothing(store: Shared) {
     let before = put(&*store, "a", "1").await;
-    let _ = store
-        .put("a".into(), "2".into(), Precondition::Absent)
-        .await;
+    let _ = store.put("a".into(), "2".into(), Precondition::Absent).await;
     let _ = store.delete("b".into(), Precondition::None).await;
     assert_eq!(store.current_revision().await.unwrap(), before);
     assert_eq!(store.get(b"a").await.unwrap().unwrap().value, "1");
@@ -135,9 +105,7 @@ async fn only_one_of_many_racing_writers_wins(store: Shared) {
         let store = store.clone();
         race.push(tokio::spawn(async move {
             let value = Bytes::from(writer.to_string());
-            store
-                .put("counter".into(), value, Precondition::ModRevision(base))
-                .await
+            store.put("counter".into(), value, Precondition::ModRevision(base)).await
         }));
     }
     let mut winners = 0;
@@ -147,9 +115,7 @@ async fn only_one_of_many_racing_writers_wins(store: Shared) {
                 winners += 1;
                 assert_eq!(revision, base + 1);
             }
-            Err(Error::Conflict {
-                current: Some(current),
-            }) => {
+            Err(Error::Conflict { current: Some(current) }) => {
                 assert_eq!(current.mod_revision, base + 1);
             }
             Err(error) => panic!("{error}"),
@@ -163,34 +129,18 @@ async fn ranges_are_sorted_and_bounded(store: Shared) {
         put(&*store, key, "").await;
     }
     let keys = |page: kpkg_store::Page| -> Vec<String> {
-        page.items
-            .iter()
-            .map(|kv| String::from_utf8(kv.key.to_vec()).unwrap())
-            .collect()
+        page.items.iter().map(|kv| String::from_utf8(kv.key.to_vec()).unwrap()).collect()
     };
     let all = store.range(Range::prefix("pods/")).await.unwrap();
     assert_eq!(all.remaining, 0);
     assert_eq!(keys(all), ["pods/a", "pods/b", "pods/c/d"]);
-    let range = Range {
-        start_after: Some("pods/a".into()),
-        ..Range::prefix("pods/")
-    };
-    assert_eq!(
-        keys(store.range(range).await.unwrap()),
-        ["pods/b", "pods/c/d"]
-    );
-    let range = Range {
-        start_after: Some("a".into()),
-        limit: 1,
-        ..Range::prefix("pods/")
-    };
+    let range = Range { start_after: Some("pods/a".into()), ..Range::prefix("pods/") };
+    assert_eq!(keys(store.range(range).await.unwrap()), ["pods/b", "pods/c/d"]);
+    let range = Range { start_after: Some("a".into()), limit: 1, ..Range::prefix("pods/") };
     let page = store.range(range).await.unwrap();
     assert_eq!(page.remaining, 2);
     assert_eq!(keys(page), ["pods/a"]);
-    let range = Range {
-        start_after: Some("z".into()),
-        ..Range::prefix("pods/")
-    };
+    let range = Range { start_after: Some("z".into()), ..Range::prefix("pods/") };
     assert_eq!(keys(store.range(range).await.unwrap()), [""; 0]);
 }
 
@@ -198,18 +148,11 @@ async fn pages_continue_at_their_revision(store: Shared) {
     for key in ["k/1", "k/2", "k/3", "k/4", "k/5"] {
         put(&*store, key, "old").await;
     }
-    let mut range = Range {
-        limit: 2,
-        ..Range::prefix("k/")
-    };
+    let mut range = Range { limit: 2, ..Range::prefix("k/") };
     let mut seen = Vec::new();
     loop {
         let page = store.range(range.clone()).await.unwrap();
-        seen.extend(
-            page.items
-                .iter()
-                .map(|kv| (kv.key.clone(), kv.value.clone())),
-        );
+        seen.extend(page.items.iter().map(|kv| (kv.key.clone(), kv.value.clone())));
         if page.remaining == 0 {
             break;
         }
@@ -232,19 +175,13 @@ async fn the_past_can_be_read_until_compacted(store: Shared) {
     let second = put(&*store, "a", "2").await;
     let third = delete(&*store, "a").await;
     let at = |revision| {
-        let range = Range {
-            revision: Some(revision),
-            ..Range::prefix("a")
-        };
+        let range = Range { revision: Some(revision), ..Range::prefix("a") };
         store.range(range)
     };
     assert_eq!(at(first).await.unwrap().items[0].value, "1");
     assert_eq!(at(second).await.unwrap().items[0].value, "2");
     assert_eq!(at(third).await.unwrap().items, []);
-    assert!(matches!(
-        at(third + 1).await,
-        Err(Error::FutureRevision { .. })
-    ));
+    assert!(matches!(at(third + 1).await, Err(Error::FutureRevision { .. })));
     store.compact(second).await.unwrap();
     assert!(matches!(at(first).await, Err(Error::Compacted { .. })));
     assert_eq!(at(second).await.unwrap().items[0].value, "2");
@@ -255,10 +192,7 @@ async fn compaction_keeps_what_is_current(store: Shared) {
     put(&*store, "goes", "1").await;
     delete(&*store, "goes").await;
     let now = put(&*store, "stays", "2").await;
-    assert!(matches!(
-        store.compact(now + 1).await,
-        Err(Error::FutureRevision { .. })
-    ));
+    assert!(matches!(store.compact(now + 1).await, Err(Error::FutureRevision { .. })));
     store.compact(now).await.unwrap();
     store.compact(now - 1).await.unwrap();
     assert_eq!(store.get(b"stays").await.unwrap().unwrap().version, 2);
@@ -271,14 +205,7 @@ async fn compaction_keeps_what_is_current(store: Shared) {
 async fn next(watch: &mut WatchStream, count: usize) -> Vec<Arc<Event>> {
     let mut events = Vec::new();
     while events.len() < count {
-        events.extend(
-            watch
-                .next()
-                .await
-                .expect("the watch goes on")
-                .unwrap()
-                .events,
-        );
+        events.extend(watch.next().await.expect("the watch goes on").unwrap().events);
     }
     events
 }
@@ -290,10 +217,7 @@ async fn a_watch_sees_past_and_live_events_once(store: Shared) {
     let mut watch = store.watch("w/".into(), first).await.unwrap();
     put(&*store, "w/b", "1").await;
     let events = next(&mut watch, 3).await;
-    let seen: Vec<_> = events
-        .iter()
-        .map(|event| (event.kind, event.revision()))
-        .collect();
+    let seen: Vec<_> = events.iter().map(|event| (event.kind, event.revision())).collect();
     let (put, deleted) = (EventKind::Put, EventKind::Delete);
     assert_eq!(seen, [(put, first), (deleted, first + 2), (put, first + 3)]);
     let quiet = watch.next().now_or_never();
@@ -320,10 +244,7 @@ async fn a_watch_below_the_compacted_revision_is_refused(store: Shared) {
     store.compact(first + 1).await.unwrap();
     for from in [first, first + 1] {
         let refused = store.watch("w".into(), from).await;
-        assert!(
-            matches!(refused, Err(Error::Compacted { .. })),
-            "from {from}"
-        );
+        assert!(matches!(refused, Err(Error::Compacted { .. })), "from {from}");
     }
     let mut watch = store.watch("w".into(), first + 2).await.unwrap();
     put(&*store, "w", "3").await;
@@ -390,8 +311,7 @@ async fn a_slow_watch_is_cut_off(store: Shared) {
     let value = Bytes::from_static(b"x");
     // Many at once, so that an implementation that syncs does so a few times only.
     for _ in 0..21 {
-        let writes =
-            (0..1000).map(|n| store.put(format!("w{n}").into(), value.clone(), Precondition::None));
+        let writes = (0..1000).map(|n| store.put(format!("w{n}").into(), value.clone(), Precondition::None));
         futures::future::try_join_all(writes).await.unwrap();
     }
     let mut seen = 0;

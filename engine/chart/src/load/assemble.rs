@@ -75,8 +75,7 @@ fn place(
         "Chart.yaml" => {}
         "Chart.lock" => chart.lock = Some(read_lock(&file)?),
         "values.yaml" => {
-            chart.values =
-                read_values(&file.text()).map_err(|problem| invalid("cannot load values.yaml", &problem))?;
+            chart.values = read_values(&file.text()).map_err(|problem| invalid("cannot load values.yaml", &problem))?;
         }
         "values.schema.json" => chart.schema = Some(file.data),
         "requirements.yaml" => {
@@ -159,7 +158,9 @@ fn split_documents(text: &str) -> Vec<&str> {
     let mut documents = Vec::new();
     let (mut start, mut at) = (0, 0);
     for line in text.split_inclusive('\n') {
-        if line.starts_with("---") && line.trim_end().chars().all(|character| character == '-' || character.is_whitespace()) {
+        if line.starts_with("---")
+            && line.trim_end().chars().all(|character| character == '-' || character.is_whitespace())
+        {
             if text[start..at].trim_end() != "" {
                 documents.push(&text[start..at]);
             }

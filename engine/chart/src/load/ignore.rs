@@ -56,7 +56,7 @@ impl Rules {
                 if pattern.folders_only && !is_folder || !hit() {
                     return true;
                 }
-            } else if !(pattern.folders_only && !is_folder) && hit() {
+            } else if (is_folder || !pattern.folders_only) && hit() {
                 return true;
             }
         }

@@ -107,9 +107,8 @@ struct Fields<'a> {
 impl Fields<'_> {
     fn find(&self, name: &str) -> Option<&Value> {
         let exact = self.map.get(name);
-        let found = exact.or_else(|| {
-            self.map.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
-        });
+        let found =
+            exact.or_else(|| self.map.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value));
         found.filter(|value| !value.is_null())
     }
 

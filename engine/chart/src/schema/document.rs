@@ -118,14 +118,16 @@ impl<'s> Document<'s> {
             });
         }
         let found = start.pointer(&percent_decoded(fragment));
-        found.map(Target::Schema).ok_or_else(|| {
-            format!("json-pointer in \"file:///values.schema.json#{fragment}\" not found")
-        })
+        found
+            .map(Target::Schema)
+            .ok_or_else(|| format!("json-pointer in \"file:///values.schema.json#{fragment}\" not found"))
     }
 
     fn by_name(&self, base: &str) -> Option<&'s Json> {
         let last = |text: &str| text.trim_end_matches('#').rsplit('/').next().map(str::to_owned);
-        let same = |(name, _): &(&String, &&Json)| name.trim_end_matches('#') == base || !base.contains("://") && last(name) == last(base);
+        let same = |(name, _): &(&String, &&Json)| {
+            name.trim_end_matches('#') == base || !base.contains("://") && last(name) == last(base)
+        };
         self.named.iter().filter(|(name, _)| !name.starts_with('#')).find(same).map(|(_, schema)| *schema)
     }
 
@@ -176,8 +178,17 @@ impl<'s> Document<'s> {
                     inner.iter().try_for_each(|schema| self.check_references(schema, seen, depth + 1))?;
                 }
                 (
-                    "items" | "additionalItems" | "additionalProperties" | "contains" | "propertyNames" | "not" | "if" | "then"
-                    | "else" | "unevaluatedItems" | "unevaluatedProperties",
+                    "items"
+                    | "additionalItems"
+                    | "additionalProperties"
+                    | "contains"
+                    | "propertyNames"
+                    | "not"
+                    | "if"
+                    | "then"
+                    | "else"
+                    | "unevaluatedItems"
+                    | "unevaluatedProperties",
                     inner,
                 ) => self.check_references(inner, seen, depth + 1)?,
                 _ => {}

@@ -110,7 +110,9 @@ fn time(text: &str) -> Result<(), String> {
     if bytes[2] != b':' || bytes[5] != b':' {
         return fail("missing colon in correct place");
     }
-    let number = |range: std::ops::Range<usize>, most: u32| text.get(range).and_then(|part| part.parse::<u32>().ok()).is_some_and(|number| number <= most);
+    let number = |range: std::ops::Range<usize>, most: u32| {
+        text.get(range).and_then(|part| part.parse::<u32>().ok()).is_some_and(|number| number <= most)
+    };
     if !(number(0..2, 23) && number(3..5, 59) && number(6..8, 60)) {
         return fail("hour, min, sec out of range");
     }

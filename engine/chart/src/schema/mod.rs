@@ -73,7 +73,9 @@ fn parse(bytes: &[u8]) -> Result<serde_json::Value, String> {
     }
     serde_json::from_str(text).map_err(|error| match error.classify() {
         serde_json::error::Category::Eof => "unexpected EOF".to_owned(),
-        _ if error.to_string().starts_with("trailing characters") => "invalid character after top-level value".to_owned(),
+        _ if error.to_string().starts_with("trailing characters") => {
+            "invalid character after top-level value".to_owned()
+        }
         _ => kpkg_template::json_problem(text.as_bytes()).unwrap_or_else(|| error.to_string()),
     })
 }

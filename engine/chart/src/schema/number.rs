@@ -65,7 +65,9 @@ mod tests {
 
     #[test]
     fn prints_english() {
-        for (value, want) in [(1e7, "1×10⁰⁷"), (1234.5678, "1,234.5678"), (-5.0, "-5"), (100_000.0, "100,000"), (1e21, "1×10²¹")] {
+        for (value, want) in
+            [(1e7, "1×10⁰⁷"), (1234.5678, "1,234.5678"), (-5.0, "-5"), (100_000.0, "100,000"), (1e21, "1×10²¹")]
+        {
             assert_eq!(english(value), want);
         }
         assert!(is_multiple(0.3, 0.1) && !is_multiple(1.0, 3.0) && is_multiple(9.0, 3.0));

@@ -16,27 +16,59 @@ fn keywords() {
     let cases: Vec<(Json, Json, &str)> = vec![
         (json!({"required": ["a", "b"]}), json!({}), "- at '': missing properties 'a', 'b'"),
         (json!({"required": ["a"]}), json!({}), "- at '': missing property 'a'"),
-        (json!({"properties": {"a": {"type": "string", "enum": ["a"]}}}), json!({"a": 5}), "- at '/a': got number, want string"),
+        (
+            json!({"properties": {"a": {"type": "string", "enum": ["a"]}}}),
+            json!({"a": 5}),
+            "- at '/a': got number, want string",
+        ),
         (
             json!({"properties": {"a": {"type": ["integer", "string", "array"]}}}),
             json!({"a": true}),
             "- at '/a': got boolean, want integer or string or array",
         ),
-        (json!({"properties": {"a": {"enum": ["x", "y"]}}}), json!({"a": "z"}), "- at '/a': value must be one of 'x', 'y'"),
+        (
+            json!({"properties": {"a": {"enum": ["x", "y"]}}}),
+            json!({"a": "z"}),
+            "- at '/a': value must be one of 'x', 'y'",
+        ),
         (json!({"properties": {"a": {"const": {"x": 1}}}}), json!({"a": "z"}), "- at '/a': 'const' failed"),
-        (json!({"properties": {"a": {"maximum": 3}}}), json!({"a": 10_000_000}), "- at '/a': maximum: got 1×10⁰⁷, want 3"),
-        (json!({"additionalProperties": false, "properties": {"a": {}}}), json!({"b": 1, "c": 2}), "- at '': additional properties 'b', 'c' not allowed"),
+        (
+            json!({"properties": {"a": {"maximum": 3}}}),
+            json!({"a": 10_000_000}),
+            "- at '/a': maximum: got 1×10⁰⁷, want 3",
+        ),
+        (
+            json!({"additionalProperties": false, "properties": {"a": {}}}),
+            json!({"b": 1, "c": 2}),
+            "- at '': additional properties 'b', 'c' not allowed",
+        ),
         (
             json!({"properties": {"a": {"anyOf": [{"type": "string"}, {"required": ["x"], "minProperties": 3}]}}}),
             json!({"a": {}}),
             "- at '/a': 'anyOf' failed\n  - at '/a': got object, want string\n  - at '/a': validation failed\n    - at '/a': \
              minProperties: got 0, want 3\n    - at '/a': missing property 'x'",
         ),
-        (json!({"$schema": seven, "properties": {"a": {"format": "ipv4"}}}), json!({"a": "x"}), "- at '/a': 'x' is not valid ipv4: expected four decimals"),
+        (
+            json!({"$schema": seven, "properties": {"a": {"format": "ipv4"}}}),
+            json!({"a": "x"}),
+            "- at '/a': 'x' is not valid ipv4: expected four decimals",
+        ),
         (json!({"properties": {"a": {"format": "ipv4"}}}), json!({"a": "x"}), ""),
-        (json!({"$schema": seven, "properties": {"a": {"items": [{"type": "string"}], "additionalItems": false}}}), json!({"a": [1, 2]}), "- at '/a/0': got number, want string\n- at '/a': last 1 additionalItem(s) not allowed"),
-        (json!({"if": {"properties": {"a": {"const": 1}}}, "then": {"required": ["b"]}}), json!({"a": 1}), "- at '': missing property 'b'"),
-        (json!({"$ref": "#/definitions/x", "definitions": {"x": {"required": ["q"]}}}), json!({}), "- at '': missing property 'q'"),
+        (
+            json!({"$schema": seven, "properties": {"a": {"items": [{"type": "string"}], "additionalItems": false}}}),
+            json!({"a": [1, 2]}),
+            "- at '/a/0': got number, want string\n- at '/a': last 1 additionalItem(s) not allowed",
+        ),
+        (
+            json!({"if": {"properties": {"a": {"const": 1}}}, "then": {"required": ["b"]}}),
+            json!({"a": 1}),
+            "- at '': missing property 'b'",
+        ),
+        (
+            json!({"$ref": "#/definitions/x", "definitions": {"x": {"required": ["q"]}}}),
+            json!({}),
+            "- at '': missing property 'q'",
+        ),
         (json!({"properties": {"a": {"type": "integer"}}}), json!({"a": 3.0}), ""),
         (json!({"unevaluatedProperties": false, "properties": {"a": {}}}), json!({"b": 1}), "- at '/b': false schema"),
         (json!({"$ref": "urn:x"}), json!({}), ""),
@@ -51,13 +83,18 @@ fn refuses_what_it_must() {
     let cases = [
         ("{", "unexpected EOF"),
         ("", "EOF"),
-        (r##"{"$ref": "#"}"##, "- at '': both /$ref and  resolve to \"file:///values.schema.json#\" causing reference cycle"),
+        (
+            r##"{"$ref": "#"}"##,
+            "- at '': both /$ref and  resolve to \"file:///values.schema.json#\" causing reference cycle",
+        ),
         (r##"{"$ref": "#/nope"}"##, "json-pointer in \"file:///values.schema.json#/nope\" not found"),
     ];
     for (schema, want) in cases {
         assert_eq!(complaints(schema, json!({})), want, "{schema}");
     }
-    for schema in [r#"{"$ref": "file:///dev/zero"}"#, r#"{"$ref": "http://127.0.0.1:1/x"}"#, r#"{"$schema": "http://foo/x"}"#] {
+    for schema in
+        [r#"{"$ref": "file:///dev/zero"}"#, r#"{"$ref": "http://127.0.0.1:1/x"}"#, r#"{"$schema": "http://foo/x"}"#]
+    {
         assert!(complaints(schema, json!({})).starts_with("failing loading "), "{schema}");
     }
     for schema in [r#"{"type": "foo"}"#, r#"{"required": "x"}"#, r#"{"properties": {"a": {"pattern": "["}}}"#, "1"] {

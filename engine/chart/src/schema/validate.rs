@@ -169,7 +169,7 @@ impl<'v> Run<'_, '_, '_, 'v> {
         let fits = |kind: &&str| {
             *kind == found || *kind == "integer" && numeric(self.value).is_some_and(|number| number.fract() == 0.0)
         };
-        if wanted.iter().any(|kind| fits(kind)) {
+        if wanted.iter().any(fits) {
             return true;
         }
         // The library keeps types in an order of its own.
@@ -183,7 +183,8 @@ impl<'v> Run<'_, '_, '_, 'v> {
         if let Some(constant) = self.get("const")
             && !equal(constant, self.value)
         {
-            let message = display(constant).map_or_else(|| "'const' failed".to_owned(), |text| format!("value must be {text}"));
+            let message =
+                display(constant).map_or_else(|| "'const' failed".to_owned(), |text| format!("value must be {text}"));
             self.fail(message);
             return false;
         }
@@ -279,11 +280,9 @@ impl<'v> Run<'_, '_, '_, 'v> {
         let rest: Vec<(&String, &Value)> = map.iter().filter(|(name, _)| !matched.contains(name.as_str())).collect();
         match self.get("additionalProperties") {
             None => {}
-            Some(Json::Bool(false)) => {
-                if !rest.is_empty() {
-                    let names = quote_all(rest.iter().map(|(name, _)| name.as_str()));
-                    self.fail(format!("additional properties {names} not allowed"));
-                }
+            Some(Json::Bool(false)) if !rest.is_empty() => {
+                let names = quote_all(rest.iter().map(|(name, _)| name.as_str()));
+                self.fail(format!("additional properties {names} not allowed"));
             }
             Some(schema) => rest.into_iter().for_each(|(name, value)| self.property(schema, name, value)),
         }
@@ -301,14 +300,25 @@ impl<'v> Run<'_, '_, '_, 'v> {
             Some(Json::Object(inner)) => inner.iter().filter(|(name, _)| map.contains_key(*name)).collect(),
             _ => Vec::new(),
         };
-        let schemas: Vec<_> =
-            named("dependentSchemas").into_iter().chain(named("dependencies")).filter(|(_, value)| !value.is_array()).collect();
-        let lists: Vec<_> =
-            named("dependentRequired").into_iter().chain(named("dependencies")).filter(|(_, value)| value.is_array()).collect();
+        let schemas: Vec<_> = named("dependentSchemas")
+            .into_iter()
+            .chain(named("dependencies"))
+            .filter(|(_, value)| !value.is_array())
+            .collect();
+        let lists: Vec<_> = named("dependentRequired")
+            .into_iter()
+            .chain(named("dependencies"))
+            .filter(|(_, value)| value.is_array())
+            .collect();
         schemas.into_iter().for_each(|(_, schema)| self.also(schema));
         for (name, list) in lists {
-            let missing: Vec<&str> =
-                list.as_array().into_iter().flatten().filter_map(Json::as_str).filter(|wanted| !map.contains_key(*wanted)).collect();
+            let missing: Vec<&str> = list
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(Json::as_str)
+                .filter(|wanted| !map.contains_key(*wanted))
+                .collect();
             if !missing.is_empty() {
                 self.fail(format!("properties {} required, if {} exists", quote_all(missing), quote(name)));
             }
@@ -558,7 +568,6 @@ fn display(json: &Json) -> Option<String> {
     }
 }
 
-#[expect(clippy::float_cmp, reason = "equal means equal")]
 fn equal(json: &Json, value: &Value) -> bool {
     match (json, value) {
         (Json::Null, Value::Null) => true,
@@ -569,7 +578,8 @@ fn equal(json: &Json, value: &Value) -> bool {
             left.len() == right.len() && left.iter().zip(right).all(|(left, right)| equal(left, right))
         }
         (Json::Object(left), Value::Map(right)) => {
-            left.len() == right.len() && left.iter().all(|(key, left)| right.get(key).is_some_and(|right| equal(left, right)))
+            left.len() == right.len()
+                && left.iter().all(|(key, left)| right.get(key).is_some_and(|right| equal(left, right)))
         }
         _ => false,
     }

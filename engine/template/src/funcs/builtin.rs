@@ -89,8 +89,7 @@ fn index_one(value: &Value, key: &Value) -> Answer {
         }
         Value::Map(map) => {
             let key = map_key(key)?;
-            let missing =
-                || if map.kind == crate::value::MapKind::String { Value::from("") } else { Value::Nil };
+            let missing = || if map.kind == crate::value::MapKind::String { Value::from("") } else { Value::Nil };
             Ok(map.get(key).unwrap_or_else(missing))
         }
         Value::Object(object) => {
@@ -163,9 +162,15 @@ fn equal(args: &[Value]) -> Answer {
 
 fn equal_pair(left: &Value, right: &Value) -> Result<bool, Failure> {
     match (class(left).ok(), class(right).ok()) {
-        (Some(Class::Int), Some(Class::Uint)) | (Some(Class::Uint), Some(Class::Int)) => Ok(number(left) == number(right)),
+        (Some(Class::Int), Some(Class::Uint)) | (Some(Class::Uint), Some(Class::Int)) => {
+            Ok(number(left) == number(right))
+        }
         (one, other) if one != other => {
-            if left.is_nil() || right.is_nil() { Ok(false) } else { Err(incompatible(left, right)) }
+            if left.is_nil() || right.is_nil() {
+                Ok(false)
+            } else {
+                Err(incompatible(left, right))
+            }
         }
         (Some(_), _) => Ok(same_basic(left, right)),
         (None, _) => equal_others(left, right),

@@ -54,7 +54,8 @@ fn next_word(text: &[char]) -> (Word, &[char], &[char]) {
     } else if first.is_numeric() {
         (Word::Number, run(char::is_numeric))
     } else {
-        let other = |c: char| !(is_connector(c) || c.is_uppercase() || is_alphabet(c) || c.is_numeric() || is_punctuation(c));
+        let other =
+            |c: char| !(is_connector(c) || c.is_uppercase() || is_alphabet(c) || c.is_numeric() || is_punctuation(c));
         (Word::Other, run(other))
     };
     (word, &text[..length], &text[length..])
@@ -172,7 +173,10 @@ mod tests {
             ("HTTPServer", "http_server"),
             ("NoHTTPS", "no_https"),
             ("GO_PATH", "go_path"),
-            ("http2xx Duration2m3s Bld4Floor3rd HTTP20xOK 12ab3 a1B2", "http_2xx_duration_2m3s_bld4_floor_3rd_http_20x_ok_12ab3_a1_b2"),
+            (
+                "http2xx Duration2m3s Bld4Floor3rd HTTP20xOK 12ab3 a1B2",
+                "http_2xx_duration_2m3s_bld4_floor_3rd_http_20x_ok_12ab3_a1_b2",
+            ),
         ] {
             assert_eq!(delimited(text, '_'), want);
         }

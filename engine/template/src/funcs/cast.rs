@@ -40,7 +40,9 @@ pub(super) fn to_float64(value: &Value) -> f64 {
         Value::Int(value, _) => *value as f64,
         Value::Float(value) => *value,
         Value::Bool(value) => f64::from(u8::from(*value)),
-        Value::String(text) => std::str::from_utf8(text.as_bytes()).ok().and_then(|text| text.parse().ok()).unwrap_or(0.0),
+        Value::String(text) => {
+            std::str::from_utf8(text.as_bytes()).ok().and_then(|text| text.parse().ok()).unwrap_or(0.0)
+        }
         _ => 0.0,
     }
 }

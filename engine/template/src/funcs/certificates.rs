@@ -86,9 +86,7 @@ impl Object for Certificate {
     }
 
     fn plain(&self) -> Value {
-        Value::map(
-            [("Cert".into(), self.certificate.as_str().into()), ("Key".into(), self.key.as_str().into())].into(),
-        )
+        Value::map([("Cert".into(), self.certificate.as_str().into()), ("Key".into(), self.key.as_str().into())].into())
     }
 }
 
@@ -145,9 +143,8 @@ const P256_OID: &[u8] = &[
     0x30, 0x13, 0x06, 0x07, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x02, 0x01, 0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03,
     0x01, 0x07,
 ];
-const P384_OID: &[u8] = &[
-    0x30, 0x10, 0x06, 0x07, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x02, 0x01, 0x06, 0x05, 0x2B, 0x81, 0x04, 0x00, 0x22,
-];
+const P384_OID: &[u8] =
+    &[0x30, 0x10, 0x06, 0x07, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x02, 0x01, 0x06, 0x05, 0x2B, 0x81, 0x04, 0x00, 0x22];
 const P384_CURVE: &[u8] = &[0x06, 0x05, 0x2B, 0x81, 0x04, 0x00, 0x22];
 const ED25519_PREFIX: &[u8] =
     &[0x30, 0x2E, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2B, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
@@ -305,7 +302,8 @@ fn signed(context: &mut Context<'_>, args: &[Value], key: &Key) -> Answer {
         return Err(wrong_authority(&args[4]));
     };
     let (_, der) = read_pem(&authority.certificate).ok_or_else(|| Failure::new("unable to decode certificate"))?;
-    let signer = parse_key(&authority.key).map_err(|problem| Failure::new(format!("error parsing private key: {problem}")))?;
+    let signer =
+        parse_key(&authority.key).map_err(|problem| Failure::new(format!("error parsing private key: {problem}")))?;
     let issuer = Issuer::from_ca_cert_der(&der.into(), signer)
         .map_err(|error| failed("error parsing certificate: decodedSignerCert.Bytes")(&error))?;
     let mut params = leaf_params(context, args)?;

@@ -14,12 +14,20 @@ use Type::{Any, String as Str, Time as Moment};
 pub(super) static FUNCTIONS: &[Function] = &[
     fixed("now", &[], |context, _| Ok(Time::value(context.ambient.now.clone()))),
     fixed("date", &[Str, Any], |context, args| formatted(context, &string(&args[0]), &args[1], "Local")),
-    fixed("dateInZone", &[Str, Any, Str], |context, args| formatted(context, &string(&args[0]), &args[1], &string(&args[2]))),
-    fixed("date_in_zone", &[Str, Any, Str], |context, args| formatted(context, &string(&args[0]), &args[1], &string(&args[2]))),
+    fixed("dateInZone", &[Str, Any, Str], |context, args| {
+        formatted(context, &string(&args[0]), &args[1], &string(&args[2]))
+    }),
+    fixed("date_in_zone", &[Str, Any, Str], |context, args| {
+        formatted(context, &string(&args[0]), &args[1], &string(&args[2]))
+    }),
     fixed("htmlDate", &[Any], |context, args| formatted(context, "2006-01-02", &args[0], "Local")),
     fixed("htmlDateInZone", &[Any, Str], |context, args| formatted(context, "2006-01-02", &args[0], &string(&args[1]))),
-    fixed("dateModify", &[Str, Moment], |_, args| Ok(modify(&string(&args[0]), &args[1]).unwrap_or_else(|_| args[1].clone()))),
-    fixed("date_modify", &[Str, Moment], |_, args| Ok(modify(&string(&args[0]), &args[1]).unwrap_or_else(|_| args[1].clone()))),
+    fixed("dateModify", &[Str, Moment], |_, args| {
+        Ok(modify(&string(&args[0]), &args[1]).unwrap_or_else(|_| args[1].clone()))
+    }),
+    fixed("date_modify", &[Str, Moment], |_, args| {
+        Ok(modify(&string(&args[0]), &args[1]).unwrap_or_else(|_| args[1].clone()))
+    }),
     fixed("mustDateModify", &[Str, Moment], |_, args| modify(&string(&args[0]), &args[1])),
     fixed("must_date_modify", &[Str, Moment], |_, args| modify(&string(&args[0]), &args[1])),
     fixed("ago", &[Any], |context, args| {

@@ -21,7 +21,9 @@ pub(super) static FUNCTIONS: &[Function] = &[
     fixed("typeIsLike", &[Str, Any], |_, args| {
         let name = args[1].type_name();
         let target = text(&args[0]);
-        Ok(Value::Bool(target == name.as_bytes() || name.strip_prefix('*').is_some_and(|name| target == name.as_bytes())))
+        Ok(Value::Bool(
+            target == name.as_bytes() || name.strip_prefix('*').is_some_and(|name| target == name.as_bytes()),
+        ))
     }),
     fixed("kindOf", &[Any], |_, args| Ok(args[0].kind().name().into())),
     fixed("kindIs", &[Str, Any], |_, args| Ok(Value::Bool(text(&args[0]) == args[1].kind().name().as_bytes()))),

@@ -29,7 +29,8 @@ pub(super) static FUNCTIONS: &[Function] = &[
         Ok(Value::list(args[1..].iter().filter_map(|dict| map(dict).get(text(&args[0]))).collect()))
     }),
     variadic("keys", &[Dict], |_, args| {
-        let keys: Vec<Text> = args.iter().flat_map(|dict| map(dict).entries().keys().cloned().collect::<Vec<_>>()).collect();
+        let keys: Vec<Text> =
+            args.iter().flat_map(|dict| map(dict).entries().keys().cloned().collect::<Vec<_>>()).collect();
         Ok(Value::strings(keys))
     }),
     variadic("pick", &[Dict, Str], |_, args| {
@@ -78,7 +79,8 @@ fn merge(target: &Map, source: &Map, overwrite: bool, depth: usize) -> Result<()
     if target.is_same(source) {
         return Ok(());
     }
-    let entries: Vec<(Text, Value)> = source.entries().iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+    let entries: Vec<(Text, Value)> =
+        source.entries().iter().map(|(key, value)| (key.clone(), value.clone())).collect();
     for (key, value) in entries {
         let existing = target.get(key.as_bytes());
         if value.is_nil() {
@@ -111,15 +113,13 @@ fn deep_copy(value: &Value, depth: usize) -> Answer {
     }
     Ok(match value {
         Value::List(list) => {
-            let items: Result<Vec<Value>, Failure> = list.items().iter().map(|item| deep_copy(item, depth + 1)).collect();
+            let items: Result<Vec<Value>, Failure> =
+                list.items().iter().map(|item| deep_copy(item, depth + 1)).collect();
             Value::List(List::new(list.kind, items?))
         }
         Value::Map(map) => {
-            let copied: Result<Entries, Failure> = map
-                .entries()
-                .iter()
-                .map(|(key, value)| Ok((key.clone(), deep_copy(value, depth + 1)?)))
-                .collect();
+            let copied: Result<Entries, Failure> =
+                map.entries().iter().map(|(key, value)| Ok((key.clone(), deep_copy(value, depth + 1)?))).collect();
             Value::Map(Map::new(map.kind, copied?))
         }
         other => other.clone(),

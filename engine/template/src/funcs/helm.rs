@@ -50,9 +50,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     fixed("mustToJson", &[Any], |context, args| must(context, encode::json(&args[0], JsonStyle::COMPACT))),
     fixed("fromYaml", &[Str], |_, args| Ok(or_error_map(read_yaml(text(&args[0]), "map[string]interface {}")))),
     fixed("fromYamlArray", &[Str], |_, args| Ok(or_error_list(read_yaml(text(&args[0]), "[]interface {}")))),
-    fixed("fromJson", &[Str], |_, args| {
-        Ok(or_error_map(json::parse_as(text(&args[0]), "map[string]interface {}")))
-    }),
+    fixed("fromJson", &[Str], |_, args| Ok(or_error_map(json::parse_as(text(&args[0]), "map[string]interface {}")))),
     fixed("fromJsonArray", &[Str], |_, args| Ok(or_error_list(json::parse_as(text(&args[0]), "[]interface {}")))),
 ];
 

@@ -172,12 +172,13 @@ fn deep_equal_to(left: &Value, right: &Value, depth: usize) -> bool {
             left.kind == right.kind
                 && (left.is_same(right)
                     || left.len() == right.len()
-                        && left.entries().iter().zip(right.entries().iter()).all(|((left_key, left), (right_key, right))| {
-                            left_key == right_key && deep_equal_to(left, right, depth + 1)
-                        }))
+                        && left.entries().iter().zip(right.entries().iter()).all(
+                            |((left_key, left), (right_key, right))| {
+                                left_key == right_key && deep_equal_to(left, right, depth + 1)
+                            },
+                        ))
         }
         (Value::Object(left), Value::Object(right)) => std::rc::Rc::ptr_eq(left, right) || left.same(right),
         _ => false,
     }
 }
-

@@ -160,7 +160,10 @@ const DIVISION_PLACES: u32 = 16;
 impl Decimal {
     fn of(value: f64) -> Result<Option<Self>, Failure> {
         if !value.is_finite() {
-            return Err(Failure::new(format!("Cannot create a Decimal from {}", kpkg_yaml::number::format_general(value))));
+            return Err(Failure::new(format!(
+                "Cannot create a Decimal from {}",
+                kpkg_yaml::number::format_general(value)
+            )));
         }
         let text = format!("{value}");
         let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
@@ -176,12 +179,8 @@ impl Decimal {
     fn apply(self, other: Self, operation: Operation) -> Option<Self> {
         let scale = self.scale.max(other.scale);
         match operation {
-            Operation::Add => {
-                Some(Self { digits: self.scaled(scale)?.checked_add(other.scaled(scale)?)?, scale })
-            }
-            Operation::Subtract => {
-                Some(Self { digits: self.scaled(scale)?.checked_sub(other.scaled(scale)?)?, scale })
-            }
+            Operation::Add => Some(Self { digits: self.scaled(scale)?.checked_add(other.scaled(scale)?)?, scale }),
+            Operation::Subtract => Some(Self { digits: self.scaled(scale)?.checked_sub(other.scaled(scale)?)?, scale }),
             Operation::Multiply => Some(Self {
                 digits: self.digits.checked_mul(other.digits)?,
                 scale: self.scale.checked_add(other.scale)?,

@@ -114,7 +114,9 @@ impl Address {
             }
         }
         let mut path = rest;
-        if let Some(authority) = rest.strip_prefix("//").filter(|_| !address.scheme.is_empty() || !rest.starts_with("///")) {
+        if let Some(authority) =
+            rest.strip_prefix("//").filter(|_| !address.scheme.is_empty() || !rest.starts_with("///"))
+        {
             let end = authority.find('/').unwrap_or(authority.len());
             address.authority(&authority[..end])?;
             path = &authority[end..];
@@ -136,10 +138,14 @@ impl Address {
             None if host.starts_with('[') => return Err("missing ']' in host".to_owned()),
             _ => host.find(':').map_or("", |at| &host[at..]),
         };
-        if !port.is_empty() && !(port.starts_with(':') && port[1..].bytes().all(|byte| byte.is_ascii_digit())) {
+        let is_port = port.is_empty() || port.starts_with(':') && port[1..].bytes().all(|byte| byte.is_ascii_digit());
+        if !is_port {
             return Err(format!("invalid port {} after host", crate::quote::quote(port.as_bytes())));
         }
-        if let Some(bad) = host.chars().find(|character| matches!(character, ' ' | '"' | '<' | '>' | '^' | '`' | '{' | '|' | '}' | '\\')) {
+        if let Some(bad) = host
+            .chars()
+            .find(|character| matches!(character, ' ' | '"' | '<' | '>' | '^' | '`' | '{' | '|' | '}' | '\\'))
+        {
             return Err(format!("invalid character {} in host name", crate::quote::quote(bad.to_string().as_bytes())));
         }
         self.host = unescape(host)?;

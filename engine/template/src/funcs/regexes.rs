@@ -86,8 +86,14 @@ fn go_problem(source: &str, error: &regex::Error) -> String {
     let known = [
         ("unclosed group", format!("missing closing ): `{source}`")),
         ("unopened group", format!("unexpected ): `{source}`")),
-        ("repetition operator missing expression", "missing argument to repetition operator: `".to_owned() + &leading_repeat(source) + "`"),
-        ("unclosed character class", format!("missing closing ]: `{}`", source.find('[').map_or(source, |at| &source[at..]))),
+        (
+            "repetition operator missing expression",
+            "missing argument to repetition operator: `".to_owned() + &leading_repeat(source) + "`",
+        ),
+        (
+            "unclosed character class",
+            format!("missing closing ]: `{}`", source.find('[').map_or(source, |at| &source[at..])),
+        ),
     ];
     let found = known.iter().find(|(theirs, _)| text.contains(theirs));
     found.map_or_else(|| format!("invalid regular expression: `{source}`"), |(_, go)| go.clone())
@@ -137,7 +143,9 @@ fn counts(rest: &[char]) -> bool {
 
 /// Whether what was written so far ends in an open count.
 fn closes_count(out: &str) -> bool {
-    out.rfind('{').is_some_and(|open| !out[..open].ends_with('\\') && out[open + 1..].bytes().all(|byte| byte.is_ascii_digit() || byte == b','))
+    out.rfind('{').is_some_and(|open| {
+        !out[..open].ends_with('\\') && out[open + 1..].bytes().all(|byte| byte.is_ascii_digit() || byte == b',')
+    })
 }
 
 /// Writes an escape; gives back where to go on.
@@ -171,7 +179,8 @@ fn translate_escape(characters: &[char], at: usize, in_class: bool, out: &mut St
             return Ok((end + 2).min(characters.len()));
         }
         '0'..='7' => {
-            let digits: String = characters[at + 1..].iter().take(3).take_while(|digit| ('0'..='7').contains(*digit)).collect();
+            let digits: String =
+                characters[at + 1..].iter().take(3).take_while(|digit| ('0'..='7').contains(*digit)).collect();
             if escaped != '0' && digits.len() < 2 {
                 return Err(format!("invalid escape sequence: `\\{escaped}`"));
             }

@@ -30,16 +30,24 @@ pub(super) static FUNCTIONS: &[Function] = &[
     fixed("repeat", &[Int, Str], |context, args| repeat(context, int(&args[0]), text(&args[1]))),
     fixed("trimall", &[Str, Str], |_, args| Ok(trim_all(&string(&args[0]), &string(&args[1])))),
     fixed("trimAll", &[Str, Str], |_, args| Ok(trim_all(&string(&args[0]), &string(&args[1])))),
-    fixed("trimSuffix", &[Str, Str], |_, args| Ok(text(&args[1]).strip_suffix(text(&args[0])).map_or_else(|| args[1].clone(), |rest| Text::from(rest).into()))),
-    fixed("trimPrefix", &[Str, Str], |_, args| Ok(text(&args[1]).strip_prefix(text(&args[0])).map_or_else(|| args[1].clone(), |rest| Text::from(rest).into()))),
-    fixed("nospace", &[Str], |_, args| Ok(string(&args[0]).chars().filter(|character| !is_space(*character)).collect::<String>().into())),
+    fixed("trimSuffix", &[Str, Str], |_, args| {
+        Ok(text(&args[1]).strip_suffix(text(&args[0])).map_or_else(|| args[1].clone(), |rest| Text::from(rest).into()))
+    }),
+    fixed("trimPrefix", &[Str, Str], |_, args| {
+        Ok(text(&args[1]).strip_prefix(text(&args[0])).map_or_else(|| args[1].clone(), |rest| Text::from(rest).into()))
+    }),
+    fixed("nospace", &[Str], |_, args| {
+        Ok(string(&args[0]).chars().filter(|character| !is_space(*character)).collect::<String>().into())
+    }),
     fixed("initials", &[Str], |_, args| Ok(initials(&string(&args[0])).into())),
     fixed("swapcase", &[Str], |_, args| Ok(swap_case(&string(&args[0])).into())),
     fixed("snakecase", &[Str], |_, args| Ok(cases::delimited(&string(&args[0]), '_').into())),
     fixed("kebabcase", &[Str], |_, args| Ok(cases::delimited(&string(&args[0]), '-').into())),
     fixed("camelcase", &[Str], |_, args| Ok(cases::pascal(&string(&args[0])).into())),
     fixed("wrap", &[Int, Str], |_, args| Ok(wrap(&string(&args[1]), int(&args[0]), "\n", false).into())),
-    fixed("wrapWith", &[Int, Str, Str], |_, args| Ok(wrap(&string(&args[2]), int(&args[0]), &string(&args[1]), true).into())),
+    fixed("wrapWith", &[Int, Str, Str], |_, args| {
+        Ok(wrap(&string(&args[2]), int(&args[0]), &string(&args[1]), true).into())
+    }),
     fixed("contains", &[Str, Str], |_, args| Ok(Value::Bool(find(text(&args[1]), text(&args[0])).is_some()))),
     fixed("hasPrefix", &[Str, Str], |_, args| Ok(Value::Bool(text(&args[1]).starts_with(text(&args[0]))))),
     fixed("hasSuffix", &[Str, Str], |_, args| Ok(Value::Bool(text(&args[1]).ends_with(text(&args[0]))))),
@@ -170,7 +178,10 @@ fn substring(start: i64, end: i64, bytes: &[u8]) -> Answer {
     let position = |value: i64| usize::try_from(value).ok();
     if start < 0 {
         let end = position(end).ok_or_else(|| out_of_range(format!("[:{end}]")))?;
-        return bytes.get(..end).map(|part| Text::from(part).into()).ok_or_else(|| out_of_range(format!("[:{end}] with length {length}")));
+        return bytes
+            .get(..end)
+            .map(|part| Text::from(part).into())
+            .ok_or_else(|| out_of_range(format!("[:{end}] with length {length}")));
     }
     let from = position(start).unwrap_or(0);
     match position(end).filter(|end| *end <= length) {
@@ -321,7 +332,7 @@ fn swap_case(text: &str) -> String {
             let mapped = if character.is_uppercase() {
                 lower(character).unwrap_or(character)
             } else if character.is_lowercase() {
-                if after_space { upper(character).unwrap_or(character) } else { upper(character).unwrap_or(character) }
+                upper(character).unwrap_or(character)
             } else {
                 character
             };

@@ -9,9 +9,7 @@ use Type::{Any, String as Str};
 
 pub(super) static FUNCTIONS: &[Function] = &[
     fixed("toToml", &[Any], |context, args| spent(context, write(&args[0]).unwrap_or_else(|problem| problem))),
-    fixed("mustToToml", &[Any], |context, args| {
-        spent(context, write(&args[0]).map_err(crate::error::Failure::new)?)
-    }),
+    fixed("mustToToml", &[Any], |context, args| spent(context, write(&args[0]).map_err(crate::error::Failure::new)?)),
     fixed("fromToml", &[Str], |_, args| {
         Ok(parse(&String::from_utf8_lossy(text(&args[0])))
             .unwrap_or_else(|problem| Value::map(Entries::from([("Error".into(), problem.into())]))))

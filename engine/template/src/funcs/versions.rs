@@ -49,8 +49,8 @@ impl Object for Parsed {
 
     fn method(&self, name: &str) -> Option<Signature> {
         let params: &'static [Type] = match name {
-            "Major" | "Minor" | "Patch" | "Prerelease" | "Metadata" | "Original" | "String" | "IncMajor" | "IncMinor"
-            | "IncPatch" => &[],
+            "Major" | "Minor" | "Patch" | "Prerelease" | "Metadata" | "Original" | "String" | "IncMajor"
+            | "IncMinor" | "IncPatch" => &[],
             "Compare" | "LessThan" | "GreaterThan" | "Equal" | "GreaterThanEqual" | "LessThanEqual" => &[Type::Any],
             _ => return None,
         };
@@ -60,11 +60,20 @@ impl Object for Parsed {
     fn call(&self, _context: &mut Context<'_>, name: &str, args: &[Value]) -> Result<Value, Failure> {
         let version = &self.0;
         let bump = |major: u64, minor: u64, patch: u64| {
-            let next = Version { major, minor, patch, prerelease: String::new(), metadata: String::new(), original: String::new() };
+            let next = Version {
+                major,
+                minor,
+                patch,
+                prerelease: String::new(),
+                metadata: String::new(),
+                original: String::new(),
+            };
             Value::object(Self(Version { original: next.to_string(), ..next }))
         };
         let order = || match args.first() {
-            Some(Value::Object(object)) => object.as_any().downcast_ref::<Self>().map(|other| version.compare(&other.0)),
+            Some(Value::Object(object)) => {
+                object.as_any().downcast_ref::<Self>().map(|other| version.compare(&other.0))
+            }
             _ => None,
         };
         Ok(match name {

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::Pod;
+use kpkg_tests::images::BUSYBOX;
 use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, ListParams, PostParams, WatchEvent, WatchParams};
-use kpkg_tests::images::BUSYBOX;
 
 use crate::{percentile, show};
 
@@ -16,9 +16,17 @@ use crate::{percentile, show};
 pub(crate) async fn run(client: kube::Client) -> Result<()> {
     let api: Api<Pod> = Api::namespaced(client, "default");
     let mut alone = start(&api, "alone", 10, Some(Duration::from_millis(500))).await?;
-    println!("pod start alone: p50 {}, p99 {}", show(percentile(&mut alone.0, 0.5)), show(percentile(&mut alone.0, 0.99)));
+    println!(
+        "pod start alone: p50 {}, p99 {}",
+        show(percentile(&mut alone.0, 0.5)),
+        show(percentile(&mut alone.0, 0.99))
+    );
     let mut paced = start(&api, "paced", 40, Some(Duration::from_millis(50))).await?;
-    println!("pod start at 20 a second: p50 {}, p99 {}", show(percentile(&mut paced.0, 0.5)), show(percentile(&mut paced.0, 0.99)));
+    println!(
+        "pod start at 20 a second: p50 {}, p99 {}",
+        show(percentile(&mut paced.0, 0.5)),
+        show(percentile(&mut paced.0, 0.99))
+    );
     let all = start(&api, "all", 100, None).await?;
     println!("100 pods at once: {:.1} pods a second", 100.0 / all.1.as_secs_f64());
     Ok(())
