@@ -198,6 +198,8 @@ impl Worker {
             self.failed = Some(failed);
             return self.end(false).await;
         }
+        // Before the first status: what the last kubelet knew of the probes is part of it.
+        self.watch_probes(&observed);
         self.publish(&observed);
         let wait = self.advance(&observed).await;
         let observed = self.observe();
@@ -421,3 +423,7 @@ impl Worker {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "worker_tests.rs"]
+mod tests;
