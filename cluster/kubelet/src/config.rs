@@ -39,7 +39,12 @@ pub struct KubeletConfig {
 
 impl KubeletConfig {
     /// Kubernetes' defaults around the facts that have none.
-    pub fn new(node_name: impl Into<String>, root_dir: impl Into<PathBuf>, node_ip: IpAddr, cluster_dns: IpAddr) -> Self {
+    pub fn new(
+        node_name: impl Into<String>,
+        root_dir: impl Into<PathBuf>,
+        node_ip: IpAddr,
+        cluster_dns: IpAddr,
+    ) -> Self {
         Self {
             node_name: node_name.into(),
             root_dir: root_dir.into(),
@@ -55,7 +60,7 @@ impl KubeletConfig {
             version: "v1.37.0".to_owned(),
             max_parallel_pulls: 3,
             lease_interval: Duration::from_secs(10),
-            status_interval: Duration::from_mins(5),
+            status_interval: Duration::from_secs(300),
         }
     }
 

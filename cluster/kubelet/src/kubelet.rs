@@ -78,7 +78,13 @@ impl Shared {
     }
 
     /// Takes a pod's share of the node, or says why it does not fit. A pod that is `known` has its share already.
-    pub(crate) fn admit<T>(&self, uid: &str, request: Amounts, known: bool, misfit: impl Fn(Amounts, Amounts, Amounts) -> Option<T>) -> Option<T> {
+    pub(crate) fn admit<T>(
+        &self,
+        uid: &str,
+        request: Amounts,
+        known: bool,
+        misfit: impl Fn(Amounts, Amounts, Amounts) -> Option<T>,
+    ) -> Option<T> {
         let mut admitted = lock(&self.admitted);
         if !known && !admitted.contains_key(uid) {
             let used = admitted.values().fold(Amounts::default(), |sum, amounts| sum.plus(*amounts));
@@ -125,7 +131,12 @@ impl Kubelet {
         Self::with_doors(client, config, Arc::new(runtime), Arc::new(network))
     }
 
-    pub(crate) fn with_doors(client: Client, config: KubeletConfig, runtime: Arc<dyn Cri>, network: Arc<dyn PodNet>) -> Arc<Self> {
+    pub(crate) fn with_doors(
+        client: Client,
+        config: KubeletConfig,
+        runtime: Arc<dyn Cri>,
+        network: Arc<dyn PodNet>,
+    ) -> Arc<Self> {
         let (recorder, publisher) = kpkg_events::recorder("kubelet");
         let (services, writer) = reflector::store();
         let shared = Shared {

@@ -15,8 +15,18 @@ impl Objects {
     }
 
     /// A ConfigMap; `None` only if it is `optional` and does not exist.
-    pub(crate) async fn config_map(&self, namespace: &str, name: &str, optional: bool) -> Result<Option<ConfigMap>, String> {
-        found(Api::<ConfigMap>::namespaced(self.client.clone(), namespace).get_opt(name).await, "configmap", name, optional)
+    pub(crate) async fn config_map(
+        &self,
+        namespace: &str,
+        name: &str,
+        optional: bool,
+    ) -> Result<Option<ConfigMap>, String> {
+        found(
+            Api::<ConfigMap>::namespaced(self.client.clone(), namespace).get_opt(name).await,
+            "configmap",
+            name,
+            optional,
+        )
     }
 
     /// A Secret; `None` only if it is `optional` and does not exist.
@@ -26,7 +36,12 @@ impl Objects {
 
     /// A claim.
     pub(crate) async fn claim(&self, namespace: &str, name: &str) -> Result<Option<PersistentVolumeClaim>, String> {
-        found(Api::<PersistentVolumeClaim>::namespaced(self.client.clone(), namespace).get_opt(name).await, "persistentvolumeclaim", name, false)
+        found(
+            Api::<PersistentVolumeClaim>::namespaced(self.client.clone(), namespace).get_opt(name).await,
+            "persistentvolumeclaim",
+            name,
+            false,
+        )
     }
 
     /// A volume.

@@ -91,8 +91,12 @@ pub(crate) fn misfit(request: Amounts, used: Amounts, allocatable: Amounts) -> O
         ("memory", request.memory, used.memory, allocatable.memory),
         ("ephemeral-storage", request.ephemeral_storage, used.ephemeral_storage, allocatable.ephemeral_storage),
     ];
-    let (name, requested, used, capacity) = rows.into_iter().find(|(_, requested, used, capacity)| *requested > 0 && used.saturating_add(*requested) > *capacity)?;
-    let message = format!("Pod was rejected: Node didn't have enough resource: {name}, requested: {requested}, used: {used}, capacity: {capacity}");
+    let (name, requested, used, capacity) = rows
+        .into_iter()
+        .find(|(_, requested, used, capacity)| *requested > 0 && used.saturating_add(*requested) > *capacity)?;
+    let message = format!(
+        "Pod was rejected: Node didn't have enough resource: {name}, requested: {requested}, used: {used}, capacity: {capacity}"
+    );
     Some((format!("OutOf{name}"), message))
 }
 
@@ -123,7 +127,9 @@ pub(crate) fn qos(pod: &Pod) -> Qos {
         let empty = ResourceRequirements::default();
         let resources = container.resources.as_ref().unwrap_or(&empty);
         for name in ["cpu", "memory"] {
-            let positive = |list: &Option<BTreeMap<String, Quantity>>| list.as_ref().and_then(|list| list.get(name)).map(milli).filter(|amount| *amount > 0);
+            let positive = |list: &Option<BTreeMap<String, Quantity>>| {
+                list.as_ref().and_then(|list| list.get(name)).map(milli).filter(|amount| *amount > 0)
+            };
             let (limit, request) = (positive(&resources.limits), positive(&resources.requests));
             any |= limit.is_some() || request.is_some();
             guaranteed &= limit.is_some() && request.is_none_or(|request| Some(request) == limit);
@@ -226,7 +232,13 @@ mod tests {
         let cases = [
             (one(serde_json::json!({})), Qos::BestEffort, 1000),
             (one(serde_json::json!({"limits": {"cpu": "1", "memory": "1Gi"}})), Qos::Guaranteed, -997),
-            (one(serde_json::json!({"limits": {"cpu": "1", "memory": "1Gi"}, "requests": {"cpu": "1", "memory": "512Mi"}})), Qos::Burstable, 875),
+            (
+                one(
+                    serde_json::json!({"limits": {"cpu": "1", "memory": "1Gi"}, "requests": {"cpu": "1", "memory": "512Mi"}}),
+                ),
+                Qos::Burstable,
+                875,
+            ),
             (one(serde_json::json!({"requests": {"cpu": "1"}})), Qos::Burstable, 999),
         ];
         for (pod, want, oom) in cases {
@@ -254,7 +266,10 @@ mod tests {
         assert_eq!(misfit(ask, Amounts::default(), node), None);
         let (reason, message) = misfit(ask, Amounts { cpu_milli: 600, ..Amounts::default() }, node).unwrap();
         assert_eq!(reason, "OutOfcpu");
-        assert_eq!(message, "Pod was rejected: Node didn't have enough resource: cpu, requested: 1500, used: 600, capacity: 2000");
+        assert_eq!(
+            message,
+            "Pod was rejected: Node didn't have enough resource: cpu, requested: 1500, used: 600, capacity: 2000"
+        );
         assert_eq!(misfit(ask, Amounts { pods: 2, ..Amounts::default() }, node).unwrap().0, "OutOfpods");
     }
 

@@ -4,7 +4,11 @@ use futures::StreamExt;
 use k8s_openapi::api::core::v1::Service;
 use kube::{
     Api, Client,
-    runtime::{WatchStreamExt, reflector::{self, store::Writer}, watcher},
+    runtime::{
+        WatchStreamExt,
+        reflector::{self, store::Writer},
+        watcher,
+    },
 };
 use tokio_util::sync::CancellationToken;
 

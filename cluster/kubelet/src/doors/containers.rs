@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
 use kpkg_runtime::{
-    AttachStreams, ContainerConfig, ContainerEvent, ContainerFilter, ContainerId, ContainerStatus, ExecRequest, ExecResult,
-    ExecStreams, Result, Runtime, SandboxConfig, SandboxFilter, SandboxId, SandboxStatus,
+    AttachStreams, ContainerConfig, ContainerEvent, ContainerFilter, ContainerId, ContainerStatus, ExecRequest,
+    ExecResult, ExecStreams, Result, Runtime, SandboxConfig, SandboxFilter, SandboxId, SandboxStatus,
     image::{Image, ImageError, PullOptions, silent},
 };
 use tokio::sync::broadcast;
@@ -33,7 +33,11 @@ impl From<Image> for ImageFacts {
 /// Runs pods' containers.
 pub(crate) trait Cri: Send + Sync + 'static {
     fn resolve_image(&self, reference: &str) -> Result<Option<ImageFacts>, ImageError>;
-    fn pull_image<'a>(&'a self, reference: &'a str, options: &'a PullOptions) -> BoxFuture<'a, Result<ImageFacts, ImageError>>;
+    fn pull_image<'a>(
+        &'a self,
+        reference: &'a str,
+        options: &'a PullOptions,
+    ) -> BoxFuture<'a, Result<ImageFacts, ImageError>>;
     fn images(&self) -> Vec<ImageFacts>;
     fn events(&self) -> broadcast::Receiver<ContainerEvent>;
     fn run_sandbox(&self, config: SandboxConfig) -> BoxFuture<'_, Result<SandboxId>>;
@@ -41,11 +45,25 @@ pub(crate) trait Cri: Send + Sync + 'static {
     fn remove_sandbox<'a>(&'a self, id: &'a SandboxId) -> BoxFuture<'a, Result<()>>;
     fn sandboxes(&self, pod_uid: Option<&str>) -> Vec<SandboxStatus>;
     fn containers(&self, sandbox: &SandboxId) -> Vec<ContainerStatus>;
-    fn create_container<'a>(&'a self, sandbox: &'a SandboxId, config: ContainerConfig) -> BoxFuture<'a, Result<ContainerId>>;
+    fn create_container<'a>(
+        &'a self,
+        sandbox: &'a SandboxId,
+        config: ContainerConfig,
+    ) -> BoxFuture<'a, Result<ContainerId>>;
     fn start_container<'a>(&'a self, id: &'a ContainerId) -> BoxFuture<'a, Result<()>>;
-    fn stop_container<'a>(&'a self, id: &'a ContainerId, grace: Duration, signal: Option<&'a str>) -> BoxFuture<'a, Result<()>>;
+    fn stop_container<'a>(
+        &'a self,
+        id: &'a ContainerId,
+        grace: Duration,
+        signal: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<()>>;
     fn remove_container<'a>(&'a self, id: &'a ContainerId) -> BoxFuture<'a, Result<()>>;
-    fn exec_sync<'a>(&'a self, id: &'a ContainerId, command: &'a [String], timeout: Duration) -> BoxFuture<'a, Result<ExecResult>>;
+    fn exec_sync<'a>(
+        &'a self,
+        id: &'a ContainerId,
+        command: &'a [String],
+        timeout: Duration,
+    ) -> BoxFuture<'a, Result<ExecResult>>;
     fn exec<'a>(&'a self, id: &'a ContainerId, request: ExecRequest) -> BoxFuture<'a, Result<ExecStreams>>;
     fn attach<'a>(&'a self, id: &'a ContainerId) -> BoxFuture<'a, Result<AttachStreams>>;
 }
@@ -55,7 +73,11 @@ impl Cri for Arc<Runtime> {
         Ok(Runtime::images(self).resolve(reference)?.map(Into::into))
     }
 
-    fn pull_image<'a>(&'a self, reference: &'a str, options: &'a PullOptions) -> BoxFuture<'a, Result<ImageFacts, ImageError>> {
+    fn pull_image<'a>(
+        &'a self,
+        reference: &'a str,
+        options: &'a PullOptions,
+    ) -> BoxFuture<'a, Result<ImageFacts, ImageError>> {
         Box::pin(async move { Ok(Runtime::images(self).pull(reference, options, &silent).await?.into()) })
     }
 
@@ -87,7 +109,11 @@ impl Cri for Arc<Runtime> {
         self.list_containers(&ContainerFilter { sandbox: Some(sandbox.clone()), state: None })
     }
 
-    fn create_container<'a>(&'a self, sandbox: &'a SandboxId, config: ContainerConfig) -> BoxFuture<'a, Result<ContainerId>> {
+    fn create_container<'a>(
+        &'a self,
+        sandbox: &'a SandboxId,
+        config: ContainerConfig,
+    ) -> BoxFuture<'a, Result<ContainerId>> {
         Box::pin(Runtime::create_container(self, sandbox, config))
     }
 
@@ -95,7 +121,12 @@ impl Cri for Arc<Runtime> {
         Box::pin(Runtime::start_container(self, id))
     }
 
-    fn stop_container<'a>(&'a self, id: &'a ContainerId, grace: Duration, signal: Option<&'a str>) -> BoxFuture<'a, Result<()>> {
+    fn stop_container<'a>(
+        &'a self,
+        id: &'a ContainerId,
+        grace: Duration,
+        signal: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<()>> {
         Box::pin(Runtime::stop_container(self, id, grace, signal))
     }
 
@@ -103,7 +134,12 @@ impl Cri for Arc<Runtime> {
         Box::pin(Runtime::remove_container(self, id))
     }
 
-    fn exec_sync<'a>(&'a self, id: &'a ContainerId, command: &'a [String], timeout: Duration) -> BoxFuture<'a, Result<ExecResult>> {
+    fn exec_sync<'a>(
+        &'a self,
+        id: &'a ContainerId,
+        command: &'a [String],
+        timeout: Duration,
+    ) -> BoxFuture<'a, Result<ExecResult>> {
         Box::pin(Runtime::exec_sync(self, id, command, timeout))
     }
 

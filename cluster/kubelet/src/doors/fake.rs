@@ -11,8 +11,8 @@ use std::{
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use kpkg_runtime::{
-    AttachStreams, ContainerConfig, ContainerEvent, ContainerId, ContainerState, ContainerStatus, EventKind, ExecRequest, ExecResult,
-    ExecStreams, Result, RuntimeError, SandboxConfig, SandboxId, SandboxState, SandboxStatus,
+    AttachStreams, ContainerConfig, ContainerEvent, ContainerId, ContainerState, ContainerStatus, EventKind,
+    ExecRequest, ExecResult, ExecStreams, Result, RuntimeError, SandboxConfig, SandboxId, SandboxState, SandboxStatus,
     image::{ImageError, PullOptions},
 };
 use tokio::sync::broadcast;
@@ -53,7 +53,12 @@ impl FakeCri {
 
     /// Ends a running container.
     pub(crate) fn exit(&self, name: &str, code: i32) {
-        let found = self.lock().containers.iter().find(|container| container.name == name && container.state == ContainerState::Running).map(|container| container.id.clone());
+        let found = self
+            .lock()
+            .containers
+            .iter()
+            .find(|container| container.name == name && container.state == ContainerState::Running)
+            .map(|container| container.id.clone());
         if let Some(id) = found {
             self.end(&id, code);
         }
@@ -75,9 +80,15 @@ impl FakeCri {
         let Some(container) = state.containers.iter_mut().find(|container| container.id == *id) else { return };
         with(container);
         let sandbox = container.sandbox.clone();
-        let pod_uid = state.sandboxes.iter().find(|have| have.id == sandbox).map(|have| have.config.uid.clone()).unwrap_or_default();
+        let pod_uid = state
+            .sandboxes
+            .iter()
+            .find(|have| have.id == sandbox)
+            .map(|have| have.config.uid.clone())
+            .unwrap_or_default();
         drop(state);
-        let _ = self.events.send(ContainerEvent { sandbox, pod_uid, container: id.clone(), kind, at: Timestamp::now() });
+        let _ =
+            self.events.send(ContainerEvent { sandbox, pod_uid, container: id.clone(), kind, at: Timestamp::now() });
     }
 }
 
@@ -97,7 +108,11 @@ impl Cri for FakeCri {
         Ok(reference.starts_with("present").then(|| ImageFacts { id: "sha256:1".to_owned(), ..ImageFacts::default() }))
     }
 
-    fn pull_image<'a>(&'a self, reference: &'a str, _: &'a PullOptions) -> BoxFuture<'a, Result<ImageFacts, ImageError>> {
+    fn pull_image<'a>(
+        &'a self,
+        reference: &'a str,
+        _: &'a PullOptions,
+    ) -> BoxFuture<'a, Result<ImageFacts, ImageError>> {
         Box::pin(async move {
             if reference.starts_with("pull") {
                 Ok(ImageFacts { id: "sha256:2".to_owned(), size: 42, ..ImageFacts::default() })
@@ -120,7 +135,12 @@ impl Cri for FakeCri {
             let mut state = self.lock();
             let id: SandboxId = state.id().parse()?;
             state.log.push(format!("sandbox {}", config.name));
-            state.sandboxes.push(SandboxStatus { id: id.clone(), config, state: SandboxState::Ready, created_at: Timestamp::now() });
+            state.sandboxes.push(SandboxStatus {
+                id: id.clone(),
+                config,
+                state: SandboxState::Ready,
+                created_at: Timestamp::now(),
+            });
             Ok(id)
         })
     }
@@ -153,7 +173,11 @@ impl Cri for FakeCri {
         self.lock().containers.iter().filter(|container| container.sandbox == *sandbox).cloned().collect()
     }
 
-    fn create_container<'a>(&'a self, sandbox: &'a SandboxId, config: ContainerConfig) -> BoxFuture<'a, Result<ContainerId>> {
+    fn create_container<'a>(
+        &'a self,
+        sandbox: &'a SandboxId,
+        config: ContainerConfig,
+    ) -> BoxFuture<'a, Result<ContainerId>> {
         Box::pin(async move {
             let mut state = self.lock();
             let id: ContainerId = state.id().parse()?;
@@ -208,7 +232,12 @@ impl Cri for FakeCri {
 
     fn stop_container<'a>(&'a self, id: &'a ContainerId, _: Duration, _: Option<&'a str>) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
-            let name = self.lock().containers.iter().find(|container| container.id == *id).map(|container| container.name.clone());
+            let name = self
+                .lock()
+                .containers
+                .iter()
+                .find(|container| container.id == *id)
+                .map(|container| container.name.clone());
             self.lock().log.push(format!("stop {}", name.unwrap_or_default()));
             self.end(id, 0);
             Ok(())

@@ -37,7 +37,9 @@ impl PodNet for Arc<PodNetwork> {
     }
 
     fn detach<'a>(&'a self, pod_uid: &'a str) -> BoxFuture<'a, io::Result<()>> {
-        Box::pin(async move { PodNetwork::detach(self, pod_uid).await.map_err(|error| io::Error::other(chain(&error))) })
+        Box::pin(
+            async move { PodNetwork::detach(self, pod_uid).await.map_err(|error| io::Error::other(chain(&error))) },
+        )
     }
 
     fn find(&self, pod_uid: &str) -> Option<Attached> {

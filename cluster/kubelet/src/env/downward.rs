@@ -51,7 +51,12 @@ fn format_map(map: Option<&BTreeMap<String, String>>) -> String {
 }
 
 /// The value of a `resourceFieldRef`; `own` is the container that asks.
-pub(crate) fn resource(pod: &Pod, facts: &PodFacts, selector: &ResourceFieldSelector, own: Option<&Container>) -> Result<String, String> {
+pub(crate) fn resource(
+    pod: &Pod,
+    facts: &PodFacts,
+    selector: &ResourceFieldSelector,
+    own: Option<&Container>,
+) -> Result<String, String> {
     let named = selector.container_name.as_deref().filter(|name| !name.is_empty());
     let container = match named {
         None => own,
@@ -61,14 +66,23 @@ pub(crate) fn resource(pod: &Pod, facts: &PodFacts, selector: &ResourceFieldSele
             .find(|container| container.name == name),
     };
     let container = container.ok_or_else(|| format!("container {} not found", named.unwrap_or_default()))?;
-    let (list, name) = selector.resource.split_once('.').ok_or_else(|| format!("unsupported container resource : {}", selector.resource))?;
+    let (list, name) = selector
+        .resource
+        .split_once('.')
+        .ok_or_else(|| format!("unsupported container resource : {}", selector.resource))?;
     let resources = container.resources.as_ref();
     let limit = resources.and_then(|resources| resources.limits.as_ref()?.get(name));
     let request = resources.and_then(|resources| resources.requests.as_ref()?.get(name));
     let divisor = selector.divisor.as_ref();
     let is_cpu = name == "cpu";
     let read = |quantity| if is_cpu { milli(quantity) } else { whole(quantity) };
-    let node = if is_cpu { facts.allocatable.cpu_milli } else if name == "memory" { facts.allocatable.memory } else { facts.allocatable.ephemeral_storage };
+    let node = if is_cpu {
+        facts.allocatable.cpu_milli
+    } else if name == "memory" {
+        facts.allocatable.memory
+    } else {
+        facts.allocatable.ephemeral_storage
+    };
     let amount = match list {
         "limits" => limit.map_or(node, read),
         "requests" => request.or(limit).map_or(0, read),
@@ -89,7 +103,11 @@ mod tests {
             "spec": {"nodeName": "node", "serviceAccountName": "sa", "containers": [{"name": "c", "resources": {"limits": {"memory": "64Mi", "cpu": "1500m"}, "requests": {"cpu": "250m"}}}]},
         }))
         .unwrap();
-        let facts = PodFacts { host_ip: "10.0.0.1".parse().unwrap(), pod_ip: "10.1.0.2".parse().ok(), allocatable: Amounts { cpu_milli: 4000, memory: 8 << 30, ephemeral_storage: 1, ..Amounts::default() } };
+        let facts = PodFacts {
+            host_ip: "10.0.0.1".parse().unwrap(),
+            pod_ip: "10.1.0.2".parse().ok(),
+            allocatable: Amounts { cpu_milli: 4000, memory: 8 << 30, ephemeral_storage: 1, ..Amounts::default() },
+        };
         let cases = [
             ("metadata.name", "p"),
             ("metadata.labels", "a=\"1\"\nb=\"2\""),
@@ -112,7 +130,8 @@ mod tests {
             ("limits.ephemeral-storage", None, "1"),
         ];
         for (name, divisor, want) in cases {
-            let selector: ResourceFieldSelector = serde_json::from_value(serde_json::json!({"resource": name, "divisor": divisor})).unwrap();
+            let selector: ResourceFieldSelector =
+                serde_json::from_value(serde_json::json!({"resource": name, "divisor": divisor})).unwrap();
             let own = &pod.spec.as_ref().unwrap().containers[0];
             assert_eq!(resource(&pod, &facts, &selector, Some(own)).unwrap(), want, "{name}");
         }

@@ -17,7 +17,13 @@ use crate::objects::Objects;
 pub(crate) type Variables = Vec<(String, String)>;
 
 /// Puts a container's environment together; the error is the message of `CreateContainerConfigError`.
-pub(crate) async fn environment(pod: &Pod, container: &Container, facts: &PodFacts, objects: &Objects, all_services: &[std::sync::Arc<Service>]) -> Result<Variables, String> {
+pub(crate) async fn environment(
+    pod: &Pod,
+    container: &Container,
+    facts: &PodFacts,
+    objects: &Objects,
+    all_services: &[std::sync::Arc<Service>],
+) -> Result<Variables, String> {
     let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
     let links = pod.spec.as_ref().and_then(|spec| spec.enable_service_links).unwrap_or(true);
     let services = services::variables(all_services.iter().map(AsRef::as_ref), namespace, links);
@@ -33,7 +39,9 @@ pub(crate) async fn environment(pod: &Pod, container: &Container, facts: &PodFac
                 Some(value) => value,
                 None => continue,
             },
-            (value, None) => expand(value.as_deref().unwrap_or_default(), |name| out.get(name).or_else(|| services.get(name)).cloned()),
+            (value, None) => expand(value.as_deref().unwrap_or_default(), |name| {
+                out.get(name).or_else(|| services.get(name)).cloned()
+            }),
         };
         out.set(variable.name.clone(), value);
     }
@@ -77,14 +85,26 @@ async fn from_source(source: &EnvFromSource, namespace: &str, objects: &Objects)
     } else if let Some(reference) = &source.secret_ref
         && let Some(secret) = objects.secret(namespace, &reference.name, reference.optional == Some(true)).await?
     {
-        out.extend(secret.data.iter().flatten().map(|(key, value)| (format!("{prefix}{key}"), String::from_utf8_lossy(&value.0).into_owned())));
+        out.extend(
+            secret
+                .data
+                .iter()
+                .flatten()
+                .map(|(key, value)| (format!("{prefix}{key}"), String::from_utf8_lossy(&value.0).into_owned())),
+        );
     }
     // `=` and NUL cannot stand in a name.
     out.retain(|(name, _)| !name.is_empty() && !name.contains(['=', '\0']));
     Ok(out)
 }
 
-async fn from_reference(source: &EnvVarSource, pod: &Pod, container: &Container, facts: &PodFacts, objects: &Objects) -> Result<Option<String>, String> {
+async fn from_reference(
+    source: &EnvVarSource,
+    pod: &Pod,
+    container: &Container,
+    facts: &PodFacts,
+    objects: &Objects,
+) -> Result<Option<String>, String> {
     let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
     if let Some(selector) = &source.field_ref {
         return field(pod, facts, &selector.field_path).map(Some);
@@ -121,6 +141,11 @@ pub(crate) fn expand_all(words: Option<&[String]>, variables: &[(String, String)
 
 /// An exec probe's command: only literal variables of the container are known.
 pub(crate) fn expand_probe_command(words: &[String], container: &Container) -> Vec<String> {
-    let literals: Variables = container.env.iter().flatten().filter_map(|variable| Some((variable.name.clone(), variable.value.clone()?))).collect();
+    let literals: Variables = container
+        .env
+        .iter()
+        .flatten()
+        .filter_map(|variable| Some((variable.name.clone(), variable.value.clone()?)))
+        .collect();
     expand_all(Some(words), &literals)
 }

@@ -5,10 +5,16 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::Service;
 
 /// Variables for a pod of `namespace`; always those of `default/kubernetes`, the namespace's own if `links` are wanted.
-pub(super) fn variables<'a>(services: impl Iterator<Item = &'a Service>, namespace: &str, links: bool) -> BTreeMap<String, String> {
+pub(super) fn variables<'a>(
+    services: impl Iterator<Item = &'a Service>,
+    namespace: &str,
+    links: bool,
+) -> BTreeMap<String, String> {
     let mut chosen: BTreeMap<&str, &Service> = BTreeMap::new();
     for service in services {
-        let (Some(name), Some(home)) = (service.metadata.name.as_deref(), service.metadata.namespace.as_deref()) else { continue };
+        let (Some(name), Some(home)) = (service.metadata.name.as_deref(), service.metadata.namespace.as_deref()) else {
+            continue;
+        };
         let ip = service.spec.as_ref().and_then(|spec| spec.cluster_ip.as_deref()).unwrap_or_default();
         if ip.is_empty() || ip == "None" {
             continue;
@@ -71,7 +77,12 @@ mod tests {
 
     #[test]
     fn links_are_those_of_the_namespace_and_the_api() {
-        let all = [service("default", "kubernetes", "10.0.0.1", 443), service("shop", "data-base", "10.0.0.9", 3306), service("shop", "headless", "None", 1), service("other", "x", "10.0.0.7", 1)];
+        let all = [
+            service("default", "kubernetes", "10.0.0.1", 443),
+            service("shop", "data-base", "10.0.0.9", 3306),
+            service("shop", "headless", "None", 1),
+            service("other", "x", "10.0.0.7", 1),
+        ];
         let linked = variables(all.iter(), "shop", true);
         assert_eq!(linked["DATA_BASE_SERVICE_HOST"], "10.0.0.9");
         assert_eq!(linked["DATA_BASE_SERVICE_PORT_MY_HTTP"], "3306");

@@ -44,7 +44,9 @@ impl Options {
             text.map(|text| text.parse::<u64>().map_err(|_| format!("invalid {name}: {text:?}"))).transpose()
         };
         let since = match (number("sinceSeconds")?, query.get("sinceTime").filter(|text| !text.is_empty())) {
-            (Some(seconds), _) => Some(Timestamp::now() - SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX / 4))),
+            (Some(seconds), _) => {
+                Some(Timestamp::now() - SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX / 4)))
+            }
             (None, Some(text)) => Some(text.parse().map_err(|_| format!("invalid sinceTime: {text:?}"))?),
             (None, None) => None,
         };
@@ -62,12 +64,16 @@ impl Options {
     /// A line of the file as the reader gets it; `None` if it is filtered out.
     fn render(&self, line: &[u8]) -> Option<Vec<u8>> {
         let mut parts = line.splitn(4, |byte| *byte == b' ');
-        let (stamp, stream, tag, text) = (parts.next()?, parts.next()?, parts.next()?, parts.next().unwrap_or_default());
+        let (stamp, stream, tag, text) =
+            (parts.next()?, parts.next()?, parts.next()?, parts.next().unwrap_or_default());
         if self.stream.as_deref().is_some_and(|wanted| wanted.as_bytes() != stream) {
             return None;
         }
         if let Some(since) = self.since
-            && std::str::from_utf8(stamp).ok().and_then(|stamp| stamp.parse::<Timestamp>().ok()).is_some_and(|at| at < since)
+            && std::str::from_utf8(stamp)
+                .ok()
+                .and_then(|stamp| stamp.parse::<Timestamp>().ok())
+                .is_some_and(|at| at < since)
         {
             return None;
         }
@@ -86,10 +92,15 @@ impl Options {
 
 /// Removes the files of a log, rotated ones included.
 pub(crate) fn remove(path: &Path) {
-    let (Some(directory), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else { return };
+    let (Some(directory), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
+        return;
+    };
     for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
         let found = entry.file_name();
-        let belongs = found.to_str().and_then(|found| found.strip_prefix(name)).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        let belongs = found
+            .to_str()
+            .and_then(|found| found.strip_prefix(name))
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
         if belongs {
             let _ = std::fs::remove_file(entry.path());
         }
@@ -97,7 +108,13 @@ pub(crate) fn remove(path: &Path) {
 }
 
 /// The log as a response's body.
-pub(super) fn stream(runtime: Arc<dyn Cri>, sandbox: SandboxId, id: ContainerId, path: PathBuf, options: Options) -> Body {
+pub(super) fn stream(
+    runtime: Arc<dyn Cri>,
+    sandbox: SandboxId,
+    id: ContainerId,
+    path: PathBuf,
+    options: Options,
+) -> Body {
     let (sender, receiver) = mpsc::channel::<io::Result<Bytes>>(16);
     let running = move || {
         let containers = runtime.containers(&sandbox);
@@ -257,7 +274,11 @@ mod tests {
             ("since", Options { since: "2024-01-01T00:00:01Z".parse().ok(), ..Options::default() }, "two\nthree\n"),
             ("limit", Options { limit: Some(5), ..Options::default() }, "one\nt"),
             ("stream", Options { stream: Some("stderr".to_owned()), ..Options::default() }, "two\n"),
-            ("stamps", Options { timestamps: true, tail: Some(1), ..Options::default() }, "2024-01-01T00:00:02Z three\n"),
+            (
+                "stamps",
+                Options { timestamps: true, tail: Some(1), ..Options::default() },
+                "2024-01-01T00:00:02Z three\n",
+            ),
         ];
         for (name, options, want) in cases {
             assert_eq!(read(LOG, options).await, want, "{name}");

@@ -68,10 +68,13 @@ struct Found {
 }
 
 fn find(shared: &Shared, namespace: &str, name: &str) -> Result<Found, Refusal> {
-    let is_it = |pod: &Pod| pod.metadata.namespace.as_deref() == Some(namespace) && pod.metadata.name.as_deref() == Some(name);
+    let is_it =
+        |pod: &Pod| pod.metadata.namespace.as_deref() == Some(namespace) && pod.metadata.name.as_deref() == Some(name);
     let pods = shared.mailboxes().into_iter().map(|(_, mailbox)| mailbox.latest()).filter(|pod| is_it(pod));
     // A pod of the same name may still be on its way out.
-    let pod = pods.max_by_key(|pod| pod.metadata.creation_timestamp.clone()).ok_or_else(|| Refusal(Status::not_found("", "pods", name)))?;
+    let pod = pods
+        .max_by_key(|pod| pod.metadata.creation_timestamp.clone())
+        .ok_or_else(|| Refusal(Status::not_found("", "pods", name)))?;
     let uid = pod.metadata.uid.clone().unwrap_or_default();
     let sandboxes = shared.runtime.sandboxes(Some(&uid));
     let containers = sandboxes.iter().flat_map(|sandbox| shared.runtime.containers(&sandbox.id)).collect();
@@ -103,9 +106,13 @@ impl Found {
         if previous {
             let waiting = newest.is_some_and(|newest| newest.state != ContainerState::Running && self.waits(container));
             let last = if waiting { newest } else { history.next() };
-            return last.ok_or_else(|| bad_request(format!("previous terminated container {container:?} in pod {:?} not found", self.name())));
+            return last.ok_or_else(|| {
+                bad_request(format!("previous terminated container {container:?} in pod {:?} not found", self.name()))
+            });
         }
-        newest.filter(|newest| newest.state != ContainerState::Created).ok_or_else(|| bad_request(self.why_waiting(container)))
+        newest
+            .filter(|newest| newest.state != ContainerState::Created)
+            .ok_or_else(|| bad_request(self.why_waiting(container)))
     }
 
     fn waiting_reason(&self, container: &str) -> Option<String> {
@@ -130,7 +137,11 @@ impl Found {
     }
 }
 
-async fn container_logs(State(shared): State<Arc<Shared>>, Path((namespace, pod, container)): Path<(String, String, String)>, request: Request<Body>) -> Result<Response<Body>, Refusal> {
+async fn container_logs(
+    State(shared): State<Arc<Shared>>,
+    Path((namespace, pod, container)): Path<(String, String, String)>,
+    request: Request<Body>,
+) -> Result<Response<Body>, Refusal> {
     let query = Query::of(&request);
     let options = logs::Options::parse(&query).map_err(bad_request)?;
     let found = find(&shared, &namespace, &pod)?;
@@ -140,7 +151,11 @@ async fn container_logs(State(shared): State<Arc<Shared>>, Path((namespace, pod,
     Ok(([(header::CONTENT_TYPE, "text/plain")], body).into_response())
 }
 
-async fn exec(State(shared): State<Arc<Shared>>, Path((namespace, pod, container)): Path<(String, String, String)>, mut request: Request<Body>) -> Result<Response<Body>, Response<Body>> {
+async fn exec(
+    State(shared): State<Arc<Shared>>,
+    Path((namespace, pod, container)): Path<(String, String, String)>,
+    mut request: Request<Body>,
+) -> Result<Response<Body>, Response<Body>> {
     let refuse = IntoResponse::into_response;
     let query = Query::of(&request);
     let options = remote::Options::parse(&query).map_err(|message| refuse(bad_request(message)))?;
@@ -155,13 +170,21 @@ async fn exec(State(shared): State<Arc<Shared>>, Path((namespace, pod, container
     Ok(upgrade.accept(move |reader, writer| async move {
         let wanted = ExecRequest { cmd: command.clone(), tty: options.tty, stdin: options.stdin };
         match shared.runtime.exec(&id, wanted).await {
-            Ok(streams) => remote::serve(remote::Streams::of_exec(streams, command), options, protocol, reader, writer).await,
-            Err(error) => remote::fail(&format!("error executing command in container: {}", chain(&error)), writer).await,
+            Ok(streams) => {
+                remote::serve(remote::Streams::of_exec(streams, command), options, protocol, reader, writer).await
+            }
+            Err(error) => {
+                remote::fail(&format!("error executing command in container: {}", chain(&error)), writer).await
+            }
         }
     }))
 }
 
-async fn attach(State(shared): State<Arc<Shared>>, Path((namespace, pod, container)): Path<(String, String, String)>, mut request: Request<Body>) -> Result<Response<Body>, Response<Body>> {
+async fn attach(
+    State(shared): State<Arc<Shared>>,
+    Path((namespace, pod, container)): Path<(String, String, String)>,
+    mut request: Request<Body>,
+) -> Result<Response<Body>, Response<Body>> {
     let refuse = IntoResponse::into_response;
     let query = Query::of(&request);
     let options = remote::Options::parse(&query).map_err(|message| refuse(bad_request(message)))?;
@@ -177,7 +200,11 @@ async fn attach(State(shared): State<Arc<Shared>>, Path((namespace, pod, contain
     }))
 }
 
-async fn forward(State(shared): State<Arc<Shared>>, Path((namespace, pod)): Path<(String, String)>, mut request: Request<Body>) -> Result<Response<Body>, Response<Body>> {
+async fn forward(
+    State(shared): State<Arc<Shared>>,
+    Path((namespace, pod)): Path<(String, String)>,
+    mut request: Request<Body>,
+) -> Result<Response<Body>, Response<Body>> {
     let refuse = IntoResponse::into_response;
     let query = Query::of(&request);
     let found = find(&shared, &namespace, &pod).map_err(refuse)?;
@@ -189,7 +216,12 @@ async fn forward(State(shared): State<Arc<Shared>>, Path((namespace, pod)): Path
         uid: sandbox.id.to_string(),
         netns: if is_host_network(&found.pod) { None } else { sandbox.config.netns.clone() },
     };
-    let ports: Vec<u16> = query.all("ports").chain(query.all("port")).flat_map(|list| list.split(',')).filter_map(|port| port.parse().ok()).collect();
+    let ports: Vec<u16> = query
+        .all("ports")
+        .chain(query.all("port"))
+        .flat_map(|list| list.split(','))
+        .filter_map(|port| port.parse().ok())
+        .collect();
     let upgrade = websocket::negotiate(&mut request, &[port_forward::TUNNEL, port_forward::CHANNELS])?;
     Ok(if upgrade.protocol() == port_forward::TUNNEL {
         upgrade.accept(move |reader, writer| port_forward::serve_tunnel(target, reader, writer))

@@ -8,7 +8,10 @@ use std::{collections::HashMap, io, path::PathBuf, sync::Arc};
 use bytes::{Bytes, BytesMut};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpStream, tcp::{OwnedReadHalf, OwnedWriteHalf}},
+    net::{
+        TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
     sync::mpsc,
 };
 
@@ -221,7 +224,13 @@ pub(super) async fn serve_channels(target: Target, ports: Vec<u16>, mut reader: 
     writer.close().await;
 }
 
-async fn forward_channel(target: Target, port: u16, channel: u8, mut incoming: mpsc::Receiver<Bytes>, frames: mpsc::Sender<Bytes>) {
+async fn forward_channel(
+    target: Target,
+    port: u16,
+    channel: u8,
+    mut incoming: mpsc::Receiver<Bytes>,
+    frames: mpsc::Sender<Bytes>,
+) {
     let connection = match target.connect(port).await {
         Ok(connection) => connection,
         Err(cause) => {

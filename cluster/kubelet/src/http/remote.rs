@@ -82,7 +82,13 @@ impl Streams {
 pub(super) async fn serve(streams: Streams, options: Options, protocol: &str, reader: Reader, mut writer: Writer) {
     let Streams { stdin, stdout, stderr, resize, wait, command } = streams;
     // Clients take the first message as the sign that the command runs.
-    let first = if options.stdout { STDOUT } else if options.stderr { STDERR } else { ERROR };
+    let first = if options.stdout {
+        STDOUT
+    } else if options.stderr {
+        STDERR
+    } else {
+        ERROR
+    };
     writer.send(vec![first]).await;
     let (sender, mut messages) = mpsc::channel::<Bytes>(16);
     let outputs = async move {

@@ -6,7 +6,10 @@ use axum::{
     response::IntoResponse,
 };
 use bytes::Bytes;
-use futures::{SinkExt, StreamExt, stream::{SplitSink, SplitStream}};
+use futures::{
+    SinkExt, StreamExt,
+    stream::{SplitSink, SplitStream},
+};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio_tungstenite::{
@@ -64,9 +67,12 @@ pub(crate) struct Upgrade {
 /// Checks the request and picks the first of `supported` that the client offers.
 pub(crate) fn negotiate(request: &mut Request<Body>, supported: &[&'static str]) -> Result<Upgrade, Response<Body>> {
     let headers = request.headers();
-    let is_websocket = has_token(headers, header::UPGRADE, "websocket") && has_token(headers, header::CONNECTION, "upgrade");
+    let is_websocket =
+        has_token(headers, header::UPGRADE, "websocket") && has_token(headers, header::CONNECTION, "upgrade");
     let Some(key) = headers.get(header::SEC_WEBSOCKET_KEY).filter(|_| is_websocket) else {
-        return Err((StatusCode::BAD_REQUEST, "unable to upgrade: the request is not a WebSocket upgrade\n").into_response());
+        return Err(
+            (StatusCode::BAD_REQUEST, "unable to upgrade: the request is not a WebSocket upgrade\n").into_response()
+        );
     };
     let accept = derive_accept_key(key.as_bytes());
     let offered: Vec<&str> = headers
@@ -101,8 +107,10 @@ impl Upgrade {
         tokio::spawn(async move {
             match upgrade.await {
                 Ok(upgraded) => {
-                    let config = WebSocketConfig::default().max_message_size(Some(64 << 20)).max_frame_size(Some(32 << 20));
-                    let socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
+                    let config =
+                        WebSocketConfig::default().max_message_size(Some(64 << 20)).max_frame_size(Some(32 << 20));
+                    let socket =
+                        WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
                     let (writer, reader) = socket.split();
                     serve(Reader(reader), Writer(writer)).await;
                 }

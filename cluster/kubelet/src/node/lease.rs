@@ -1,10 +1,7 @@
 //! The node's heartbeat: a Lease in `kube-node-lease`.
 
 use jiff::Timestamp;
-use k8s_openapi::{
-    api::coordination::v1::Lease,
-    apimachinery::pkg::apis::meta::v1::MicroTime,
-};
+use k8s_openapi::{api::coordination::v1::Lease, apimachinery::pkg::apis::meta::v1::MicroTime};
 use kube::{
     Api,
     api::{Patch, PatchParams, PostParams},
@@ -45,7 +42,8 @@ async fn renew(shared: &Shared, leases: &Api<Lease>) -> kube::Result<()> {
         Err(kube::Error::Api(answer)) if answer.code == 404 => {}
         other => return other.map(drop),
     }
-    let lease: Lease = serde_json::from_value(json!({"metadata": {"name": name, "namespace": NAMESPACE}, "spec": spec}))
-        .map_err(kube::Error::SerdeError)?;
+    let lease: Lease =
+        serde_json::from_value(json!({"metadata": {"name": name, "namespace": NAMESPACE}, "spec": spec}))
+            .map_err(kube::Error::SerdeError)?;
     leases.create(&PostParams::default(), &lease).await.map(drop)
 }

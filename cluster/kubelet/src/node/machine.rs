@@ -2,7 +2,10 @@
 
 use std::{fs, path::Path};
 
-use crate::{KubeletConfig, resources::{Amounts, milli, whole}};
+use crate::{
+    KubeletConfig,
+    resources::{Amounts, milli, whole},
+};
 
 /// Facts that do not change while the kubelet runs.
 #[derive(Debug, Clone)]
@@ -20,12 +23,15 @@ impl Machine {
     /// Looks.
     pub(crate) fn measure(config: &KubeletConfig) -> Self {
         let capacity = Amounts {
-            cpu_milli: std::thread::available_parallelism().map_or(1000, |cpus| i64::try_from(cpus.get()).unwrap_or(1) * 1000),
+            cpu_milli: std::thread::available_parallelism()
+                .map_or(1000, |cpus| i64::try_from(cpus.get()).unwrap_or(1) * 1000),
             memory: meminfo("MemTotal").unwrap_or(0),
             ephemeral_storage: disk(&config.root_dir).map_or(0, |disk| disk.total),
             pods: i64::from(config.max_pods),
         };
-        let quantity = |name: &str| config.reserved.get(name).map(|text| k8s_openapi::apimachinery::pkg::api::resource::Quantity(text.clone()));
+        let quantity = |name: &str| {
+            config.reserved.get(name).map(|text| k8s_openapi::apimachinery::pkg::api::resource::Quantity(text.clone()))
+        };
         let allocatable = Amounts {
             cpu_milli: capacity.cpu_milli - quantity("cpu").as_ref().map_or(0, milli),
             memory: capacity.memory - quantity("memory").as_ref().map_or(0, whole),
@@ -37,7 +43,9 @@ impl Machine {
         Self {
             capacity,
             allocatable,
-            system_uuid: Some(read("/sys/class/dmi/id/product_uuid")).filter(|uuid| !uuid.is_empty()).unwrap_or_else(|| machine_id.clone()),
+            system_uuid: Some(read("/sys/class/dmi/id/product_uuid"))
+                .filter(|uuid| !uuid.is_empty())
+                .unwrap_or_else(|| machine_id.clone()),
             boot_id: read("/proc/sys/kernel/random/boot_id"),
             kernel: read("/proc/sys/kernel/osrelease"),
             os_image: os_image(&read("/etc/os-release")),
@@ -88,7 +96,9 @@ mod tests {
     fn this_machine_can_be_measured() {
         let config = KubeletConfig::new("n", "/", "10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap());
         let machine = Machine::measure(&config);
-        assert!(machine.capacity.cpu_milli >= 1000 && machine.capacity.memory > 0 && machine.capacity.ephemeral_storage > 0);
+        assert!(
+            machine.capacity.cpu_milli >= 1000 && machine.capacity.memory > 0 && machine.capacity.ephemeral_storage > 0
+        );
         assert_eq!(os_image("ID=debian\nPRETTY_NAME=\"Debian 12\"\n"), "Debian 12");
         assert!(processes().is_some());
     }

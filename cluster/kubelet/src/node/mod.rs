@@ -95,7 +95,11 @@ async fn register(shared: &Shared, nodes: &Api<Node>) -> kube::Result<Node> {
     }
 }
 
-async fn write(shared: &Shared, nodes: &Api<Node>, status: &k8s_openapi::api::core::v1::NodeStatus) -> kube::Result<()> {
+async fn write(
+    shared: &Shared,
+    nodes: &Api<Node>,
+    status: &k8s_openapi::api::core::v1::NodeStatus,
+) -> kube::Result<()> {
     let patch = json!({"status": status});
     match nodes.patch_status(&shared.config.node_name, &PatchParams::default(), &Patch::Merge(patch)).await {
         Ok(_) => Ok(()),

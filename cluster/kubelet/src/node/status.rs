@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use k8s_openapi::{
     api::core::v1::{
-        ContainerImage, DaemonEndpoint, Node, NodeAddress, NodeCondition, NodeDaemonEndpoints, NodeSpec, NodeStatus, NodeSystemInfo,
+        ContainerImage, DaemonEndpoint, Node, NodeAddress, NodeCondition, NodeDaemonEndpoints, NodeSpec, NodeStatus,
+        NodeSystemInfo,
     },
     apimachinery::pkg::{
         api::resource::Quantity,
@@ -65,9 +66,14 @@ pub(super) fn status(shared: &Shared, old: Option<&NodeStatus>) -> NodeStatus {
     NodeStatus {
         capacity: Some(quantities(machine.capacity)),
         allocatable: Some(quantities(machine.allocatable)),
-        addresses: Some(vec![address("InternalIP", shared.config.node_ip.to_string()), address("Hostname", shared.config.node_name.clone())]),
+        addresses: Some(vec![
+            address("InternalIP", shared.config.node_ip.to_string()),
+            address("Hostname", shared.config.node_name.clone()),
+        ]),
         conditions: Some(conditions(shared, old)),
-        daemon_endpoints: Some(NodeDaemonEndpoints { kubelet_endpoint: Some(DaemonEndpoint { port: i32::from(shared.config.port) }) }),
+        daemon_endpoints: Some(NodeDaemonEndpoints {
+            kubelet_endpoint: Some(DaemonEndpoint { port: i32::from(shared.config.port) }),
+        }),
         images: Some(images(shared)),
         node_info: Some(NodeSystemInfo {
             architecture: go_arch().to_owned(),
@@ -87,19 +93,32 @@ pub(super) fn status(shared: &Shared, old: Option<&NodeStatus>) -> NodeStatus {
 }
 
 fn quantities(amounts: Amounts) -> BTreeMap<String, Quantity> {
-    let cpu = if amounts.cpu_milli % 1000 == 0 { (amounts.cpu_milli / 1000).to_string() } else { format!("{}m", amounts.cpu_milli) };
+    let cpu = if amounts.cpu_milli % 1000 == 0 {
+        (amounts.cpu_milli / 1000).to_string()
+    } else {
+        format!("{}m", amounts.cpu_milli)
+    };
     let kib = |bytes: i64| format!("{}Ki", bytes / 1024);
-    [("cpu", cpu), ("memory", kib(amounts.memory)), ("ephemeral-storage", kib(amounts.ephemeral_storage)), ("pods", amounts.pods.to_string())]
-        .into_iter()
-        .map(|(name, amount)| (name.to_owned(), Quantity(amount)))
-        .collect()
+    [
+        ("cpu", cpu),
+        ("memory", kib(amounts.memory)),
+        ("ephemeral-storage", kib(amounts.ephemeral_storage)),
+        ("pods", amounts.pods.to_string()),
+    ]
+    .into_iter()
+    .map(|(name, amount)| (name.to_owned(), Quantity(amount)))
+    .collect()
 }
 
 fn images(shared: &Shared) -> Vec<ContainerImage> {
     let mut images = shared.runtime.images();
     images.sort_by_key(|image| (std::cmp::Reverse(image.size), image.id.clone()));
     let size = |bytes: u64| i64::try_from(bytes).ok();
-    images.into_iter().take(IMAGES).map(|image| ContainerImage { names: Some(image.names), size_bytes: size(image.size) }).collect()
+    images
+        .into_iter()
+        .take(IMAGES)
+        .map(|image| ContainerImage { names: Some(image.names), size_bytes: size(image.size) })
+        .collect()
 }
 
 fn conditions(shared: &Shared, old: Option<&NodeStatus>) -> Vec<NodeCondition> {
@@ -111,13 +130,41 @@ fn conditions(shared: &Shared, old: Option<&NodeStatus>) -> Vec<NodeCondition> {
         if bad { (kind, "True", bad_reason, bad_text) } else { (kind, "False", good_reason, good_text) }
     };
     let rows = [
-        pressure(low_memory, ["MemoryPressure", "KubeletHasInsufficientMemory", "KubeletHasSufficientMemory", "kubelet has insufficient memory available", "kubelet has sufficient memory available"]),
-        pressure(low_disk, ["DiskPressure", "KubeletHasDiskPressure", "KubeletHasNoDiskPressure", "kubelet has disk pressure", "kubelet has no disk pressure"]),
-        pressure(low_pids, ["PIDPressure", "KubeletHasInsufficientPID", "KubeletHasSufficientPID", "kubelet has insufficient PID available", "kubelet has sufficient PID available"]),
+        pressure(
+            low_memory,
+            [
+                "MemoryPressure",
+                "KubeletHasInsufficientMemory",
+                "KubeletHasSufficientMemory",
+                "kubelet has insufficient memory available",
+                "kubelet has sufficient memory available",
+            ],
+        ),
+        pressure(
+            low_disk,
+            [
+                "DiskPressure",
+                "KubeletHasDiskPressure",
+                "KubeletHasNoDiskPressure",
+                "kubelet has disk pressure",
+                "kubelet has no disk pressure",
+            ],
+        ),
+        pressure(
+            low_pids,
+            [
+                "PIDPressure",
+                "KubeletHasInsufficientPID",
+                "KubeletHasSufficientPID",
+                "kubelet has insufficient PID available",
+                "kubelet has sufficient PID available",
+            ],
+        ),
         ("Ready", "True", "KubeletReady", "kubelet is posting ready status"),
     ];
     let now = Time(Timestamp::now());
-    let before = |kind: &str| old.and_then(|old| old.conditions.as_ref()?.iter().find(|condition| condition.type_ == kind));
+    let before =
+        |kind: &str| old.and_then(|old| old.conditions.as_ref()?.iter().find(|condition| condition.type_ == kind));
     rows.into_iter()
         .map(|(kind, status, reason, message)| NodeCondition {
             type_: kind.to_owned(),
@@ -138,9 +185,19 @@ pub(super) fn differs(old: Option<&NodeStatus>, new: &NodeStatus) -> bool {
     let Some(old) = old else { return true };
     let plain = |status: &NodeStatus| {
         let mut conditions = status.conditions.clone().unwrap_or_default();
-        conditions.iter_mut().for_each(|condition| condition.last_heartbeat_time = None);
+        for condition in &mut conditions {
+            condition.last_heartbeat_time = None;
+        }
         conditions
     };
-    let own = |status: &NodeStatus| (status.capacity.clone(), status.allocatable.clone(), status.addresses.clone(), status.images.clone(), status.node_info.clone());
+    let own = |status: &NodeStatus| {
+        (
+            status.capacity.clone(),
+            status.allocatable.clone(),
+            status.addresses.clone(),
+            status.images.clone(),
+            status.node_info.clone(),
+        )
+    };
     plain(old) != plain(new) || own(old) != own(new)
 }

@@ -26,9 +26,11 @@ pub(crate) fn pod_host(pod: &Pod, cluster_domain: &str) -> PodHost {
     if let Some(name) = set(spec.and_then(|spec| spec.hostname_override.as_ref())) {
         return PodHost { name: truncated(name), domain: None };
     }
-    let name = set(spec.and_then(|spec| spec.hostname.as_ref())).or_else(|| pod.metadata.name.clone()).unwrap_or_default();
+    let name =
+        set(spec.and_then(|spec| spec.hostname.as_ref())).or_else(|| pod.metadata.name.clone()).unwrap_or_default();
     let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
-    let domain = set(spec.and_then(|spec| spec.subdomain.as_ref())).map(|subdomain| format!("{subdomain}.{namespace}.svc.{cluster_domain}"));
+    let domain = set(spec.and_then(|spec| spec.subdomain.as_ref()))
+        .map(|subdomain| format!("{subdomain}.{namespace}.svc.{cluster_domain}"));
     PodHost { name: truncated(name), domain }
 }
 
@@ -56,7 +58,11 @@ pub(crate) fn write(pod: &Pod, config: &KubeletConfig, directory: &Path, ip: Opt
     let resolv = resolv::contents(pod, config, &node);
     write_if_changed(&directory.join("etc-hosts"), &hosts)?;
     write_if_changed(&directory.join("resolv.conf"), &resolv)?;
-    let name = if is_host_network(pod) { fs::read_to_string("/etc/hostname").unwrap_or_default() } else { format!("{}\n", host.name) };
+    let name = if is_host_network(pod) {
+        fs::read_to_string("/etc/hostname").unwrap_or_default()
+    } else {
+        format!("{}\n", host.name)
+    };
     write_if_changed(&directory.join("hostname"), &name)
 }
 

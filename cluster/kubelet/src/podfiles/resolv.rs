@@ -96,7 +96,10 @@ mod tests {
         let config = KubeletConfig::new("n", "/x", "10.0.0.1".parse().unwrap(), "10.96.0.10".parse().unwrap());
         let node = "nameserver 9.9.9.9\nsearch lan\noptions edns0\n";
         let cases = [
-            (serde_json::json!({}), "search ns.svc.cluster.local svc.cluster.local cluster.local lan\nnameserver 10.96.0.10\noptions ndots:5\n"),
+            (
+                serde_json::json!({}),
+                "search ns.svc.cluster.local svc.cluster.local cluster.local lan\nnameserver 10.96.0.10\noptions ndots:5\n",
+            ),
             (serde_json::json!({"dnsPolicy": "Default"}), "search lan\nnameserver 9.9.9.9\noptions edns0\n"),
             (serde_json::json!({"hostNetwork": true}), "search lan\nnameserver 9.9.9.9\noptions edns0\n"),
             (
@@ -110,7 +113,8 @@ mod tests {
         ];
         for (mut spec, want) in cases {
             spec["containers"] = serde_json::json!([]);
-            let pod: Pod = serde_json::from_value(serde_json::json!({"metadata": {"namespace": "ns"}, "spec": spec})).unwrap();
+            let pod: Pod =
+                serde_json::from_value(serde_json::json!({"metadata": {"namespace": "ns"}, "spec": spec})).unwrap();
             assert_eq!(contents(&pod, &config, node), want, "{spec}");
         }
     }

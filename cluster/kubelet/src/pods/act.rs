@@ -28,7 +28,12 @@ pub(super) const RETRY: Duration = Duration::from_secs(10);
 
 impl Worker {
     /// Acts; the answer is when to look again at the latest.
-    pub(super) async fn act(&mut self, observed: &Observed, actions: Actions, volumes: &ReadyVolumes) -> Option<Duration> {
+    pub(super) async fn act(
+        &mut self,
+        observed: &Observed,
+        actions: Actions,
+        volumes: &ReadyVolumes,
+    ) -> Option<Duration> {
         if actions.create_sandbox.is_some() && !observed.sandboxes.is_empty() {
             self.events.normal("SandboxChanged", "Pod sandbox changed, it will be killed and re-created.");
         }
@@ -43,7 +48,8 @@ impl Worker {
                 match self.create_sandbox(attempt).await {
                     Ok(id) => id,
                     Err(message) => {
-                        self.events.warning("FailedCreatePodSandBox", format!("Failed to create pod sandbox: {message}"));
+                        self.events
+                            .warning("FailedCreatePodSandBox", format!("Failed to create pod sandbox: {message}"));
                         return Some(RETRY);
                     }
                 }
@@ -64,15 +70,24 @@ impl Worker {
     }
 
     pub(super) fn killer(&self) -> Killer {
-        Killer { runtime: self.shared.runtime.clone(), pod: self.pod.clone(), events: self.events.clone(), ip: self.address() }
+        Killer {
+            runtime: self.shared.runtime.clone(),
+            pod: self.pod.clone(),
+            events: self.events.clone(),
+            ip: self.address(),
+        }
     }
 
     async fn kill_some(&self, kills: &[Kill]) {
         let killer = self.killer();
         let all = super::observed::all_containers(&self.pod);
         for kill in kills {
-            let Some((role, container)) = all.iter().find(|(_, container)| container.name == kill.name) else { continue };
-            let grace = kill.probe.map_or_else(|| terminate::grace(&self.pod), |kind| terminate::probe_grace(&self.pod, container, kind));
+            let Some((role, container)) = all.iter().find(|(_, container)| container.name == kill.name) else {
+                continue;
+            };
+            let grace = kill
+                .probe
+                .map_or_else(|| terminate::grace(&self.pod), |kind| terminate::probe_grace(&self.pod, container, kind));
             killer.kill(*role, container, &kill.id, &kill.message, grace, true).await;
         }
     }
@@ -97,12 +112,18 @@ impl Worker {
         let netns = if host_network {
             None
         } else {
-            let place = self.shared.network.attach(&uid).await.map_err(|error| format!("plugin type=\"kpkg\" failed (add): {error}"))?;
+            let place = self
+                .shared
+                .network
+                .attach(&uid)
+                .await
+                .map_err(|error| format!("plugin type=\"kpkg\" failed (add): {error}"))?;
             self.place = Some(place.clone());
             Some(place.netns)
         };
         let directory = self.shared.config.pod_dir(&uid);
-        podfiles::write(&pod, &self.shared.config, &directory, Some(self.address())).map_err(|error| error.to_string())?;
+        podfiles::write(&pod, &self.shared.config, &directory, Some(self.address()))
+            .map_err(|error| error.to_string())?;
         let context = spec.security_context.unwrap_or_default();
         let config = SandboxConfig {
             name: pod.metadata.name.clone().unwrap_or_default(),
@@ -114,7 +135,12 @@ impl Worker {
             cgroup_parent: Some(cgroup_parent(&pod)),
             resources: pod_resources(&pod),
             // `net/core/somaxconn` is another way to write it.
-            sysctls: context.sysctls.into_iter().flatten().map(|sysctl| (sysctl.name.replace('/', "."), sysctl.value)).collect(),
+            sysctls: context
+                .sysctls
+                .into_iter()
+                .flatten()
+                .map(|sysctl| (sysctl.name.replace('/', "."), sysctl.value))
+                .collect(),
             share_process_namespace: spec.share_process_namespace == Some(true),
             host_pid: spec.host_pid == Some(true),
             host_ipc: spec.host_ipc == Some(true),
@@ -125,7 +151,13 @@ impl Worker {
         self.shared.runtime.run_sandbox(config).await.map_err(|error| chain(&error))
     }
 
-    async fn start_all(&mut self, sandbox: &SandboxId, observed: &Observed, actions: &Actions, volumes: &ReadyVolumes) -> Option<Duration> {
+    async fn start_all(
+        &mut self,
+        sandbox: &SandboxId,
+        observed: &Observed,
+        actions: &Actions,
+        volumes: &ReadyVolumes,
+    ) -> Option<Duration> {
         let pod = self.pod.clone();
         let mut list: Vec<(Role, Container)> = Vec::new();
         let ephemeral = ephemeral_containers(&pod);
@@ -166,7 +198,15 @@ impl Worker {
         again
     }
 
-    async fn start_one(&mut self, role: Role, container: &Container, sandbox: &SandboxId, observed: &Observed, volumes: &ReadyVolumes, secrets: &[Secret]) -> Result<(), StartFailure> {
+    async fn start_one(
+        &mut self,
+        role: Role,
+        container: &Container,
+        sandbox: &SandboxId,
+        observed: &Observed,
+        volumes: &ReadyVolumes,
+        secrets: &[Secret],
+    ) -> Result<(), StartFailure> {
         if let Some(last) = observed.latest_exited(&container.name) {
             self.backoff.next(container.name.clone(), last.finished_at.unwrap_or(last.created_at), Timestamp::now());
         }
@@ -190,23 +230,36 @@ impl Worker {
         let ended = last.finished_at.unwrap_or(last.created_at);
         self.backoff.remaining_since(&container.name, ended, Timestamp::now())?;
         let (name, pod) = (&container.name, pod_name(&self.pod));
-        self.events.container_warning(role, name, "BackOff", format!("Back-off restarting failed container {name} in pod {pod}"));
+        self.events.container_warning(
+            role,
+            name,
+            "BackOff",
+            format!("Back-off restarting failed container {name} in pod {pod}"),
+        );
         let delay = go_duration(self.backoff.delay(name).unwrap_or_default());
         let message = format!("back-off {delay} restarting failed container={name} pod={pod}");
         Some(StartFailure { reason: "CrashLoopBackOff".to_owned(), message })
     }
 
     fn wait_for(&self, name: &str, observed: &Observed, failure: &StartFailure) -> Duration {
-        let left = observed
-            .latest_exited(name)
-            .filter(|_| failure.reason == "CrashLoopBackOff")
-            .and_then(|last| self.backoff.remaining_since(&name.to_owned(), last.finished_at.unwrap_or(last.created_at), Timestamp::now()));
+        let left = observed.latest_exited(name).filter(|_| failure.reason == "CrashLoopBackOff").and_then(|last| {
+            self.backoff.remaining_since(
+                &name.to_owned(),
+                last.finished_at.unwrap_or(last.created_at),
+                Timestamp::now(),
+            )
+        });
         left.map_or(RETRY, |left| left.min(RETRY))
     }
 
     /// Keeps one dead container of a name, for `lastState` and `logs --previous`.
     async fn forget_old(&self, name: &str, observed: &Observed) {
-        for old in observed.containers.iter().filter(|status| status.name == name && status.state == ContainerState::Exited).skip(1) {
+        for old in observed
+            .containers
+            .iter()
+            .filter(|status| status.name == name && status.state == ContainerState::Exited)
+            .skip(1)
+        {
             if self.shared.runtime.remove_container(&old.id).await.is_ok()
                 && let Some(log) = &old.log_path
             {

@@ -3,7 +3,9 @@
 use k8s_openapi::api::core::v1::{Container, Pod};
 use kpkg_runtime::{ContainerId, ContainerState, ContainerStatus};
 
-use super::observed::{Observed, annotation, app_containers, ephemeral_containers, init_containers, is_sidecar, spec_hash};
+use super::observed::{
+    Observed, annotation, app_containers, ephemeral_containers, init_containers, is_sidecar, spec_hash,
+};
 use crate::probe::{ProbeKind, Verdict, Verdicts};
 
 /// Steps towards the pod that the spec asks for, in the order in which they are taken.
@@ -134,7 +136,14 @@ enum Progress {
 }
 
 /// What the newest init container means for the one after it.
-fn after(pod: &Pod, container: &Container, index: usize, status: &ContainerStatus, verdicts: &dyn Verdicts, actions: &mut Actions) -> Progress {
+fn after(
+    pod: &Pod,
+    container: &Container,
+    index: usize,
+    status: &ContainerStatus,
+    verdicts: &dyn Verdicts,
+    actions: &mut Actions,
+) -> Progress {
     match status.state {
         ContainerState::Running if is_sidecar(container) => {
             if let Some(kill) = failed_probe("Init container", container, status, verdicts) {
@@ -142,7 +151,8 @@ fn after(pod: &Pod, container: &Container, index: usize, status: &ContainerStatu
                 actions.start_init.push(index);
                 return Progress::Wait;
             }
-            let started = container.startup_probe.is_none() || verdicts.get(&status.id, ProbeKind::Startup) == Some(Verdict::Success);
+            let started = container.startup_probe.is_none()
+                || verdicts.get(&status.id, ProbeKind::Startup) == Some(Verdict::Success);
             if started { Progress::Next } else { Progress::Wait }
         }
         ContainerState::Running => Progress::Wait,
@@ -168,7 +178,13 @@ fn after(pod: &Pod, container: &Container, index: usize, status: &ContainerStatu
     }
 }
 
-fn keep_sidecar(index: usize, container: &Container, observed: &Observed, verdicts: &dyn Verdicts, actions: &mut Actions) {
+fn keep_sidecar(
+    index: usize,
+    container: &Container,
+    observed: &Observed,
+    verdicts: &dyn Verdicts,
+    actions: &mut Actions,
+) {
     match observed.latest_active(&container.name) {
         None => actions.start_init.push(index),
         Some(status) => match status.state {
@@ -188,7 +204,14 @@ fn keep_sidecar(index: usize, container: &Container, observed: &Observed, verdic
 }
 
 /// Decides for one app container; true when it stays as it is.
-fn decide_app(pod: &Pod, index: usize, container: &Container, observed: &Observed, verdicts: &dyn Verdicts, actions: &mut Actions) -> bool {
+fn decide_app(
+    pod: &Pod,
+    index: usize,
+    container: &Container,
+    observed: &Observed,
+    verdicts: &dyn Verdicts,
+    actions: &mut Actions,
+) -> bool {
     let status = match observed.latest(&container.name) {
         Some(status) if status.state == ContainerState::Running => status,
         other => {

@@ -52,7 +52,7 @@ fn container(number: u32, in_sandbox: u32, name: &str, state: &str) -> Container
         pid: None,
         labels: BTreeMap::new(),
         annotations: BTreeMap::from([(annotation::HASH.to_owned(), spec_hash(&spec))]),
-        resources: Default::default(),
+        resources: kpkg_runtime::Resources::default(),
     }
 }
 
@@ -103,22 +103,51 @@ fn a_pod_goes_through_its_life() {
         case("sidecar fell", "Always", &[(0, true)], &[(0, "first", "0"), (0, "side", "1"), (0, "last", "r")], "init1"),
         case("all init done", "Always", &[(0, true)], &[(0, "side", "r"), (0, "last", "0")], "app0 app1"),
         case("one app runs", "Always", &[(0, true)], &[(0, "side", "r"), (0, "last", "0"), (0, "a", "r")], "app1"),
-        case("all run", "Always", &[(0, true)], &[(0, "side", "r"), (0, "last", "0"), (0, "a", "r"), (0, "b", "r")], ""),
+        case(
+            "all run",
+            "Always",
+            &[(0, true)],
+            &[(0, "side", "r"), (0, "last", "0"), (0, "a", "r"), (0, "b", "r")],
+            "",
+        ),
         case("init cleaned away", "Always", &[(0, true)], &[(0, "side", "r"), (0, "a", "r"), (0, "b", "r")], ""),
         case("app fell", "Always", &[(0, true)], &[(0, "side", "r"), (0, "a", "1"), (0, "b", "r")], "app0"),
         case("app fell, never", "Never", &[(0, true)], &[(0, "side", "r"), (0, "a", "1"), (0, "b", "r")], ""),
-        case("app done, on failure", "OnFailure", &[(0, true)], &[(0, "side", "r"), (0, "a", "0"), (0, "b", "1")], "app1"),
+        case(
+            "app done, on failure",
+            "OnFailure",
+            &[(0, true)],
+            &[(0, "side", "r"), (0, "a", "0"), (0, "b", "1")],
+            "app1",
+        ),
         case("all done", "OnFailure", &[(0, true)], &[(0, "side", "r"), (0, "a", "0"), (0, "b", "0")], "kill-pod"),
         case("unknown", "Always", &[(0, true)], &[(0, "side", "r"), (0, "a", "u"), (0, "b", "r")], "kill:a app0"),
         case("sandbox died", "Always", &[(0, false)], &[(0, "a", "137"), (0, "b", "137")], "kill-pod sandbox1 init0"),
         case("sandbox died, never", "Never", &[(0, false)], &[(0, "a", "137"), (0, "b", "137")], "kill-pod"),
         case("sandbox died when done", "OnFailure", &[(0, false)], &[(0, "a", "0"), (0, "b", "0")], "kill-pod"),
-        case("second sandbox", "Always", &[(1, true), (0, false)], &[(0, "a", "137"), (0, "b", "137"), (1, "first", "r")], ""),
-        case("second sandbox, initialized", "Always", &[(1, true), (0, false)], &[(0, "a", "137"), (1, "side", "r"), (1, "last", "0")], "app0 app1"),
+        case(
+            "second sandbox",
+            "Always",
+            &[(1, true), (0, false)],
+            &[(0, "a", "137"), (0, "b", "137"), (1, "first", "r")],
+            "",
+        ),
+        case(
+            "second sandbox, initialized",
+            "Always",
+            &[(1, true), (0, false)],
+            &[(0, "a", "137"), (1, "side", "r"), (1, "last", "0")],
+            "app0 app1",
+        ),
     ];
     for case in cases {
         let sandboxes = case.sandboxes.iter().map(|(number, ready)| sandbox(*number, *ready)).collect();
-        let containers = case.containers.iter().zip(100..).map(|((home, name, state), number)| container(number, *home, name, state)).collect();
+        let containers = case
+            .containers
+            .iter()
+            .zip(100..)
+            .map(|((home, name, state), number)| container(number, *home, name, state))
+            .collect();
         let actions = decide(&pod(spec(case.restart)), &Observed::new(sandboxes, containers), &Board::default());
         assert_eq!(steps(&actions), case.want, "{}", case.name);
     }

@@ -15,7 +15,13 @@ use crate::{
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Runs a hook; the error is the text for the event.
-pub(super) async fn run(runtime: &dyn Cri, handler: &LifecycleHandler, container: &Container, id: &ContainerId, ip: IpAddr) -> Result<(), String> {
+pub(super) async fn run(
+    runtime: &dyn Cri,
+    handler: &LifecycleHandler,
+    container: &Container,
+    id: &ContainerId,
+    ip: IpAddr,
+) -> Result<(), String> {
     if let Some(exec) = &handler.exec {
         let command = env::expand_all(exec.command.as_deref(), &[]);
         return match runtime.exec_sync(id, &command, Duration::ZERO).await {

@@ -6,7 +6,10 @@ use std::{
     time::Instant,
 };
 
-use futures::{FutureExt, future::{BoxFuture, Shared}};
+use futures::{
+    FutureExt,
+    future::{BoxFuture, Shared},
+};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Container, Pod, Secret};
 use kpkg_runtime::image::{Credentials, ImageError, ImageName, PullOptions};
@@ -46,7 +49,12 @@ pub(crate) struct Want<'a> {
 impl Puller {
     pub(crate) fn new(runtime: Arc<dyn Cri>, parallel: usize) -> Self {
         let failures = Failures { backoff: Backoff::new(), last: HashMap::new() };
-        Self { runtime, slots: Arc::new(Semaphore::new(parallel.max(1))), running: Mutex::default(), failures: Mutex::new(failures) }
+        Self {
+            runtime,
+            slots: Arc::new(Semaphore::new(parallel.max(1))),
+            running: Mutex::default(),
+            failures: Mutex::new(failures),
+        }
     }
 
     /// Makes sure that a container's image is here.
@@ -54,7 +62,10 @@ impl Puller {
         let image = want.container.image.as_deref().unwrap_or_default();
         let policy = want.container.image_pull_policy.as_deref().unwrap_or("IfNotPresent");
         if let Err(error) = image.parse::<ImageName>() {
-            let message = format!("Failed to apply default image tag {image:?}: couldn't parse image name {image:?}: {}", chain(&error));
+            let message = format!(
+                "Failed to apply default image tag {image:?}: couldn't parse image name {image:?}: {}",
+                chain(&error)
+            );
             want.warn("InspectFailed", &message);
             return Err(failure("InvalidImageName", message));
         }
@@ -65,7 +76,10 @@ impl Puller {
         })?;
         match (present, policy) {
             (Some(facts), "IfNotPresent" | "Never") => {
-                want.tell("Pulled", &format!("Container image {image:?} already present on machine and can be accessed by the pod"));
+                want.tell(
+                    "Pulled",
+                    &format!("Container image {image:?} already present on machine and can be accessed by the pod"),
+                );
                 return Ok(facts);
             }
             (None, "Never") => {
@@ -121,7 +135,11 @@ impl Puller {
     }
 
     /// Joins a pull that runs, or starts one. It goes on even if nobody waits any more.
-    async fn shared_pull(&self, image: &str, logins: Vec<Credentials>) -> (Result<ImageFacts, String>, std::time::Duration) {
+    async fn shared_pull(
+        &self,
+        image: &str,
+        logins: Vec<Credentials>,
+    ) -> (Result<ImageFacts, String>, std::time::Duration) {
         let started = Instant::now();
         let pull = {
             let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
@@ -196,7 +214,10 @@ fn credentials(image: &str, secrets: &[Secret]) -> Vec<Credentials> {
     let mut out = Vec::new();
     for secret in secrets {
         let data = secret.data.as_ref();
-        let read = |key: &str| data.and_then(|data| data.get(key)).and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes.0).ok());
+        let read = |key: &str| {
+            data.and_then(|data| data.get(key))
+                .and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes.0).ok())
+        };
         let auths = read(".dockerconfigjson").map(|config| config["auths"].clone()).or_else(|| read(".dockercfg"));
         for (server, login) in auths.as_ref().and_then(serde_json::Value::as_object).into_iter().flatten() {
             if registry_of(server) == name.registry {
@@ -237,7 +258,10 @@ mod tests {
             "data": {".dockerconfigjson": base64::Engine::encode(&base64::engine::general_purpose::STANDARD, config.to_string())}
         }))
         .unwrap();
-        let basic = |username: &str, password: &str| Credentials::Basic { username: username.to_owned(), password: password.to_owned() };
+        let basic = |username: &str, password: &str| Credentials::Basic {
+            username: username.to_owned(),
+            password: password.to_owned(),
+        };
         assert_eq!(credentials("nginx", std::slice::from_ref(&secret)), [basic("u", "p")]);
         assert_eq!(credentials("other.example/x:1", std::slice::from_ref(&secret)), [basic("a", "b")]);
         assert_eq!(credentials("third.example/x:1", &[secret]), []);

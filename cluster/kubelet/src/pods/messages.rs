@@ -21,12 +21,17 @@ pub(super) fn add(container: &mut ContainerStatus) {
     if container.state != ContainerState::Exited {
         return;
     }
-    let text = container.annotations.get(annotation::MESSAGE_FILE).and_then(|path| read_start(Path::new(path))).unwrap_or_default();
+    let text = container
+        .annotations
+        .get(annotation::MESSAGE_FILE)
+        .and_then(|path| read_start(Path::new(path)))
+        .unwrap_or_default();
     if !text.is_empty() {
         container.message = text;
         return;
     }
-    let from_logs = container.annotations.get(annotation::MESSAGE_POLICY).is_some_and(|policy| policy == "FallbackToLogsOnError");
+    let from_logs =
+        container.annotations.get(annotation::MESSAGE_POLICY).is_some_and(|policy| policy == "FallbackToLogsOnError");
     if from_logs
         && container.exit_code != Some(0)
         && let Some(tail) = container.log_path.as_deref().and_then(log_tail)
@@ -51,7 +56,8 @@ fn log_tail(path: &Path) -> Option<String> {
     file.read_to_end(&mut bytes).ok()?;
     let text = String::from_utf8_lossy(&bytes);
     let lines: Vec<&str> = text.lines().filter_map(|line| line.splitn(4, ' ').nth(3)).collect();
-    let mut tail = lines[lines.len().saturating_sub(LOG_LINES)..].iter().map(|line| format!("{line}\n")).collect::<String>();
+    let mut tail =
+        lines[lines.len().saturating_sub(LOG_LINES)..].iter().map(|line| format!("{line}\n")).collect::<String>();
     if tail.len() > LOG {
         let mut cut = tail.len() - LOG;
         while !tail.is_char_boundary(cut) {

@@ -60,7 +60,9 @@ impl Observed {
 
     /// Containers that may have processes.
     pub(crate) fn running(&self) -> impl Iterator<Item = &ContainerStatus> {
-        self.containers.iter().filter(|container| matches!(container.state, ContainerState::Running | ContainerState::Unknown))
+        self.containers
+            .iter()
+            .filter(|container| matches!(container.state, ContainerState::Running | ContainerState::Unknown))
     }
 }
 

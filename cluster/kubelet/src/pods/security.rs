@@ -23,11 +23,18 @@ pub(super) fn security(pod: &Pod, container: &Container, root: &std::path::Path)
         run_as_non_root: own.run_as_non_root.or(of_pod.run_as_non_root) == Some(true),
         supplemental_groups: groups.chain(fs_group(pod)).collect(),
         strict_groups: of_pod.supplemental_groups_policy.as_deref() == Some("Strict"),
-        capabilities: Capabilities { add: capabilities.add.unwrap_or_default(), drop: capabilities.drop.unwrap_or_default() },
+        capabilities: Capabilities {
+            add: capabilities.add.unwrap_or_default(),
+            drop: capabilities.drop.unwrap_or_default(),
+        },
         privileged,
         read_only_rootfs: own.read_only_root_filesystem == Some(true),
         no_new_privs: own.allow_privilege_escalation == Some(false),
-        seccomp: if privileged { Seccomp::Unconfined } else { seccomp(own.seccomp_profile.or(of_pod.seccomp_profile), root) },
+        seccomp: if privileged {
+            Seccomp::Unconfined
+        } else {
+            seccomp(own.seccomp_profile.or(of_pod.seccomp_profile), root)
+        },
         masked_paths: unmasked.then(Vec::new),
         readonly_paths: unmasked.then(Vec::new),
     }
@@ -38,7 +45,9 @@ fn seccomp(profile: Option<SeccompProfile>, root: &std::path::Path) -> Seccomp {
     let Some(profile) = profile else { return Seccomp::RuntimeDefault };
     match profile.type_.as_str() {
         "Unconfined" => Seccomp::Unconfined,
-        "Localhost" => Seccomp::Localhost(root.join("seccomp").join(PathBuf::from(profile.localhost_profile.unwrap_or_default()))),
+        "Localhost" => {
+            Seccomp::Localhost(root.join("seccomp").join(PathBuf::from(profile.localhost_profile.unwrap_or_default())))
+        }
         _ => Seccomp::RuntimeDefault,
     }
 }
@@ -50,7 +59,9 @@ pub(super) fn root_refused(pod: &str, container: &Container, security: &Security
     }
     let name = &container.name;
     match security.run_as_user {
-        Some(0) => return Some(format!("container's runAsUser breaks non-root policy (pod: {pod:?}, container: {name})")),
+        Some(0) => {
+            return Some(format!("container's runAsUser breaks non-root policy (pod: {pod:?}, container: {name})"));
+        }
         Some(_) => return None,
         None => {}
     }
@@ -75,7 +86,14 @@ mod tests {
     #[test]
     fn non_root_is_checked_against_the_image() {
         let container = Container { name: "c".to_owned(), ..Container::default() };
-        let cases = [(None, "", true), (None, "0", true), (None, "1000:1000", false), (None, "www-data", true), (Some(5), "", false), (Some(0), "5", true)];
+        let cases = [
+            (None, "", true),
+            (None, "0", true),
+            (None, "1000:1000", false),
+            (None, "www-data", true),
+            (Some(5), "", false),
+            (Some(0), "5", true),
+        ];
         for (user, image, refused) in cases {
             let security = Security { run_as_non_root: true, run_as_user: user, ..Security::default() };
             assert_eq!(root_refused("p", &container, &security, image).is_some(), refused, "{user:?} {image}");

@@ -1,6 +1,11 @@
 //! Starts one container: image, configuration, creation, start, `postStart`.
 
-use std::{collections::BTreeMap, fs, io, os::unix::fs::PermissionsExt, path::{Path, PathBuf}};
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
 
 use k8s_openapi::api::core::v1::{Container, Pod, Secret};
 use kpkg_runtime::{ContainerConfig, ContainerId, Mount, Propagation, SandboxId};
@@ -37,17 +42,25 @@ pub(super) struct Starter<'a> {
 }
 
 /// Where containers find these files of the pod.
-const POD_FILES: [(&str, &str); 3] = [("etc-hosts", "/etc/hosts"), ("resolv.conf", "/etc/resolv.conf"), ("hostname", "/etc/hostname")];
+const POD_FILES: [(&str, &str); 3] =
+    [("etc-hosts", "/etc/hosts"), ("resolv.conf", "/etc/resolv.conf"), ("hostname", "/etc/hostname")];
 
 impl Starter<'_> {
     /// Starts a container. `Err` also when its `postStart` hook failed: it is dead then.
-    pub(super) async fn start(&self, role: Role, container: &Container, observed: &Observed) -> Result<(), StartFailure> {
+    pub(super) async fn start(
+        &self,
+        role: Role,
+        container: &Container,
+        observed: &Observed,
+    ) -> Result<(), StartFailure> {
         let want = Want { pod: self.pod, role, container, secrets: self.secrets, events: self.events };
         let image = tokio::select! {
             image = self.shared.images.ensure(&want) => image?,
             () = self.stop.cancelled() => return Err(failure("ContainerCreating", String::new())),
         };
-        let restarts = observed.latest(&container.name).map_or_else(|| self.restarts_before(container), |last| restart_count(last) + 1);
+        let restarts = observed
+            .latest(&container.name)
+            .map_or_else(|| self.restarts_before(container), |last| restart_count(last) + 1);
         let config = self.config(role, container, &image, restarts).await.map_err(|message| {
             self.warn(role, container, "Failed", format!("Error: {message}"));
             failure("CreateContainerConfigError", message)
@@ -68,7 +81,9 @@ impl Starter<'_> {
     }
 
     async fn post_start(&self, role: Role, container: &Container, id: &ContainerId) -> Result<(), StartFailure> {
-        let Some(hook) = container.lifecycle.as_ref().and_then(|lifecycle| lifecycle.post_start.as_ref()) else { return Ok(()) };
+        let Some(hook) = container.lifecycle.as_ref().and_then(|lifecycle| lifecycle.post_start.as_ref()) else {
+            return Ok(());
+        };
         let ip = self.facts.pod_ip.unwrap_or(self.facts.host_ip);
         let result = tokio::select! {
             result = hooks::run(&*self.shared.runtime, hook, container, id, ip) => result,
@@ -78,7 +93,9 @@ impl Starter<'_> {
         self.warn(role, container, "FailedPostStartHook", format!("PostStartHook failed: {cause}"));
         self.events.container_normal(role, &container.name, "Killing", "FailedPostStartHook");
         let grace = super::terminate::grace(self.pod);
-        if let Err(error) = self.shared.runtime.stop_container(id, grace, super::terminate::stop_signal(container)).await {
+        if let Err(error) =
+            self.shared.runtime.stop_container(id, grace, super::terminate::stop_signal(container)).await
+        {
             tracing::warn!(container = %container.name, error = %chain(&error), "cannot stop a container after its postStart hook failed");
         }
         Err(failure("PostStartHookError", format!("PostStartHook failed: {cause}")))
@@ -87,12 +104,21 @@ impl Starter<'_> {
     /// What the API remembers of a container that the runtime has forgotten.
     fn restarts_before(&self, container: &Container) -> i32 {
         let status = self.pod.status.as_ref();
-        let lists = [status.and_then(|status| status.container_statuses.as_ref()), status.and_then(|status| status.init_container_statuses.as_ref())];
+        let lists = [
+            status.and_then(|status| status.container_statuses.as_ref()),
+            status.and_then(|status| status.init_container_statuses.as_ref()),
+        ];
         let known = lists.into_iter().flatten().flatten().find(|status| status.name == container.name);
         known.filter(|status| status.container_id.is_some()).map_or(0, |status| status.restart_count + 1)
     }
 
-    async fn config(&self, role: Role, container: &Container, image: &ImageFacts, restarts: i32) -> Result<ContainerConfig, String> {
+    async fn config(
+        &self,
+        role: Role,
+        container: &Container,
+        image: &ImageFacts,
+        restarts: i32,
+    ) -> Result<ContainerConfig, String> {
         let shared = self.shared;
         let security = security(self.pod, container, &shared.config.root_dir);
         if let Some(refusal) = root_refused(&pod_name(self.pod), container, &security, &image.user) {
@@ -103,14 +129,17 @@ impl Starter<'_> {
         let uid = self.pod.metadata.uid.as_deref().unwrap_or_default();
         let pod_dir = shared.config.pod_dir(uid);
         let mut mounts = volumes::container_mounts(container, self.volumes, &pod_dir, &variables)?;
-        let message_file = message_file(&pod_dir, container).map_err(|error| format!("cannot make the termination message file: {error}"))?;
+        let message_file = message_file(&pod_dir, container)
+            .map_err(|error| format!("cannot make the termination message file: {error}"))?;
         mounts.extend(pod_file_mounts(&pod_dir, &mounts));
         if let Some(file) = &message_file {
             mounts.push(mount(file.clone(), container.termination_message_path.as_deref().unwrap_or_default()));
         }
         let meta = &self.pod.metadata;
-        let (namespace, name) = (meta.namespace.as_deref().unwrap_or_default(), meta.name.as_deref().unwrap_or_default());
-        let log_path = shared.config.pod_log_dir(namespace, name, uid).join(&container.name).join(format!("{restarts}.log"));
+        let (namespace, name) =
+            (meta.namespace.as_deref().unwrap_or_default(), meta.name.as_deref().unwrap_or_default());
+        let log_path =
+            shared.config.pod_log_dir(namespace, name, uid).join(&container.name).join(format!("{restarts}.log"));
         tracing::debug!(pod = %name, container = %container.name, ?role, "creating a container");
         Ok(ContainerConfig {
             name: container.name.clone(),
@@ -145,10 +174,11 @@ fn failure(reason: &str, message: String) -> StartFailure {
 /// Labels by which a sandbox or container is known as a pod's.
 pub(super) fn labels(pod: &Pod, container: Option<&Container>) -> BTreeMap<String, String> {
     let meta = &pod.metadata;
-    let mut out: BTreeMap<String, String> = [(label::POD_NAME, &meta.name), (label::POD_NAMESPACE, &meta.namespace), (label::POD_UID, &meta.uid)]
-        .into_iter()
-        .map(|(key, value)| (key.to_owned(), value.clone().unwrap_or_default()))
-        .collect();
+    let mut out: BTreeMap<String, String> =
+        [(label::POD_NAME, &meta.name), (label::POD_NAMESPACE, &meta.namespace), (label::POD_UID, &meta.uid)]
+            .into_iter()
+            .map(|(key, value)| (key.to_owned(), value.clone().unwrap_or_default()))
+            .collect();
     if let Some(container) = container {
         out.insert(label::CONTAINER_NAME.to_owned(), container.name.clone());
     }
@@ -160,7 +190,10 @@ fn annotations(container: &Container, restarts: i32, message_file: Option<&Path>
         (annotation::HASH.to_owned(), spec_hash(container)),
         (annotation::RESTART_COUNT.to_owned(), restarts.to_string()),
         (annotation::MESSAGE_PATH.to_owned(), container.termination_message_path.clone().unwrap_or_default()),
-        (annotation::MESSAGE_POLICY.to_owned(), container.termination_message_policy.clone().unwrap_or_else(|| "File".to_owned())),
+        (
+            annotation::MESSAGE_POLICY.to_owned(),
+            container.termination_message_policy.clone().unwrap_or_else(|| "File".to_owned()),
+        ),
     ]);
     if let Some(file) = message_file {
         out.insert(annotation::MESSAGE_FILE.to_owned(), file.display().to_string());

@@ -42,7 +42,8 @@ pub(super) fn probe_grace(pod: &Pod, container: &Container, kind: ProbeKind) -> 
         ProbeKind::Startup => container.startup_probe.as_ref(),
         _ => container.liveness_probe.as_ref(),
     };
-    let own = probe.and_then(|probe| probe.termination_grace_period_seconds).and_then(|seconds| u64::try_from(seconds).ok());
+    let own =
+        probe.and_then(|probe| probe.termination_grace_period_seconds).and_then(|seconds| u64::try_from(seconds).ok());
     own.map_or_else(|| grace(pod), Duration::from_secs)
 }
 
@@ -65,7 +66,8 @@ impl Killer {
                 _ => others.push(status),
             }
         }
-        let order = |status: &&ContainerStatus| containers.iter().position(|(_, container)| container.name == status.name);
+        let order =
+            |status: &&ContainerStatus| containers.iter().position(|(_, container)| container.name == status.name);
         sidecars.sort_by_key(|status| std::cmp::Reverse(order(status)));
         let kill = |status: &ContainerStatus, left: Duration| {
             let (role, container) = match find(&status.name) {
@@ -85,14 +87,27 @@ impl Killer {
     }
 
     /// Stops one container: event, hook, signal, and the end when `grace` is over.
-    pub(super) async fn kill(&self, role: Role, container: &Container, id: &ContainerId, message: &str, grace: Duration, with_hooks: bool) {
+    pub(super) async fn kill(
+        &self,
+        role: Role,
+        container: &Container,
+        id: &ContainerId,
+        message: &str,
+        grace: Duration,
+        with_hooks: bool,
+    ) {
         self.events.container_normal(role, &container.name, "Killing", message);
         let started = Instant::now();
         let hook = container.lifecycle.as_ref().and_then(|lifecycle| lifecycle.pre_stop.as_ref());
         if let Some(hook) = hook.filter(|_| with_hooks && !grace.is_zero()) {
             match tokio::time::timeout(grace, hooks::run(&*self.runtime, hook, container, id, self.ip)).await {
                 Ok(Ok(())) => {}
-                Ok(Err(cause)) => self.events.container_warning(role, &container.name, "FailedPreStopHook", format!("PreStopHook failed: {cause}")),
+                Ok(Err(cause)) => self.events.container_warning(
+                    role,
+                    &container.name,
+                    "FailedPreStopHook",
+                    format!("PreStopHook failed: {cause}"),
+                ),
                 Err(_) => tracing::debug!(container = %container.name, "the preStop hook outlasted the grace period"),
             }
         }

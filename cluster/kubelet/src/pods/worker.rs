@@ -38,7 +38,7 @@ use crate::{
 };
 
 /// How often a pod's volumes are looked after when nothing else wakes the worker.
-const REFRESH: Duration = Duration::from_mins(1);
+const REFRESH: Duration = Duration::from_secs(60);
 /// First and longest delay between tries to mount volumes.
 const MOUNT_RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(122));
 /// How often deleting the pod's object is tried again.
@@ -62,7 +62,11 @@ struct Delivery {
 
 impl Mailbox {
     pub(super) fn new(pod: Arc<Pod>, gone: bool) -> Self {
-        let mailbox = Self { pod: Mutex::new(Delivery { pod: pod.clone(), gone }), wake: Arc::new(Notify::new()), stop: CancellationToken::new() };
+        let mailbox = Self {
+            pod: Mutex::new(Delivery { pod: pod.clone(), gone }),
+            wake: Arc::new(Notify::new()),
+            stop: CancellationToken::new(),
+        };
         mailbox.deliver(pod, gone);
         mailbox
     }
@@ -70,11 +74,16 @@ impl Mailbox {
     /// Leaves a new version of the pod.
     pub(super) fn deliver(&self, pod: Arc<Pod>, gone: bool) {
         let ends = gone || pod.metadata.deletion_timestamp.is_some();
-        *self.pod.lock().unwrap_or_else(PoisonError::into_inner) = Delivery { pod, gone };
+        let old = std::mem::replace(
+            &mut *self.pod.lock().unwrap_or_else(PoisonError::into_inner),
+            Delivery { pod: pod.clone(), gone },
+        );
         if ends {
             self.stop.cancel();
         }
-        self.wake.notify_one();
+        if gone || asks_for_work(&old.pod, &pod) {
+            self.wake.notify_one();
+        }
     }
 
     /// The pod was removed from the API.
@@ -91,6 +100,15 @@ impl Mailbox {
     fn delivery(&self) -> Delivery {
         self.pod.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
+
+/// Whether a new version of a pod is more than the echo of the status that we wrote ourselves.
+fn asks_for_work(old: &Pod, new: &Pod) -> bool {
+    let spec = |pod: &Pod| {
+        (pod.metadata.generation, pod.metadata.deletion_timestamp.clone(), pod.metadata.deletion_grace_period_seconds)
+    };
+    let words = |pod: &Pod| (pod.metadata.labels.clone(), pod.metadata.annotations.clone());
+    spec(old) != spec(new) || words(old) != words(new) || status::of_others(old) != status::of_others(new)
 }
 
 /// What comes next.
@@ -173,11 +191,19 @@ impl Worker {
     }
 
     fn pod_ip(&self) -> Option<IpAddr> {
-        if is_host_network(&self.pod) { Some(self.shared.config.node_ip) } else { self.place.as_ref().map(|place| place.ip) }
+        if is_host_network(&self.pod) {
+            Some(self.shared.config.node_ip)
+        } else {
+            self.place.as_ref().map(|place| place.ip)
+        }
     }
 
     pub(super) fn facts(&self) -> PodFacts {
-        PodFacts { host_ip: self.shared.config.node_ip, pod_ip: self.pod_ip(), allocatable: self.shared.machine.allocatable }
+        PodFacts {
+            host_ip: self.shared.config.node_ip,
+            pod_ip: self.pod_ip(),
+            allocatable: self.shared.machine.allocatable,
+        }
     }
 
     async fn sync(&mut self) -> Next {
@@ -253,7 +279,8 @@ impl Worker {
             return Ok(volumes.clone());
         }
         let facts = self.facts();
-        let sources = Sources { pod: &self.pod, facts: &facts, objects: &self.shared.objects, tokens: &self.shared.tokens };
+        let sources =
+            Sources { pod: &self.pod, facts: &facts, objects: &self.shared.objects, tokens: &self.shared.tokens };
         let volumes = volumes::prepare(&sources, &self.shared.config.pod_dir(self.uid())).await?;
         self.mount_delay = MOUNT_RETRY.0;
         self.volumes = Some((volumes.clone(), tokio::time::Instant::now()));
@@ -263,13 +290,19 @@ impl Worker {
     /// What the runtime has of this pod, with the containers' last words.
     pub(super) fn observe(&self) -> Observed {
         let sandboxes = self.shared.runtime.sandboxes(Some(self.uid()));
-        let mut containers: Vec<_> = sandboxes.iter().flat_map(|sandbox| self.shared.runtime.containers(&sandbox.id)).collect();
+        let mut containers: Vec<_> =
+            sandboxes.iter().flat_map(|sandbox| self.shared.runtime.containers(&sandbox.id)).collect();
         containers.iter_mut().for_each(messages::add);
         Observed::new(sandboxes, containers)
     }
 
     fn watch_probes(&mut self, observed: &Observed) {
-        let running = |id: &_| observed.containers.iter().any(|container| container.id == *id && container.state == ContainerState::Running);
+        let running = |id: &_| {
+            observed
+                .containers
+                .iter()
+                .any(|container| container.id == *id && container.state == ContainerState::Running)
+        };
         self.runners.retain(running);
         let asker = Asker { runtime: self.shared.runtime.clone(), ip: self.address() };
         for (role, container) in all_containers(&self.pod) {
@@ -394,7 +427,7 @@ impl Worker {
     /// The pod has ended here. Once it is deleted, its leftovers and then its object go.
     async fn leave(&mut self, gone: bool) -> Next {
         if !gone && self.pod.metadata.deletion_timestamp.is_none() {
-            return Next::Wait(Duration::from_hours(1));
+            return Next::Wait(Duration::from_secs(3600));
         }
         for sandbox in self.observe().sandboxes {
             if let Err(error) = self.shared.runtime.remove_sandbox(&sandbox.id).await {
@@ -403,7 +436,8 @@ impl Worker {
             }
         }
         let meta = &self.pod.metadata;
-        let (namespace, name) = (meta.namespace.as_deref().unwrap_or_default(), meta.name.as_deref().unwrap_or_default());
+        let (namespace, name) =
+            (meta.namespace.as_deref().unwrap_or_default(), meta.name.as_deref().unwrap_or_default());
         let _ = fs::remove_dir_all(self.shared.config.pod_log_dir(namespace, name, self.uid()));
         if gone {
             return Next::Done;

@@ -26,7 +26,11 @@ struct Node {
 
 impl Node {
     async fn start() -> Self {
-        let server = ApiServer::new(Arc::new(kpkg_store::Memory::default()), Config::new(Config::new_signing_key()), Arc::new(NoNodes));
+        let server = ApiServer::new(
+            Arc::new(kpkg_store::Memory::default()),
+            Config::new(Config::new_signing_key()),
+            Arc::new(NoNodes),
+        );
         server.bootstrap().await.unwrap();
         let router = server.router();
         let service = tower::service_fn(move |mut request: http::Request<kube::client::Body>| {
@@ -35,7 +39,10 @@ impl Node {
         });
         let client = Client::new(service, "default");
         let account = serde_json::from_value(json!({"metadata": {"name": "default"}})).unwrap();
-        Api::<ServiceAccount>::namespaced(client.clone(), "default").create(&PostParams::default(), &account).await.unwrap();
+        Api::<ServiceAccount>::namespaced(client.clone(), "default")
+            .create(&PostParams::default(), &account)
+            .await
+            .unwrap();
         let (cri, home) = (Arc::new(FakeCri::new()), tempfile::tempdir().unwrap());
         let token = CancellationToken::new();
         let node = Self { client, cri, home, _running: token.clone().drop_guard() };
@@ -44,7 +51,8 @@ impl Node {
     }
 
     fn kubelet(&self) -> Arc<Kubelet> {
-        let config = KubeletConfig::new("node", self.home.path(), "127.0.0.1".parse().unwrap(), "127.0.0.53".parse().unwrap());
+        let config =
+            KubeletConfig::new("node", self.home.path(), "127.0.0.1".parse().unwrap(), "127.0.0.53".parse().unwrap());
         Kubelet::with_doors(self.client.clone(), config, self.cri.clone(), Arc::new(FakeNet::default()))
     }
 
@@ -88,7 +96,7 @@ impl Node {
 async fn a_pod_starts_restarts_and_is_deleted() {
     let node = Node::start().await;
     node.create(json!({
-        "initContainers": [{"name": "i", "image": "present", "command": ["exit", "0"]}],
+        "initContainers": [{"name": "i", "image": "present:1", "command": ["exit", "0"]}],
         "containers": [{"name": "a", "image": "pull", "command": ["run"]}],
     }))
     .await;
@@ -101,7 +109,10 @@ async fn a_pod_starts_restarts_and_is_deleted() {
     let status = node.until("restarted", |status| status["containerStatuses"][0]["restartCount"] == 1).await;
     assert_eq!(status["containerStatuses"][0]["lastState"]["terminated"]["exitCode"], 1);
     node.cri.exit("a", 1);
-    node.until("backs off", |status| status["containerStatuses"][0]["state"]["waiting"]["reason"] == "CrashLoopBackOff").await;
+    node.until("backs off", |status| {
+        status["containerStatuses"][0]["state"]["waiting"]["reason"] == "CrashLoopBackOff"
+    })
+    .await;
     let reasons = node.reasons().await;
     for reason in ["Pulling", "Pulled", "Created", "Started", "BackOff"] {
         assert!(reasons.iter().any(|have| have == reason), "{reason} in {reasons:?}");
@@ -124,7 +135,7 @@ async fn failures_are_told() {
         (json!({"containers": [{"name": "a", "image": "nowhere"}]}), "ErrImagePull"),
         (json!({"containers": [{"name": "a", "image": "nowhere", "imagePullPolicy": "Never"}]}), "ErrImageNeverPull"),
         (
-            json!({"containers": [{"name": "a", "image": "present", "imagePullPolicy": "IfNotPresent", "env": [{"name": "X", "valueFrom": {"configMapKeyRef": {"name": "none", "key": "k"}}}]}]}),
+            json!({"containers": [{"name": "a", "image": "present:1", "imagePullPolicy": "IfNotPresent", "env": [{"name": "X", "valueFrom": {"configMapKeyRef": {"name": "none", "key": "k"}}}]}]}),
             "CreateContainerConfigError",
         ),
     ];
@@ -138,7 +149,10 @@ async fn failures_are_told() {
 #[tokio::test]
 async fn a_pod_that_does_not_fit_is_refused() {
     let node = Node::start().await;
-    node.create(json!({"containers": [{"name": "a", "image": "present", "resources": {"requests": {"cpu": "5000"}}}]})).await;
+    node.create(
+        json!({"containers": [{"name": "a", "image": "present:1", "resources": {"requests": {"cpu": "5000"}}}]}),
+    )
+    .await;
     let status = node.until("refused", |status| status["phase"] == "Failed").await;
     assert_eq!(status["reason"], "OutOfcpu");
 }
@@ -146,7 +160,7 @@ async fn a_pod_that_does_not_fit_is_refused() {
 #[tokio::test]
 async fn a_finished_pod_succeeds() {
     let node = Node::start().await;
-    node.create(json!({"restartPolicy": "Never", "containers": [{"name": "a", "image": "present", "imagePullPolicy": "Never", "command": ["exit", "0"]}]})).await;
+    node.create(json!({"restartPolicy": "Never", "containers": [{"name": "a", "image": "present:1", "imagePullPolicy": "Never", "command": ["exit", "0"]}]})).await;
     let status = node.until("succeeds", |status| status["phase"] == "Succeeded").await;
     assert_eq!(status["containerStatuses"][0]["state"]["terminated"]["reason"], "Completed");
 }

@@ -1,6 +1,10 @@
 //! Puts one question to a container.
 
-use std::{net::{IpAddr, SocketAddr}, sync::Arc, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use k8s_openapi::{
     api::core::v1::{Container, HTTPGetAction, Pod, Probe},
@@ -9,7 +13,10 @@ use k8s_openapi::{
 use kpkg_runtime::{ContainerId, RuntimeError};
 use tokio::net::TcpStream;
 
-use super::{grpc, http::{self, HttpQuestion}};
+use super::{
+    grpc,
+    http::{self, HttpQuestion},
+};
 use crate::doors::{Cri, chain};
 
 /// The answer.
@@ -42,7 +49,9 @@ pub(crate) struct Asker {
 
 impl Asker {
     pub(super) async fn ask(&self, pod: &Pod, container: &Container, id: &ContainerId, probe: &Probe) -> Outcome {
-        let timeout = Duration::from_secs(probe.timeout_seconds.and_then(|value| u64::try_from(value).ok()).filter(|value| *value > 0).unwrap_or(1));
+        let timeout = Duration::from_secs(
+            probe.timeout_seconds.and_then(|value| u64::try_from(value).ok()).filter(|value| *value > 0).unwrap_or(1),
+        );
         if let Some(exec) = &probe.exec {
             let command = crate::env::expand_probe_command(exec.command.as_deref().unwrap_or_default(), container);
             return self.exec(id, &command, timeout).await;
@@ -60,8 +69,11 @@ impl Asker {
             };
         }
         if let Some(grpc) = &probe.grpc {
-            let Ok(port) = u16::try_from(grpc.port) else { return Outcome::Unknown(format!("invalid port number: {}", grpc.port)) };
-            return grpc::check(SocketAddr::new(self.ip, port), grpc.service.as_deref().unwrap_or_default(), timeout).await;
+            let Ok(port) = u16::try_from(grpc.port) else {
+                return Outcome::Unknown(format!("invalid port number: {}", grpc.port));
+            };
+            return grpc::check(SocketAddr::new(self.ip, port), grpc.service.as_deref().unwrap_or_default(), timeout)
+                .await;
         }
         let name = pod.metadata.name.as_deref().unwrap_or_default();
         Outcome::Unknown(format!("missing probe handler for {name}:{}", container.name))
@@ -76,9 +88,11 @@ impl Asker {
                 output.truncate(OUTPUT);
                 Outcome::Failure(String::from_utf8_lossy(&output).into_owned())
             }
-            Err(RuntimeError::ExecTimeout { .. }) => {
-                Outcome::Failure(format!("command timed out: {:?} timed out after {}", command.join(" "), crate::pods::backoff::go_duration(timeout)))
-            }
+            Err(RuntimeError::ExecTimeout { .. }) => Outcome::Failure(format!(
+                "command timed out: {:?} timed out after {}",
+                command.join(" "),
+                crate::pods::backoff::go_duration(timeout)
+            )),
             Err(error) => Outcome::Unknown(chain(&error)),
         }
     }
@@ -100,10 +114,12 @@ pub(crate) fn question(get: &HTTPGetAction, container: &Container, ip: IpAddr) -
 pub(crate) fn port(port: &IntOrString, container: &Container) -> Result<u16, String> {
     let number = match port {
         IntOrString::Int(number) => *number,
-        IntOrString::String(name) => match container.ports.iter().flatten().find(|port| port.name.as_deref() == Some(name)) {
-            Some(port) => port.container_port,
-            None => name.parse().map_err(|_| format!("couldn't find port by name {name:?}"))?,
-        },
+        IntOrString::String(name) => {
+            match container.ports.iter().flatten().find(|port| port.name.as_deref() == Some(name)) {
+                Some(port) => port.container_port,
+                None => name.parse().map_err(|_| format!("couldn't find port by name {name:?}"))?,
+            }
+        }
     };
     u16::try_from(number).ok().filter(|number| *number > 0).ok_or_else(|| format!("invalid port number: {number}"))
 }

@@ -13,14 +13,20 @@ use super::ask::{Outcome, connect};
 pub(super) async fn check(address: SocketAddr, service: &str, timeout: Duration) -> Outcome {
     match tokio::time::timeout(timeout, call(address, service, timeout)).await {
         Ok(outcome) => outcome,
-        Err(_) => Outcome::Failure(format!("timeout: failed to connect service {:?} within {}: context deadline exceeded", address.to_string(), crate::pods::backoff::go_duration(timeout))),
+        Err(_) => Outcome::Failure(format!(
+            "timeout: failed to connect service {:?} within {}: context deadline exceeded",
+            address.to_string(),
+            crate::pods::backoff::go_duration(timeout)
+        )),
     }
 }
 
 async fn call(address: SocketAddr, service: &str, timeout: Duration) -> Outcome {
     let stream = match connect(&address.ip().to_string(), address.port(), timeout).await {
         Ok(stream) => stream,
-        Err(text) => return Outcome::Failure(format!("error: failed to connect service at {:?}: {text}", address.to_string())),
+        Err(text) => {
+            return Outcome::Failure(format!("error: failed to connect service at {:?}: {text}", address.to_string()));
+        }
     };
     match exchange(address, service, stream).await {
         Ok(Reply { status: Some(0) | None, serving: Some(1) }) => Outcome::Success,
@@ -32,10 +38,12 @@ async fn call(address: SocketAddr, service: &str, timeout: Duration) -> Outcome 
             };
             Outcome::Failure(format!("service unhealthy (responded with {word:?})"))
         }
-        Ok(Reply { status: Some(12), .. }) => {
-            Outcome::Failure("error: this server does not implement the grpc health protocol (grpc.health.v1.Health)".to_owned())
+        Ok(Reply { status: Some(12), .. }) => Outcome::Failure(
+            "error: this server does not implement the grpc health protocol (grpc.health.v1.Health)".to_owned(),
+        ),
+        Ok(Reply { status: Some(code), .. }) => {
+            Outcome::Failure(format!("error: health rpc failed: rpc error: code = {code}"))
         }
-        Ok(Reply { status: Some(code), .. }) => Outcome::Failure(format!("error: health rpc failed: rpc error: code = {code}")),
         Err(text) => Outcome::Failure(format!("error: health rpc failed: {text}")),
     }
 }
@@ -57,7 +65,8 @@ async fn exchange(address: SocketAddr, service: &str, stream: tokio::net::TcpStr
         .body(Full::new(message(service)))
         .map_err(|error| error.to_string())?;
     let response = sender.send_request(request).await.map_err(|error| error.to_string())?;
-    let code = |headers: &http::HeaderMap| headers.get("grpc-status").and_then(|value| value.to_str().ok()?.parse().ok());
+    let code =
+        |headers: &http::HeaderMap| headers.get("grpc-status").and_then(|value| value.to_str().ok()?.parse().ok());
     let early = code(response.headers());
     let body = response.into_body().collect().await.map_err(|error| error.to_string())?;
     let status = body.trailers().and_then(code).or(early);

@@ -76,7 +76,9 @@ async fn follow(question: &HttpQuestion, timeout: Duration) -> Result<Answer, St
     let mut question = question.clone();
     for _ in 0..REDIRECTS {
         let (answer, location) = once(&question, timeout).await?;
-        let next = location.filter(|_| (300..400).contains(&answer.status)).and_then(|location| question.redirected(&location));
+        let next = location
+            .filter(|_| (300..400).contains(&answer.status))
+            .and_then(|location| question.redirected(&location));
         match next {
             Some(next) => question = next,
             None => return Ok(answer),
@@ -96,14 +98,16 @@ async fn once(question: &HttpQuestion, timeout: Duration) -> Result<(Answer, Opt
     }
 }
 
-async fn exchange<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(question: &HttpQuestion, stream: S) -> Result<(Answer, Option<String>), String> {
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
+async fn exchange<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    question: &HttpQuestion,
+    stream: S,
+) -> Result<(Answer, Option<String>), String> {
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
     // Dropped, and with it the connection, when the probe's time is over.
     let driver = tokio_util::task::AbortOnDropHandle::new(tokio::spawn(connection));
     let host = question.header("host").map_or_else(|| format!("{}:{}", question.host, question.port), str::to_owned);
-    let mut request = Request::get(&question.path)
-        .header(header::HOST, host)
-        .header(header::CONNECTION, "close");
+    let mut request = Request::get(&question.path).header(header::HOST, host).header(header::CONNECTION, "close");
     if question.header("user-agent").is_none() {
         request = request.header(header::USER_AGENT, "kube-probe/1.37");
     }
@@ -116,10 +120,17 @@ async fn exchange<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(question: 
         }
     }
     let request = request.body(Empty::<Bytes>::new()).map_err(|error| error.to_string())?;
-    let response = sender.send_request(request).await.map_err(|error| if error.is_incomplete_message() { "EOF".to_owned() } else { error.to_string() })?;
+    let response = sender
+        .send_request(request)
+        .await
+        .map_err(|error| if error.is_incomplete_message() { "EOF".to_owned() } else { error.to_string() })?;
     let location = response.headers().get(header::LOCATION).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let status = response.status().as_u16();
-    let body = Limited::new(response.into_body(), BODY).collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    let body = Limited::new(response.into_body(), BODY)
+        .collect()
+        .await
+        .map(http_body_util::Collected::to_bytes)
+        .unwrap_or_default();
     drop(driver);
     Ok((Answer { status, body: String::from_utf8_lossy(&body).into_owned() }, location))
 }
@@ -140,15 +151,32 @@ fn connector() -> Result<tokio_rustls::TlsConnector, String> {
 struct AnyCertificate(Arc<rustls::crypto::CryptoProvider>);
 
 impl ServerCertVerifier for AnyCertificate {
-    fn verify_server_cert(&self, _: &CertificateDer<'_>, _: &[CertificateDer<'_>], _: &ServerName<'_>, _: &[u8], _: UnixTime) -> Result<ServerCertVerified, Error> {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
         Ok(ServerCertVerified::assertion())
     }
 
-    fn verify_tls12_signature(&self, _: &[u8], _: &CertificateDer<'_>, _: &DigitallySignedStruct) -> Result<HandshakeSignatureValid, Error> {
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
         Ok(HandshakeSignatureValid::assertion())
     }
 
-    fn verify_tls13_signature(&self, _: &[u8], _: &CertificateDer<'_>, _: &DigitallySignedStruct) -> Result<HandshakeSignatureValid, Error> {
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
         Ok(HandshakeSignatureValid::assertion())
     }
 
@@ -159,7 +187,10 @@ impl ServerCertVerifier for AnyCertificate {
 
 #[cfg(test)]
 mod tests {
-    use tokio::{io::{AsyncReadExt, AsyncWriteExt}, net::TcpListener};
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
 
     use super::super::{Outcome, http_get};
     use super::*;
@@ -183,7 +214,13 @@ mod tests {
     }
 
     fn question(port: u16) -> HttpQuestion {
-        HttpQuestion { https: false, host: "127.0.0.1".to_owned(), port, path: "/ok".to_owned(), headers: vec![("X-A".to_owned(), "b".to_owned())] }
+        HttpQuestion {
+            https: false,
+            host: "127.0.0.1".to_owned(),
+            port,
+            path: "/ok".to_owned(),
+            headers: vec![("X-A".to_owned(), "b".to_owned())],
+        }
     }
 
     #[tokio::test]
@@ -191,8 +228,16 @@ mod tests {
         let answer = |status: &str, extra: &str| format!("HTTP/1.1 {status}\r\n{extra}Content-Length: 0\r\n\r\n");
         let cases = [
             ("ok", vec![answer("204 No Content", "")], Outcome::Success),
-            ("bad", vec![answer("503 Service Unavailable", "")], Outcome::Failure("HTTP probe failed with statuscode: 503".to_owned())),
-            ("redirect here", vec![answer("302 Found", "Location: /other\r\n"), answer("200 OK", "")], Outcome::Success),
+            (
+                "bad",
+                vec![answer("503 Service Unavailable", "")],
+                Outcome::Failure("HTTP probe failed with statuscode: 503".to_owned()),
+            ),
+            (
+                "redirect here",
+                vec![answer("302 Found", "Location: /other\r\n"), answer("200 OK", "")],
+                Outcome::Success,
+            ),
             (
                 "redirect away",
                 vec![answer("302 Found", "Location: http://192.0.2.1/\r\n")],
@@ -203,7 +248,11 @@ mod tests {
             let (port, server) = serve(answers).await;
             assert_eq!(http_get(&question(port), Duration::from_secs(2)).await, want, "{name}");
             let seen = server.await.unwrap();
-            assert!(seen[0].starts_with("GET /ok HTTP/1.1\r\n") && seen[0].to_lowercase().contains("x-a: b"), "{name}: {}", seen[0]);
+            assert!(
+                seen[0].starts_with("GET /ok HTTP/1.1\r\n") && seen[0].to_lowercase().contains("x-a: b"),
+                "{name}: {}",
+                seen[0]
+            );
         }
     }
 

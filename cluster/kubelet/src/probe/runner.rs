@@ -30,7 +30,15 @@ impl Runners {
     }
 
     /// Starts what is missing for a running container.
-    pub(crate) fn watch(&mut self, pod: &Arc<Pod>, role: Role, container: &Container, status: &ContainerStatus, asker: &Asker, events: &PodEvents) {
+    pub(crate) fn watch(
+        &mut self,
+        pod: &Arc<Pod>,
+        role: Role,
+        container: &Container,
+        status: &ContainerStatus,
+        asker: &Asker,
+        events: &PodEvents,
+    ) {
         if status.state != ContainerState::Running || matches!(role, Role::Init | Role::Ephemeral) {
             return;
         }
@@ -90,7 +98,9 @@ impl Runners {
 fn known(pod: &Pod, id: &ContainerId, kind: ProbeKind) -> Option<Verdict> {
     let status = pod.status.as_ref()?;
     let mut all = status.container_statuses.iter().chain(&status.init_container_statuses).flatten();
-    let of_id = all.find(|status| status.container_id.as_deref().and_then(|known| known.strip_prefix("kpkg://")) == Some(id.as_str()))?;
+    let of_id = all.find(|status| {
+        status.container_id.as_deref().and_then(|known| known.strip_prefix("kpkg://")) == Some(id.as_str())
+    })?;
     let good = match kind {
         ProbeKind::Readiness => of_id.ready,
         ProbeKind::Startup => of_id.started == Some(true),
@@ -136,7 +146,10 @@ impl Task {
         let mut ticks = tokio::time::interval(seconds(self.probe.period_seconds, 10));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut tally = state::Tally::new(&self.probe);
-        while self.has_startup && self.kind != ProbeKind::Startup && self.board.get(&self.id, ProbeKind::Startup) != Some(Verdict::Success) {
+        while self.has_startup
+            && self.kind != ProbeKind::Startup
+            && self.board.get(&self.id, ProbeKind::Startup) != Some(Verdict::Success)
+        {
             // The startup probe's task wakes the worker, not us; a tenth of a second is soon enough to begin.
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
@@ -160,7 +173,9 @@ impl Task {
             Outcome::Success => return,
             Outcome::Warning(text) => ("ProbeWarning", format!("{title} probe warning: {text}")),
             Outcome::Failure(text) => ("Unhealthy", format!("{title} probe failed: {text}")),
-            Outcome::Unknown(text) => ("Unhealthy", format!("{title} probe errored and resulted in unknown state: {text}")),
+            Outcome::Unknown(text) => {
+                ("Unhealthy", format!("{title} probe errored and resulted in unknown state: {text}"))
+            }
         };
         self.events.container_warning(self.role, &self.container.name, reason, text);
     }

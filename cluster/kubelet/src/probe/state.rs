@@ -15,7 +15,9 @@ pub(super) struct Tally {
 
 impl Tally {
     pub(super) fn new(probe: &Probe) -> Self {
-        let threshold = |value: Option<i32>, default: u32| value.and_then(|value| u32::try_from(value).ok()).filter(|value| *value > 0).unwrap_or(default);
+        let threshold = |value: Option<i32>, default: u32| {
+            value.and_then(|value| u32::try_from(value).ok()).filter(|value| *value > 0).unwrap_or(default)
+        };
         Self {
             success_threshold: threshold(probe.success_threshold, 1),
             failure_threshold: threshold(probe.failure_threshold, 3),
@@ -69,12 +71,34 @@ mod tests {
             want: &'static [Option<Verdict>],
         }
         let cases = [
-            Case { name: "defaults", success: 1, failure: 3, outcomes: "+---+", want: &[Some(Success), None, None, Some(Failure), Some(Success)] },
-            Case { name: "two successes", success: 2, failure: 1, outcomes: "-+-++", want: &[Some(Failure), None, Some(Failure), None, Some(Success)] },
-            Case { name: "a success breaks the run", success: 1, failure: 2, outcomes: "-+--", want: &[None, Some(Success), None, Some(Failure)] },
+            Case {
+                name: "defaults",
+                success: 1,
+                failure: 3,
+                outcomes: "+---+",
+                want: &[Some(Success), None, None, Some(Failure), Some(Success)],
+            },
+            Case {
+                name: "two successes",
+                success: 2,
+                failure: 1,
+                outcomes: "-+-++",
+                want: &[Some(Failure), None, Some(Failure), None, Some(Success)],
+            },
+            Case {
+                name: "a success breaks the run",
+                success: 1,
+                failure: 2,
+                outcomes: "-+--",
+                want: &[None, Some(Success), None, Some(Failure)],
+            },
         ];
         for case in cases {
-            let probe = Probe { success_threshold: Some(case.success), failure_threshold: Some(case.failure), ..Probe::default() };
+            let probe = Probe {
+                success_threshold: Some(case.success),
+                failure_threshold: Some(case.failure),
+                ..Probe::default()
+            };
             let mut tally = Tally::new(&probe);
             let got: Vec<_> = case.outcomes.chars().map(|outcome| tally.record(outcome == '+')).collect();
             assert_eq!(got, case.want, "{}", case.name);

@@ -9,7 +9,8 @@ use k8s_openapi::{
 use crate::pods::observed::{app_containers, init_containers, is_sidecar};
 
 /// Conditions that the kubelet owns; others are left as they are.
-pub(super) const OWN: [&str; 5] = ["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"];
+pub(super) const OWN: [&str; 5] =
+    ["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"];
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Truth {
@@ -29,14 +30,22 @@ impl Truth {
 }
 
 /// All conditions: ours, in Kubernetes' order, then the others.
-pub(super) fn conditions(pod: &Pod, phase: &str, init: &[ContainerStatus], apps: &[ContainerStatus], sandbox_ready: bool, now: Timestamp) -> Vec<PodCondition> {
+pub(super) fn conditions(
+    pod: &Pod,
+    phase: &str,
+    init: &[ContainerStatus],
+    apps: &[ContainerStatus],
+    sandbox_ready: bool,
+    now: Timestamp,
+) -> Vec<PodCondition> {
     let old = pod.status.as_ref().and_then(|status| status.conditions.as_deref()).unwrap_or_default();
     let initialized = initialized(pod, phase, init, apps);
     let containers_ready = containers_ready(pod, phase, init, apps);
     let ready = ready(pod, &containers_ready, old);
     let started = Truth { holds: sandbox_ready, reason: None, message: None };
     let ours = [started, initialized, ready, containers_ready, Truth::yes()];
-    let mut out: Vec<PodCondition> = OWN.iter().zip(ours).map(|(name, truth)| condition(pod, name, truth, old, now)).collect();
+    let mut out: Vec<PodCondition> =
+        OWN.iter().zip(ours).map(|(name, truth)| condition(pod, name, truth, old, now)).collect();
     out.extend(old.iter().filter(|condition| !OWN.contains(&condition.type_.as_str())).cloned());
     out
 }
@@ -66,7 +75,8 @@ fn joined(parts: [Option<String>; 2]) -> Option<String> {
 }
 
 fn containers_ready(pod: &Pod, phase: &str, init: &[ContainerStatus], apps: &[ContainerStatus]) -> Truth {
-    let wanted = init_containers(pod).iter().filter(|container| is_sidecar(container)).map(|container| (container, init));
+    let wanted =
+        init_containers(pod).iter().filter(|container| is_sidecar(container)).map(|container| (container, init));
     let wanted = wanted.chain(app_containers(pod).iter().map(|container| (container, apps)));
     let (mut unknown, mut unready) = (vec![], vec![]);
     for (container, statuses) in wanted {
@@ -113,7 +123,9 @@ fn initialized(pod: &Pod, phase: &str, init: &[ContainerStatus], apps: &[Contain
     for container in init_containers(pod) {
         match init.iter().find(|status| status.name == container.name) {
             None => unknown.push(container.name.as_str()),
-            Some(status) if is_sidecar(container) && status.started != Some(true) => incomplete.push(container.name.as_str()),
+            Some(status) if is_sidecar(container) && status.started != Some(true) => {
+                incomplete.push(container.name.as_str())
+            }
             Some(status) if !is_sidecar(container) && !status.ready => incomplete.push(container.name.as_str()),
             Some(_) => {}
         }
@@ -121,7 +133,9 @@ fn initialized(pod: &Pod, phase: &str, init: &[ContainerStatus], apps: &[Contain
     if phase == "Succeeded" && unknown.is_empty() {
         return Truth { holds: true, reason: Some("PodCompleted"), message: None };
     }
-    let ran = |status: &ContainerStatus| status.state.as_ref().is_some_and(|state| state.running.is_some() || state.terminated.is_some());
+    let ran = |status: &ContainerStatus| {
+        status.state.as_ref().is_some_and(|state| state.running.is_some() || state.terminated.is_some())
+    };
     if apps.iter().any(ran) {
         return Truth::yes();
     }

@@ -1,7 +1,10 @@
 //! Statuses of single containers.
 
 use k8s_openapi::{
-    api::core::v1::{Container, ContainerState, ContainerStateRunning, ContainerStateTerminated, ContainerStateWaiting, ContainerStatus},
+    api::core::v1::{
+        Container, ContainerState, ContainerStateRunning, ContainerStateTerminated, ContainerStateWaiting,
+        ContainerStatus,
+    },
     apimachinery::pkg::apis::meta::v1::Time,
 };
 use kpkg_runtime as runtime;
@@ -19,7 +22,12 @@ use crate::{
 const LOST: i32 = 137;
 
 /// The status of one container.
-pub(super) fn status(input: &Input<'_>, role: Role, container: &Container, previous: Option<&ContainerStatus>) -> ContainerStatus {
+pub(super) fn status(
+    input: &Input<'_>,
+    role: Role,
+    container: &Container,
+    previous: Option<&ContainerStatus>,
+) -> ContainerStatus {
     let mut history = input.observed.containers.iter().filter(|have| have.name == container.name);
     let (newest, older) = (history.next(), history.next());
     let mut status = match newest {
@@ -39,7 +47,10 @@ pub(super) fn status(input: &Input<'_>, role: Role, container: &Container, previ
 }
 
 /// What was before a container whose predecessor the runtime has forgotten: what we said last time.
-fn previous_last_state(newest: Option<&runtime::ContainerStatus>, previous: Option<&ContainerStatus>) -> Option<ContainerState> {
+fn previous_last_state(
+    newest: Option<&runtime::ContainerStatus>,
+    previous: Option<&ContainerStatus>,
+) -> Option<ContainerState> {
     let previous = previous?;
     let same = newest.is_some_and(|newest| previous.container_id.as_deref() == Some(&container_id(newest)));
     if same { previous.last_state.clone().filter(|state| state.terminated.is_some()) } else { None }
@@ -53,7 +64,9 @@ fn seen(container: &runtime::ContainerStatus) -> ContainerStatus {
     let state = match container.state {
         runtime::ContainerState::Created => waiting("", None),
         runtime::ContainerState::Running => ContainerState {
-            running: Some(ContainerStateRunning { started_at: Some(Time(container.started_at.unwrap_or(container.created_at))) }),
+            running: Some(ContainerStateRunning {
+                started_at: Some(Time(container.started_at.unwrap_or(container.created_at))),
+            }),
             ..ContainerState::default()
         },
         runtime::ContainerState::Exited => terminated_state(terminated(container)),
@@ -103,7 +116,8 @@ fn waiting(reason: &str, message: Option<&str>) -> ContainerState {
 
 /// A container that the runtime does not know: not yet made, or lost.
 fn unseen(input: &Input<'_>, role: Role, container: &Container, previous: Option<&ContainerStatus>) -> ContainerStatus {
-    let has_init = input.pod.spec.as_ref().is_some_and(|spec| spec.init_containers.as_ref().is_some_and(|list| !list.is_empty()));
+    let has_init =
+        input.pod.spec.as_ref().is_some_and(|spec| spec.init_containers.as_ref().is_some_and(|list| !list.is_empty()));
     let reason = if has_init && role != Role::Ephemeral { "PodInitializing" } else { "ContainerCreating" };
     let mut status = ContainerStatus {
         name: container.name.clone(),
@@ -122,7 +136,10 @@ fn unseen(input: &Input<'_>, role: Role, container: &Container, previous: Option
     if state.is_some_and(|state| state.running.is_some()) {
         let lost = ContainerStateTerminated {
             reason: Some("ContainerStatusUnknown".to_owned()),
-            message: Some("The container could not be located when the pod was deleted.  The container used to be Running".to_owned()),
+            message: Some(
+                "The container could not be located when the pod was deleted.  The container used to be Running"
+                    .to_owned(),
+            ),
             exit_code: LOST,
             ..ContainerStateTerminated::default()
         };
@@ -137,10 +154,20 @@ fn unseen(input: &Input<'_>, role: Role, container: &Container, previous: Option
 }
 
 /// A container that should run and could not be started waits, and says why.
-fn waiting_for_restart(input: &Input<'_>, role: Role, container: &Container, newest: Option<&runtime::ContainerStatus>, status: &mut ContainerStatus) {
+fn waiting_for_restart(
+    input: &Input<'_>,
+    role: Role,
+    container: &Container,
+    newest: Option<&runtime::ContainerStatus>,
+    status: &mut ContainerStatus,
+) {
     let Some(failure) = input.start_errors.get(&container.name) else { return };
-    let done = newest.is_some_and(|newest| newest.state == runtime::ContainerState::Exited && newest.exit_code == Some(0));
-    if (role == Role::Init && done) || input.terminal || !(role == Role::Sidecar || should_restart(container, input.pod, newest)) {
+    let done =
+        newest.is_some_and(|newest| newest.state == runtime::ContainerState::Exited && newest.exit_code == Some(0));
+    if (role == Role::Init && done)
+        || input.terminal
+        || !(role == Role::Sidecar || should_restart(container, input.pod, newest))
+    {
         return;
     }
     if newest.is_some_and(|newest| newest.state == runtime::ContainerState::Running) {
@@ -152,19 +179,37 @@ fn waiting_for_restart(input: &Input<'_>, role: Role, container: &Container, new
     status.state = Some(waiting(&failure.reason, Some(&failure.message)));
 }
 
-fn mark_started_and_ready(input: &Input<'_>, role: Role, container: &Container, newest: Option<&runtime::ContainerStatus>, status: &mut ContainerStatus) {
+fn mark_started_and_ready(
+    input: &Input<'_>,
+    role: Role,
+    container: &Container,
+    newest: Option<&runtime::ContainerStatus>,
+    status: &mut ContainerStatus,
+) {
     let running = newest.filter(|newest| newest.state == runtime::ContainerState::Running);
     let verdict = |kind| running.and_then(|running| input.verdicts.get(&running.id, kind));
-    let started = running.is_some() && (container.startup_probe.is_none() || role == Role::Init || verdict(ProbeKind::Startup) == Some(Verdict::Success));
+    let started = running.is_some()
+        && (container.startup_probe.is_none()
+            || role == Role::Init
+            || verdict(ProbeKind::Startup) == Some(Verdict::Success));
     status.started = Some(started);
     status.ready = match role {
-        Role::Init => newest.is_some_and(|newest| newest.state == runtime::ContainerState::Exited && newest.exit_code == Some(0)) || (newest.is_none() && was_ready(status)),
+        Role::Init => {
+            newest.is_some_and(|newest| newest.state == runtime::ContainerState::Exited && newest.exit_code == Some(0))
+                || (newest.is_none() && was_ready(status))
+        }
         Role::Ephemeral => false,
-        Role::Sidecar | Role::App => started && (container.readiness_probe.is_none() || verdict(ProbeKind::Readiness) == Some(Verdict::Success)),
+        Role::Sidecar | Role::App => {
+            started && (container.readiness_probe.is_none() || verdict(ProbeKind::Readiness) == Some(Verdict::Success))
+        }
     };
 }
 
 /// An init container that the runtime has forgotten keeps what was said of it.
 fn was_ready(status: &ContainerStatus) -> bool {
-    status.state.as_ref().and_then(|state| state.terminated.as_ref()).is_some_and(|terminated| terminated.exit_code == 0)
+    status
+        .state
+        .as_ref()
+        .and_then(|state| state.terminated.as_ref())
+        .is_some_and(|terminated| terminated.exit_code == 0)
 }

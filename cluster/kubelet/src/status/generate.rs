@@ -71,13 +71,13 @@ pub(crate) fn generate(input: &Input<'_>) -> PodStatus {
     let [init, apps, ephemeral] = lists;
     let initialized = has_initialized(input.pod, input.observed);
     let phase = match (old.phase.as_deref(), input.failed) {
-        (_, Some(_)) => "Failed",
         // The end of a pod is never taken back.
         (Some("Succeeded"), None) => "Succeeded",
-        (Some("Failed"), None) => "Failed",
+        (Some("Failed"), None) | (_, Some(_)) => "Failed",
         _ => phase::phase(input.pod, &init, &apps, input.terminal, initialized),
     };
-    let conditions = conditions::conditions(input.pod, phase, &init, &apps, input.observed.ready_sandbox().is_some(), input.now);
+    let conditions =
+        conditions::conditions(input.pod, phase, &init, &apps, input.observed.ready_sandbox().is_some(), input.now);
     let ip = input.pod_ip.map(|ip| ip.to_string());
     let some = |list: Vec<ContainerStatus>| (!list.is_empty()).then_some(list);
     PodStatus {
@@ -97,6 +97,12 @@ pub(crate) fn generate(input: &Input<'_>) -> PodStatus {
         observed_generation: input.pod.metadata.generation,
         ..old.clone()
     }
+}
+
+/// Conditions that others keep: readiness gates and the like.
+pub(crate) fn of_others(pod: &Pod) -> Vec<PodCondition> {
+    let all = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    all.filter(|condition| !conditions::OWN.contains(&condition.type_.as_str())).cloned().collect()
 }
 
 /// Our own last status with what others have said of the pod since.

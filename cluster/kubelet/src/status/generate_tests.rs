@@ -31,7 +31,7 @@ fn seen(number: u32, name: &str, exit: Option<i32>) -> Seen {
         pid: None,
         labels: BTreeMap::new(),
         annotations: BTreeMap::from([("io.kubernetes.container.restartCount".to_owned(), number.to_string())]),
-        resources: Default::default(),
+        resources: kpkg_runtime::Resources::default(),
     }
 }
 
@@ -43,7 +43,12 @@ fn make(pod: Value, containers: Vec<Seen>, errors: &[(&str, &str)], terminal: bo
         state: SandboxState::Ready,
         created_at: Timestamp::UNIX_EPOCH,
     };
-    let start_errors = errors.iter().map(|(name, reason)| ((*name).to_owned(), StartFailure { reason: (*reason).to_owned(), message: "m".to_owned() })).collect();
+    let start_errors = errors
+        .iter()
+        .map(|(name, reason)| {
+            ((*name).to_owned(), StartFailure { reason: (*reason).to_owned(), message: "m".to_owned() })
+        })
+        .collect();
     let status = generate(&Input {
         pod: &pod,
         observed: &Observed::new(vec![sandbox], containers),
@@ -68,7 +73,8 @@ fn condition<'a>(status: &'a Value, name: &str) -> &'a Value {
 
 #[test]
 fn phases_follow_containers() {
-    let cases: [(&str, &str, Vec<Seen>, &[(&str, &str)], bool, &str); 9] = [
+    type Case<'a> = (&'a str, &'a str, Vec<Seen>, &'a [(&'a str, &'a str)], bool, &'a str);
+    let cases: [Case<'_>; 9] = [
         ("nothing yet", "Always", vec![], &[], false, "Pending"),
         ("runs", "Always", vec![seen(1, "a", None)], &[], false, "Running"),
         ("crashed once", "Always", vec![seen(1, "a", Some(1))], &[("a", "CrashLoopBackOff")], false, "Running"),
@@ -86,7 +92,8 @@ fn phases_follow_containers() {
 
 #[test]
 fn a_crash_loop_reads_as_in_kubectl() {
-    let status = make(pod("Always"), vec![seen(4, "a", Some(137)), seen(3, "a", Some(1))], &[("a", "CrashLoopBackOff")], false);
+    let status =
+        make(pod("Always"), vec![seen(4, "a", Some(137)), seen(3, "a", Some(1))], &[("a", "CrashLoopBackOff")], false);
     let container = &status["containerStatuses"][0];
     assert_eq!(container["state"], json!({"waiting": {"reason": "CrashLoopBackOff", "message": "m"}}));
     assert_eq!(container["lastState"]["terminated"]["reason"], "OOMKilled");

@@ -11,9 +11,13 @@ use crate::pods::{
 enum Stage {
     /// Never ran.
     Waiting,
-    Running { started: bool },
+    Running {
+        started: bool,
+    },
     /// Ended, or waits to be restarted after an end.
-    Stopped { succeeded: bool },
+    Stopped {
+        succeeded: bool,
+    },
 }
 
 fn stage(container: &Container, statuses: &[ContainerStatus]) -> Option<Stage> {
@@ -29,7 +33,13 @@ fn stage(container: &Container, statuses: &[ContainerStatus]) -> Option<Stage> {
 }
 
 /// The phase; `terminal` when nothing of the pod will be started again, `initialized` when app containers ran before.
-pub(super) fn phase(pod: &Pod, init: &[ContainerStatus], apps: &[ContainerStatus], terminal: bool, initialized: bool) -> &'static str {
+pub(super) fn phase(
+    pod: &Pod,
+    init: &[ContainerStatus],
+    apps: &[ContainerStatus],
+    terminal: bool,
+    initialized: bool,
+) -> &'static str {
     let mut pending_init = false;
     let mut running = 0;
     let mut waiting = 0;
@@ -71,7 +81,13 @@ pub(super) fn phase(pod: &Pod, init: &[ContainerStatus], apps: &[ContainerStatus
         }
     }
     match () {
-        () if terminal && stopped > 0 && unknown == 0 && waiting == 0 => if stopped == succeeded { "Succeeded" } else { "Failed" },
+        () if terminal && stopped > 0 && unknown == 0 && waiting == 0 => {
+            if stopped == succeeded {
+                "Succeeded"
+            } else {
+                "Failed"
+            }
+        }
         () if pending_init || waiting > 0 => "Pending",
         () if running > 0 && unknown == 0 => "Running",
         () if stopped > 0 && unknown == 0 => match restart_policy(pod) {

@@ -99,7 +99,10 @@ impl Task {
 
 /// Fields that changed, as a strategic merge patch; `None` if nothing did.
 fn difference(old: &PodStatus, new: &PodStatus) -> Option<Value> {
-    let (Ok(Value::Object(old)), Ok(Value::Object(mut new))) = (serde_json::to_value(old), serde_json::to_value(new)) else { return None };
+    let (Ok(Value::Object(old)), Ok(Value::Object(mut new))) = (serde_json::to_value(old), serde_json::to_value(new))
+    else {
+        return None;
+    };
     let mut out = Map::new();
     for key in old.keys().filter(|key| !new.contains_key(*key)) {
         out.insert(key.clone(), Value::Null);
@@ -139,9 +142,13 @@ mod tests {
 
     #[test]
     fn only_changes_are_sent() {
-        let old = status(json!({"phase": "Pending", "conditions": [{"type": "Ready", "status": "False"}, {"type": "Other", "status": "True"}], "message": "m"}));
+        let old = status(
+            json!({"phase": "Pending", "conditions": [{"type": "Ready", "status": "False"}, {"type": "Other", "status": "True"}], "message": "m"}),
+        );
         assert_eq!(difference(&old, &old), None);
-        let new = status(json!({"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}, {"type": "Other", "status": "True"}], "podIPs": [{"ip": "1.2.3.4"}]}));
+        let new = status(
+            json!({"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}, {"type": "Other", "status": "True"}], "podIPs": [{"ip": "1.2.3.4"}]}),
+        );
         let want = json!({"phase": "Running", "message": null, "conditions": [{"type": "Ready", "status": "True"}], "podIPs": [{"ip": "1.2.3.4"}]});
         assert_eq!(difference(&old, &new), Some(want));
         let moved = status(json!({"podIPs": [{"ip": "5.6.7.8"}]}));

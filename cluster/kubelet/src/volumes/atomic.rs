@@ -59,7 +59,10 @@ pub(crate) fn write(directory: &Path, files: &Files) -> io::Result<bool> {
 fn check(path: &Path) -> io::Result<()> {
     let mut components = path.components();
     let first_is_ours = path.to_string_lossy().starts_with("..");
-    if first_is_ours || path.as_os_str().is_empty() || !components.all(|component| matches!(component, Component::Normal(_))) {
+    if first_is_ours
+        || path.as_os_str().is_empty()
+        || !components.all(|component| matches!(component, Component::Normal(_)))
+    {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("invalid path: {}", path.display())));
     }
     Ok(())
@@ -93,7 +96,9 @@ fn is_current(directory: &Path, files: &Files) -> bool {
     if list(directory, Path::new(""), &mut have).is_err() || have.len() != files.len() {
         return false;
     }
-    files.iter().all(|(path, file)| have.contains(path) && fs::read(directory.join(path)).is_ok_and(|bytes| bytes == file.bytes))
+    files.iter().all(|(path, file)| {
+        have.contains(path) && fs::read(directory.join(path)).is_ok_and(|bytes| bytes == file.bytes)
+    })
 }
 
 fn list(root: &Path, below: &Path, out: &mut BTreeSet<PathBuf>) -> io::Result<()> {
@@ -111,7 +116,8 @@ fn list(root: &Path, below: &Path, out: &mut BTreeSet<PathBuf>) -> io::Result<()
 
 /// Makes the names that containers see, and removes those of files that are no more.
 fn link_names(directory: &Path, files: &Files) -> io::Result<()> {
-    let wanted: BTreeSet<OsString> = files.keys().filter_map(|path| Some(path.components().next()?.as_os_str().to_owned())).collect();
+    let wanted: BTreeSet<OsString> =
+        files.keys().filter_map(|path| Some(path.components().next()?.as_os_str().to_owned())).collect();
     for name in &wanted {
         let link = directory.join(name);
         if fs::symlink_metadata(&link).is_err() {
@@ -133,7 +139,11 @@ mod tests {
     use super::*;
 
     fn files(list: &[(&str, &str)]) -> Files {
-        list.iter().map(|(path, text)| (PathBuf::from(path), File { bytes: text.as_bytes().to_vec(), mode: 0o644, owner: None })).collect()
+        list.iter()
+            .map(|(path, text)| {
+                (PathBuf::from(path), File { bytes: text.as_bytes().to_vec(), mode: 0o644, owner: None })
+            })
+            .collect()
     }
 
     #[test]

@@ -7,7 +7,10 @@ use k8s_openapi::{
     api::core::v1::{ConfigMap, DownwardAPIVolumeFile, KeyToPath, Pod, Secret, VolumeProjection},
 };
 
-use super::{atomic::{File, Files}, token::Tokens};
+use super::{
+    atomic::{File, Files},
+    token::Tokens,
+};
 use crate::{
     env::{self, PodFacts},
     objects::Objects,
@@ -33,13 +36,29 @@ impl Sources<'_> {
         self.pod.metadata.namespace.as_deref().unwrap_or_default()
     }
 
-    pub(crate) async fn config_map(&self, name: &str, items: Option<&[KeyToPath]>, default: Option<i32>, optional: bool) -> Result<Files, String> {
-        let Some(map) = self.objects.config_map(self.namespace(), name, optional).await? else { return Ok(Files::new()) };
+    pub(crate) async fn config_map(
+        &self,
+        name: &str,
+        items: Option<&[KeyToPath]>,
+        default: Option<i32>,
+        optional: bool,
+    ) -> Result<Files, String> {
+        let Some(map) = self.objects.config_map(self.namespace(), name, optional).await? else {
+            return Ok(Files::new());
+        };
         pick(&config_map_entries(map), items, default, optional, "config")
     }
 
-    pub(crate) async fn secret(&self, name: &str, items: Option<&[KeyToPath]>, default: Option<i32>, optional: bool) -> Result<Files, String> {
-        let Some(secret) = self.objects.secret(self.namespace(), name, optional).await? else { return Ok(Files::new()) };
+    pub(crate) async fn secret(
+        &self,
+        name: &str,
+        items: Option<&[KeyToPath]>,
+        default: Option<i32>,
+        optional: bool,
+    ) -> Result<Files, String> {
+        let Some(secret) = self.objects.secret(self.namespace(), name, optional).await? else {
+            return Ok(Files::new());
+        };
         pick(&secret_entries(secret), items, default, optional, "secret")
     }
 
@@ -51,7 +70,10 @@ impl Sources<'_> {
                 (None, Some(resource)) => env::resource(self.pod, self.facts, resource, None)?,
                 (None, None) => continue,
             };
-            out.insert(PathBuf::from(&item.path), File { bytes: text.into_bytes(), mode: mode(item.mode, default), owner: None });
+            out.insert(
+                PathBuf::from(&item.path),
+                File { bytes: text.into_bytes(), mode: mode(item.mode, default), owner: None },
+            );
         }
         Ok(out)
     }
@@ -60,10 +82,14 @@ impl Sources<'_> {
         let mut out = Files::new();
         for source in sources {
             if let Some(map) = &source.config_map {
-                out.extend(self.config_map(&map.name, map.items.as_deref(), default, map.optional == Some(true)).await?);
+                out.extend(
+                    self.config_map(&map.name, map.items.as_deref(), default, map.optional == Some(true)).await?,
+                );
             }
             if let Some(secret) = &source.secret {
-                out.extend(self.secret(&secret.name, secret.items.as_deref(), default, secret.optional == Some(true)).await?);
+                out.extend(
+                    self.secret(&secret.name, secret.items.as_deref(), default, secret.optional == Some(true)).await?,
+                );
             }
             if let Some(downward) = &source.downward_api {
                 out.extend(self.downward(downward.items.as_deref().unwrap_or_default(), default)?);
@@ -91,7 +117,13 @@ fn secret_entries(secret: Secret) -> Vec<(String, Vec<u8>)> {
 }
 
 /// All entries, or those that `items` names.
-fn pick(entries: &[(String, Vec<u8>)], items: Option<&[KeyToPath]>, default: Option<i32>, optional: bool, noun: &str) -> Result<Files, String> {
+fn pick(
+    entries: &[(String, Vec<u8>)],
+    items: Option<&[KeyToPath]>,
+    default: Option<i32>,
+    optional: bool,
+    noun: &str,
+) -> Result<Files, String> {
     let file = |bytes: &[u8], own| File { bytes: bytes.to_vec(), mode: mode(own, default), owner: None };
     let Some(items) = items.filter(|items| !items.is_empty()) else {
         return Ok(entries.iter().map(|(key, bytes)| (PathBuf::from(key), file(bytes, None))).collect());
@@ -116,14 +148,22 @@ mod tests {
     #[test]
     fn items_choose_rename_and_set_modes() {
         let entries = vec![("a".to_owned(), b"1".to_vec()), ("b".to_owned(), b"2".to_vec())];
-        let item = |key: &str, path: &str, mode| KeyToPath { key: key.to_owned(), path: path.to_owned(), mode, ..KeyToPath::default() };
+        let item = |key: &str, path: &str, mode| KeyToPath {
+            key: key.to_owned(),
+            path: path.to_owned(),
+            mode,
+            ..KeyToPath::default()
+        };
         let all = pick(&entries, None, Some(0o400), false, "config").unwrap();
         assert_eq!(all.len(), 2);
         assert_eq!(all[&PathBuf::from("a")].mode, 0o400);
         let some = pick(&entries, Some(&[item("b", "x/y", Some(0o600))]), None, false, "config").unwrap();
         assert_eq!(some[&PathBuf::from("x/y")], File { bytes: b"2".to_vec(), mode: 0o600, owner: None });
         let missing = [item("z", "z", None)];
-        assert_eq!(pick(&entries, Some(&missing), None, false, "config"), Err("references non-existent config key: z".to_owned()));
+        assert_eq!(
+            pick(&entries, Some(&missing), None, false, "config"),
+            Err("references non-existent config key: z".to_owned())
+        );
         assert_eq!(pick(&entries, Some(&missing), None, true, "secret"), Ok(Files::new()));
     }
 }

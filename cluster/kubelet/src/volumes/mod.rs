@@ -11,7 +11,12 @@ pub(crate) mod mounts;
 mod ownership;
 mod token;
 
-use std::{collections::BTreeMap, fs, io, os::unix::fs::PermissionsExt, path::{Path, PathBuf}};
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
 
 use k8s_openapi::api::core::v1::{Container, Volume};
 use kpkg_runtime::{Mount, Propagation};
@@ -20,7 +25,10 @@ pub(crate) use content::Sources;
 pub(crate) use ownership::fs_group;
 pub(crate) use token::Tokens;
 
-use crate::{env::{Variables, expand}, resources::whole};
+use crate::{
+    env::{Variables, expand},
+    resources::whole,
+};
 
 /// A volume that is ready to be mounted into containers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,12 +62,15 @@ pub(crate) async fn prepare(sources: &Sources<'_>, pod_dir: &Path) -> Result<Rea
 async fn prepare_one(sources: &Sources<'_>, volume: &Volume, pod_dir: &Path) -> Result<Ready, String> {
     let place = |plugin: &str| pod_dir.join("volumes").join(format!("kubernetes.io~{plugin}")).join(&volume.name);
     if let Some(source) = &volume.config_map {
-        let files = sources.config_map(&source.name, source.items.as_deref(), source.default_mode, source.optional == Some(true)).await?;
+        let files = sources
+            .config_map(&source.name, source.items.as_deref(), source.default_mode, source.optional == Some(true))
+            .await?;
         return written(sources, &place("configmap"), &files, false);
     }
     if let Some(source) = &volume.secret {
         let name = source.secret_name.as_deref().unwrap_or_default();
-        let files = sources.secret(name, source.items.as_deref(), source.default_mode, source.optional == Some(true)).await?;
+        let files =
+            sources.secret(name, source.items.as_deref(), source.default_mode, source.optional == Some(true)).await?;
         return written(sources, &place("secret"), &files, true);
     }
     if let Some(source) = &volume.projected {
@@ -72,7 +83,12 @@ async fn prepare_one(sources: &Sources<'_>, volume: &Volume, pod_dir: &Path) -> 
     }
     if let Some(source) = &volume.empty_dir {
         let memory = source.medium.as_deref() == Some("Memory");
-        let limit = source.size_limit.as_ref().map(whole).and_then(|limit| u64::try_from(limit).ok()).filter(|limit| *limit > 0);
+        let limit = source
+            .size_limit
+            .as_ref()
+            .map(whole)
+            .and_then(|limit| u64::try_from(limit).ok())
+            .filter(|limit| *limit > 0);
         let path = place("empty-dir");
         empty_dir(&path, memory, limit, fs_group(sources.pod)).map_err(|error| error.to_string())?;
         return Ok(Ready { path, readonly: false });
@@ -124,11 +140,20 @@ fn empty_dir(path: &Path, memory: bool, limit: Option<u64>, group: Option<u32>) 
 
 async fn claimed(sources: &Sources<'_>, name: &str, readonly: bool) -> Result<Ready, String> {
     let namespace = sources.pod.metadata.namespace.as_deref().unwrap_or_default();
-    let claim = sources.objects.claim(namespace, name).await?.ok_or_else(|| format!("persistentvolumeclaim {name:?} not found"))?;
+    let claim = sources
+        .objects
+        .claim(namespace, name)
+        .await?
+        .ok_or_else(|| format!("persistentvolumeclaim {name:?} not found"))?;
     let bound = claim.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Bound");
     let volume_name = claim.spec.and_then(|spec| spec.volume_name).filter(|volume| bound && !volume.is_empty());
     let volume_name = volume_name.ok_or("PVC is not bound")?;
-    let volume = sources.objects.volume(&volume_name).await?.and_then(|volume| volume.spec).ok_or_else(|| format!("persistentvolume {volume_name:?} not found"))?;
+    let volume = sources
+        .objects
+        .volume(&volume_name)
+        .await?
+        .and_then(|volume| volume.spec)
+        .ok_or_else(|| format!("persistentvolume {volume_name:?} not found"))?;
     if let Some(source) = volume.host_path {
         let path = PathBuf::from(source.path);
         host_path::prepare(&path, source.type_.as_deref().unwrap_or_default())?;
@@ -140,7 +165,8 @@ async fn claimed(sources: &Sources<'_>, name: &str, readonly: bool) -> Result<Re
             return Err(format!("path {:?} does not exist", path.display().to_string()));
         }
         if let Some(group) = fs_group(sources.pod).filter(|_| !readonly) {
-            ownership::give(&path, group, false, ownership::only_on_mismatch(sources.pod)).map_err(|error| error.to_string())?;
+            ownership::give(&path, group, false, ownership::only_on_mismatch(sources.pod))
+                .map_err(|error| error.to_string())?;
         }
         return Ok(Ready { path, readonly });
     }
@@ -148,7 +174,12 @@ async fn claimed(sources: &Sources<'_>, name: &str, readonly: bool) -> Result<Re
 }
 
 /// The mounts of one container's volumes; sub-paths are opened safely and mounted below the pod's directory.
-pub(crate) fn container_mounts(container: &Container, volumes: &ReadyVolumes, pod_dir: &Path, variables: &Variables) -> Result<Vec<Mount>, String> {
+pub(crate) fn container_mounts(
+    container: &Container,
+    volumes: &ReadyVolumes,
+    pod_dir: &Path,
+    variables: &Variables,
+) -> Result<Vec<Mount>, String> {
     let mut out = Vec::new();
     for (index, mount) in container.volume_mounts.iter().flatten().enumerate() {
         let ready = volumes.get(&mount.name).ok_or_else(|| {
@@ -162,12 +193,16 @@ pub(crate) fn container_mounts(container: &Container, volumes: &ReadyVolumes, po
         let host_path = match sub_path {
             None => ready.path.clone(),
             Some(sub_path) => {
-                let target = pod_dir.join("volume-subpaths").join(&mount.name).join(&container.name).join(index.to_string());
+                let target =
+                    pod_dir.join("volume-subpaths").join(&mount.name).join(&container.name).join(index.to_string());
                 let relative = checked_sub_path(&sub_path)?;
                 mounts::bind_sub_path(&ready.path, &relative, &target).map_err(|error| {
                     tracing::warn!(volume = %mount.name, container = %container.name, %error, "sub-path refused");
                     // The reason could tell the pod about the node's files.
-                    format!("failed to prepare subPath for volumeMount {:?} of container {:?}", mount.name, container.name)
+                    format!(
+                        "failed to prepare subPath for volumeMount {:?} of container {:?}",
+                        mount.name, container.name
+                    )
                 })?;
                 target
             }

@@ -1,6 +1,11 @@
 //! Mounting and unmounting, and cleaning up what is mounted below a directory.
 
-use std::{ffi::CString, fs, io, os::unix::ffi::OsStringExt, path::{Path, PathBuf}};
+use std::{
+    ffi::CString,
+    fs, io,
+    os::unix::ffi::OsStringExt,
+    path::{Path, PathBuf},
+};
 
 use rustix::{
     fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, StatxFlags},
@@ -38,7 +43,10 @@ pub(super) fn bind_sub_path(volume: &Path, sub_path: &Path, target: &Path) -> io
     };
     let is_dir = rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(&found)?.st_mode).is_dir();
     prepare_target(target, is_dir)?;
-    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH | OpenTreeFlags::AT_RECURSIVE;
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE
+        | OpenTreeFlags::OPEN_TREE_CLOEXEC
+        | OpenTreeFlags::AT_EMPTY_PATH
+        | OpenTreeFlags::AT_RECURSIVE;
     let tree = rustix::mount::open_tree(&found, "", flags)?;
     rustix::mount::move_mount(&tree, "", CWD, target, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;
     Ok(())
@@ -51,10 +59,21 @@ fn make_beneath(root: &impl std::os::fd::AsFd, volume: &Path, sub_path: &Path) -
     for component in sub_path.components() {
         let parent = if so_far.as_os_str().is_empty() { Path::new(".") } else { &so_far };
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let parent = rustix::fs::openat2(root, parent, flags, Mode::empty(), ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS)?;
+        let parent = rustix::fs::openat2(
+            root,
+            parent,
+            flags,
+            Mode::empty(),
+            ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS,
+        )?;
         match rustix::fs::mkdirat(&parent, component.as_os_str(), mode) {
             Ok(()) => {
-                let made = rustix::fs::openat(&parent, component.as_os_str(), OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
+                let made = rustix::fs::openat(
+                    &parent,
+                    component.as_os_str(),
+                    OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC,
+                    Mode::empty(),
+                )?;
                 // The process's umask must not show.
                 rustix::fs::fchmod(&made, mode)?;
                 let of_root = rustix::fs::stat(volume)?;
@@ -112,7 +131,11 @@ pub(crate) fn remove_tree(root: &Path) -> io::Result<()> {
 /// All mount points of the process, in the order in which they were mounted.
 fn mount_points() -> io::Result<Vec<PathBuf>> {
     let table = fs::read("/proc/self/mountinfo")?;
-    Ok(table.split(|byte| *byte == b'\n').filter_map(|line| line.split(|byte| *byte == b' ').nth(4)).map(unescape).collect())
+    Ok(table
+        .split(|byte| *byte == b'\n')
+        .filter_map(|line| line.split(|byte| *byte == b' ').nth(4))
+        .map(unescape)
+        .collect())
 }
 
 /// The kernel writes blanks, tabs, newlines and backslashes as three octal digits.
@@ -120,16 +143,16 @@ fn unescape(text: &[u8]) -> PathBuf {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some((first, tail)) = rest.split_first() {
-        let octal = tail.get(..3).filter(|_| *first == b'\\').and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 8).ok());
-        match octal {
-            Some(byte) => {
-                out.push(byte);
-                rest = &tail[3..];
-            }
-            None => {
-                out.push(*first);
-                rest = tail;
-            }
+        let octal = tail
+            .get(..3)
+            .filter(|_| *first == b'\\')
+            .and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 8).ok());
+        if let Some(byte) = octal {
+            out.push(byte);
+            rest = &tail[3..];
+        } else {
+            out.push(*first);
+            rest = tail;
         }
     }
     PathBuf::from(std::ffi::OsString::from_vec(out))
@@ -158,7 +181,16 @@ mod tests {
         std::os::unix::fs::symlink("/etc", volume.join("absolute")).unwrap();
         std::os::unix::fs::symlink("../..", volume.join("relative")).unwrap();
         std::os::unix::fs::symlink("inside", volume.join("good")).unwrap();
-        for (path, ok) in [("inside", true), ("inside/file", true), ("good/file", true), ("new/deep", true), ("absolute", false), ("absolute/new", false), ("relative", false), ("../x", false)] {
+        for (path, ok) in [
+            ("inside", true),
+            ("inside/file", true),
+            ("good/file", true),
+            ("new/deep", true),
+            ("absolute", false),
+            ("absolute/new", false),
+            ("relative", false),
+            ("../x", false),
+        ] {
             let result = bind_sub_path(&volume, Path::new(path), &target);
             assert_eq!(result.is_ok(), ok, "{path}: {result:?}");
         }

@@ -25,9 +25,10 @@ pub(super) fn only_on_mismatch(pod: &Pod) -> bool {
 /// The user that all containers run as, if it is one and the same.
 pub(super) fn common_user(pod: &Pod) -> Option<u32> {
     let pod_user = pod.spec.as_ref()?.security_context.as_ref().and_then(|context| context.run_as_user);
-    let mut users = app_containers(pod).iter().chain(init_containers(pod)).map(|container| {
-        container.security_context.as_ref().and_then(|context| context.run_as_user).or(pod_user)
-    });
+    let mut users = app_containers(pod)
+        .iter()
+        .chain(init_containers(pod))
+        .map(|container| container.security_context.as_ref().and_then(|context| context.run_as_user).or(pod_user));
     let first = users.next()??;
     users.all(|user| user == Some(first)).then(|| u32::try_from(first).ok())?
 }

@@ -56,7 +56,12 @@ impl Tokens {
 
     async fn request(&self, pod: &Pod, audience: &str, seconds: i64) -> Result<(String, Timestamp), String> {
         let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
-        let account = pod.spec.as_ref().and_then(|spec| spec.service_account_name.as_deref()).filter(|name| !name.is_empty()).unwrap_or("default");
+        let account = pod
+            .spec
+            .as_ref()
+            .and_then(|spec| spec.service_account_name.as_deref())
+            .filter(|name| !name.is_empty())
+            .unwrap_or("default");
         let request = TokenRequest {
             spec: Some(TokenRequestSpec {
                 audiences: (!audience.is_empty()).then(|| vec![audience.to_owned()]),

@@ -264,8 +264,16 @@ mod tests {
 
     fn frames() -> Vec<Frame> {
         vec![
-            Frame::SynStream { stream: 1, fin: false, headers: headers(&[("streamtype", "error"), ("port", "80"), ("requestid", "0")]) },
-            Frame::SynStream { stream: 3, fin: true, headers: headers(&[("streamtype", "data"), ("port", "80"), ("requestid", "0")]) },
+            Frame::SynStream {
+                stream: 1,
+                fin: false,
+                headers: headers(&[("streamtype", "error"), ("port", "80"), ("requestid", "0")]),
+            },
+            Frame::SynStream {
+                stream: 3,
+                fin: true,
+                headers: headers(&[("streamtype", "data"), ("port", "80"), ("requestid", "0")]),
+            },
             Frame::SynReply { stream: 1, fin: false, headers: vec![] },
             Frame::Data { stream: 3, fin: false, bytes: Bytes::from_static(b"GET / HTTP/1.0\r\n\r\n") },
             Frame::Data { stream: 3, fin: true, bytes: Bytes::new() },
@@ -296,7 +304,11 @@ mod tests {
     fn many_header_blocks_share_one_compressor() {
         let (mut encoder, mut decoder) = (Encoder::new(), Decoder::new());
         for stream in 0..500_u32 {
-            let frame = Frame::SynStream { stream: stream * 2 + 1, fin: false, headers: headers(&[("requestid", &stream.to_string())]) };
+            let frame = Frame::SynStream {
+                stream: stream * 2 + 1,
+                fin: false,
+                headers: headers(&[("requestid", &stream.to_string())]),
+            };
             decoder.push(&encoder.encode(&frame));
             assert_eq!(decoder.next().unwrap(), Some(frame));
         }
