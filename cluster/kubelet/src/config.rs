@@ -60,7 +60,7 @@ impl KubeletConfig {
             version: "v1.37.0".to_owned(),
             max_parallel_pulls: 3,
             lease_interval: Duration::from_secs(10),
-            status_interval: Duration::from_mins(5),
+            status_interval: Duration::from_secs(300),
         }
     }
 

@@ -185,7 +185,9 @@ pub(super) fn differs(old: Option<&NodeStatus>, new: &NodeStatus) -> bool {
     let Some(old) = old else { return true };
     let plain = |status: &NodeStatus| {
         let mut conditions = status.conditions.clone().unwrap_or_default();
-        conditions.iter_mut().for_each(|condition| condition.last_heartbeat_time = None);
+        for condition in &mut conditions {
+            condition.last_heartbeat_time = None;
+        }
         conditions
     };
     let own = |status: &NodeStatus| {

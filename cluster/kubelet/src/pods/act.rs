@@ -207,7 +207,7 @@ impl Worker {
         volumes: &ReadyVolumes,
         secrets: &[Secret],
     ) -> Result<(), StartFailure> {
-        if let Some(last) = observed.latest(&container.name).filter(|last| last.state == ContainerState::Exited) {
+        if let Some(last) = observed.latest_exited(&container.name) {
             self.backoff.next(container.name.clone(), last.finished_at.unwrap_or(last.created_at), Timestamp::now());
         }
         let facts = self.facts();
@@ -226,7 +226,7 @@ impl Worker {
 
     /// Whether a container that ended must wait before it is started again.
     fn in_back_off(&self, role: Role, container: &Container, observed: &Observed) -> Option<StartFailure> {
-        let last = observed.latest(&container.name).filter(|last| last.state == ContainerState::Exited)?;
+        let last = observed.latest_exited(&container.name)?;
         let ended = last.finished_at.unwrap_or(last.created_at);
         self.backoff.remaining_since(&container.name, ended, Timestamp::now())?;
         let (name, pod) = (&container.name, pod_name(&self.pod));
@@ -242,7 +242,7 @@ impl Worker {
     }
 
     fn wait_for(&self, name: &str, observed: &Observed, failure: &StartFailure) -> Duration {
-        let left = observed.latest(name).filter(|_| failure.reason == "CrashLoopBackOff").and_then(|last| {
+        let left = observed.latest_exited(name).filter(|_| failure.reason == "CrashLoopBackOff").and_then(|last| {
             self.backoff.remaining_since(
                 &name.to_owned(),
                 last.finished_at.unwrap_or(last.created_at),

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 /// First delay of crashing containers and failing pulls.
 pub(crate) const INITIAL: Duration = Duration::from_secs(10);
 /// Longest delay.
-pub(crate) const MAXIMUM: Duration = Duration::from_mins(5);
+pub(crate) const MAXIMUM: Duration = Duration::from_secs(300);
 
 #[derive(Debug, Clone, Copy)]
 struct Entry {

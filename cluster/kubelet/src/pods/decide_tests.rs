@@ -52,7 +52,7 @@ fn container(number: u32, in_sandbox: u32, name: &str, state: &str) -> Container
         pid: None,
         labels: BTreeMap::new(),
         annotations: BTreeMap::from([(annotation::HASH.to_owned(), spec_hash(&spec))]),
-        resources: Default::default(),
+        resources: kpkg_runtime::Resources::default(),
     }
 }
 

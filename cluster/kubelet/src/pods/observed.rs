@@ -47,6 +47,11 @@ impl Observed {
         self.containers.iter().find(|container| container.name == name)
     }
 
+    /// The newest container of a name that has ended: back-off counts from its end, also while a newer one is being killed.
+    pub(crate) fn latest_exited(&self, name: &str) -> Option<&ContainerStatus> {
+        self.containers.iter().find(|container| container.name == name && container.state == ContainerState::Exited)
+    }
+
     /// The newest container of a name in the newest sandbox.
     pub(crate) fn latest_active(&self, name: &str) -> Option<&ContainerStatus> {
         let sandbox = &self.sandboxes.first()?.id;

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, path::Path, sync::Arc};
 
 use futures::StreamExt;
 use k8s_openapi::{
-    api::core::v1::{ConfigMap, Pod, Secret},
+    api::core::v1::{ConfigMap, Pod, PodSpec, Secret},
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
 use kpkg_runtime::SandboxStatus;
@@ -47,7 +47,7 @@ pub(crate) async fn run(shared: Arc<Shared>, shutdown: CancellationToken) {
                 }
             }
             Some(Err(error)) => {
-                tracing::warn!(error = %crate::doors::chain(&error), "watching the node's pods failed; it is tried again");
+                tracing::warn!(error = %crate::doors::chain(&error), "watching the node's pods failed; it is tried again")
             }
             None => break,
         }
@@ -104,7 +104,7 @@ impl Source {
             pod.metadata.name = Some(sandbox.config.name.clone());
             pod.metadata.namespace = Some(sandbox.config.namespace.clone());
             pod.metadata.uid = Some(sandbox.config.uid.clone());
-            pod.spec = Some(k8s_openapi::api::core::v1::PodSpec::default());
+            pod.spec = Some(PodSpec::default());
             pod
         })
     }
@@ -175,7 +175,7 @@ where
         match change {
             Some(Ok(object)) => wake_users(&shared, kind, object.meta()),
             Some(Err(error)) => {
-                tracing::debug!(kind, error = %crate::doors::chain(&error), "watching failed; it is tried again");
+                tracing::debug!(kind, error = %crate::doors::chain(&error), "watching failed; it is tried again")
             }
             None => return,
         }

@@ -38,7 +38,7 @@ use crate::{
 };
 
 /// How often a pod's volumes are looked after when nothing else wakes the worker.
-const REFRESH: Duration = Duration::from_mins(1);
+const REFRESH: Duration = Duration::from_secs(60);
 /// First and longest delay between tries to mount volumes.
 const MOUNT_RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(122));
 /// How often deleting the pod's object is tried again.
@@ -74,11 +74,16 @@ impl Mailbox {
     /// Leaves a new version of the pod.
     pub(super) fn deliver(&self, pod: Arc<Pod>, gone: bool) {
         let ends = gone || pod.metadata.deletion_timestamp.is_some();
-        *self.pod.lock().unwrap_or_else(PoisonError::into_inner) = Delivery { pod, gone };
+        let old = std::mem::replace(
+            &mut *self.pod.lock().unwrap_or_else(PoisonError::into_inner),
+            Delivery { pod: pod.clone(), gone },
+        );
         if ends {
             self.stop.cancel();
         }
-        self.wake.notify_one();
+        if gone || asks_for_work(&old.pod, &pod) {
+            self.wake.notify_one();
+        }
     }
 
     /// The pod was removed from the API.
@@ -95,6 +100,15 @@ impl Mailbox {
     fn delivery(&self) -> Delivery {
         self.pod.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
+
+/// Whether a new version of a pod is more than the echo of the status that we wrote ourselves.
+fn asks_for_work(old: &Pod, new: &Pod) -> bool {
+    let spec = |pod: &Pod| {
+        (pod.metadata.generation, pod.metadata.deletion_timestamp.clone(), pod.metadata.deletion_grace_period_seconds)
+    };
+    let words = |pod: &Pod| (pod.metadata.labels.clone(), pod.metadata.annotations.clone());
+    spec(old) != spec(new) || words(old) != words(new) || status::of_others(old) != status::of_others(new)
 }
 
 /// What comes next.
@@ -210,6 +224,8 @@ impl Worker {
             self.failed = Some(failed);
             return self.end(false).await;
         }
+        // Before the first status: what the last kubelet knew of the probes is part of it.
+        self.watch_probes(&observed);
         self.publish(&observed);
         let wait = self.advance(&observed).await;
         let observed = self.observe();
@@ -411,7 +427,7 @@ impl Worker {
     /// The pod has ended here. Once it is deleted, its leftovers and then its object go.
     async fn leave(&mut self, gone: bool) -> Next {
         if !gone && self.pod.metadata.deletion_timestamp.is_none() {
-            return Next::Wait(Duration::from_hours(1));
+            return Next::Wait(Duration::from_secs(3600));
         }
         for sandbox in self.observe().sandboxes {
             if let Err(error) = self.shared.runtime.remove_sandbox(&sandbox.id).await {
@@ -441,3 +457,7 @@ impl Worker {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "worker_tests.rs"]
+mod tests;

@@ -47,8 +47,8 @@ impl Runners {
             if self.tasks.contains_key(&key) {
                 continue;
             }
-            if let Some(verdict) = state::initial(kind)
-                && self.board.get(&status.id, kind).is_none()
+            if self.board.get(&status.id, kind).is_none()
+                && let Some(verdict) = known(pod, &status.id, kind).or(state::initial(kind))
             {
                 self.board.set(&status.id, kind, verdict);
             }
@@ -94,6 +94,21 @@ impl Runners {
     }
 }
 
+/// What the last kubelet found out about this very container, so that a restart of the server takes nobody out of service.
+fn known(pod: &Pod, id: &ContainerId, kind: ProbeKind) -> Option<Verdict> {
+    let status = pod.status.as_ref()?;
+    let mut all = status.container_statuses.iter().chain(&status.init_container_statuses).flatten();
+    let of_id = all.find(|status| {
+        status.container_id.as_deref().and_then(|known| known.strip_prefix("kpkg://")) == Some(id.as_str())
+    })?;
+    let good = match kind {
+        ProbeKind::Readiness => of_id.ready,
+        ProbeKind::Startup => of_id.started == Some(true),
+        ProbeKind::Liveness => true,
+    };
+    good.then_some(Verdict::Success)
+}
+
 /// A container's probes by kind.
 pub(crate) fn probes(container: &Container) -> impl Iterator<Item = (ProbeKind, &Probe)> {
     [
@@ -122,6 +137,9 @@ struct Task {
 
 impl Task {
     async fn run(self) {
+        if self.kind == ProbeKind::Startup && self.board.get(&self.id, ProbeKind::Startup) == Some(Verdict::Success) {
+            return;
+        }
         let delay = seconds(self.probe.initial_delay_seconds, 0);
         let age = crate::pods::backoff::since(self.started, jiff::Timestamp::now());
         tokio::time::sleep(delay.saturating_sub(age)).await;

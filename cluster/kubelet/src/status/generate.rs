@@ -71,10 +71,9 @@ pub(crate) fn generate(input: &Input<'_>) -> PodStatus {
     let [init, apps, ephemeral] = lists;
     let initialized = has_initialized(input.pod, input.observed);
     let phase = match (old.phase.as_deref(), input.failed) {
-        (_, Some(_)) => "Failed",
         // The end of a pod is never taken back.
         (Some("Succeeded"), None) => "Succeeded",
-        (Some("Failed"), None) => "Failed",
+        (Some("Failed"), None) | (_, Some(_)) => "Failed",
         _ => phase::phase(input.pod, &init, &apps, input.terminal, initialized),
     };
     let conditions =
@@ -98,6 +97,12 @@ pub(crate) fn generate(input: &Input<'_>) -> PodStatus {
         observed_generation: input.pod.metadata.generation,
         ..old.clone()
     }
+}
+
+/// Conditions that others keep: readiness gates and the like.
+pub(crate) fn of_others(pod: &Pod) -> Vec<PodCondition> {
+    let all = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    all.filter(|condition| !conditions::OWN.contains(&condition.type_.as_str())).cloned().collect()
 }
 
 /// Our own last status with what others have said of the pod since.

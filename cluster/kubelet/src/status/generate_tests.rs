@@ -31,7 +31,7 @@ fn seen(number: u32, name: &str, exit: Option<i32>) -> Seen {
         pid: None,
         labels: BTreeMap::new(),
         annotations: BTreeMap::from([("io.kubernetes.container.restartCount".to_owned(), number.to_string())]),
-        resources: Default::default(),
+        resources: kpkg_runtime::Resources::default(),
     }
 }
 
@@ -73,7 +73,8 @@ fn condition<'a>(status: &'a Value, name: &str) -> &'a Value {
 
 #[test]
 fn phases_follow_containers() {
-    let cases: [(&str, &str, Vec<Seen>, &[(&str, &str)], bool, &str); 9] = [
+    type Case<'a> = (&'a str, &'a str, Vec<Seen>, &'a [(&'a str, &'a str)], bool, &'a str);
+    let cases: [Case<'_>; 9] = [
         ("nothing yet", "Always", vec![], &[], false, "Pending"),
         ("runs", "Always", vec![seen(1, "a", None)], &[], false, "Running"),
         ("crashed once", "Always", vec![seen(1, "a", Some(1))], &[("a", "CrashLoopBackOff")], false, "Running"),

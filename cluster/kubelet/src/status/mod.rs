@@ -6,5 +6,5 @@ mod generate;
 mod phase;
 mod writer;
 
-pub(crate) use generate::{Failed, Input, StartErrors, StartFailure, generate, with_others};
+pub(crate) use generate::{Failed, Input, StartErrors, StartFailure, generate, of_others, with_others};
 pub(crate) use writer::Writer;

@@ -148,7 +148,12 @@ mod tests {
     #[test]
     fn items_choose_rename_and_set_modes() {
         let entries = vec![("a".to_owned(), b"1".to_vec()), ("b".to_owned(), b"2".to_vec())];
-        let item = |key: &str, path: &str, mode| KeyToPath { key: key.to_owned(), path: path.to_owned(), mode };
+        let item = |key: &str, path: &str, mode| KeyToPath {
+            key: key.to_owned(),
+            path: path.to_owned(),
+            mode,
+            ..KeyToPath::default()
+        };
         let all = pick(&entries, None, Some(0o400), false, "config").unwrap();
         assert_eq!(all.len(), 2);
         assert_eq!(all[&PathBuf::from("a")].mode, 0o400);

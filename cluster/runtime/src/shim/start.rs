@@ -9,6 +9,7 @@ use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
 use std::sync::Arc;
 
 use libcontainer::container::builder::ContainerBuilder;
@@ -16,13 +17,16 @@ use libcontainer::error::LibcontainerError;
 use libcontainer::oci_spec::runtime::Spec;
 use libcontainer::syscall::syscall::SyscallType;
 use libcontainer::workload::{Executor, ExecutorError, ExecutorSetEnvsError, ExecutorValidationError};
+use rustix::fs::CWD;
 use rustix::io::Errno;
+use rustix::mount::{MoveMountFlags, move_mount};
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use super::protocol::Inbox;
 use super::traces::Traces;
 use super::{enter_process, rootfs, system};
 use crate::cgroup::Cgroups;
+use crate::container::ContainerConfig;
 use crate::record::{ContainerDir, ContainerRecord, SandboxRecord};
 use crate::spec::{self, Input, user};
 
@@ -62,7 +66,7 @@ pub(super) fn start(start: &Start<'_>, streams: Streams) -> io::Result<Started> 
 fn run(start: &Start<'_>, streams: Streams) -> io::Result<Started> {
     let (reader, writer) = pipe_with(PipeFlags::CLOEXEC)?;
     let console = if start.record.config.tty { Some(listen(start.dir)?) } else { None };
-    let pid = create(start, streams, Launcher { errors: Arc::new(writer) })?;
+    let pid = create(start, streams, Launcher::new(&start.record.config, writer)?)?;
     let terminal = console.map(|console| receive_terminal(&console)).transpose()?;
     match read_text(&reader)? {
         error if error.is_empty() => Ok(Started { pid, terminal }),
@@ -188,16 +192,42 @@ pub(super) fn read_text(reader: &OwnedFd) -> io::Result<String> {
 struct Launcher {
     /// Closes by itself when the command runs; carries the reason if it cannot.
     errors: Arc<OwnedFd>,
+    /// What the container has at `/dev` instead of its own devices.
+    devices: Option<Arc<OwnedFd>>,
+}
+
+impl Launcher {
+    /// libcontainer fills whatever is mounted at `/dev`, which must not be the machine's: such a
+    /// mount comes last, from inside, where only a privileged container may make one.
+    fn new(config: &ContainerConfig, errors: OwnedFd) -> io::Result<Self> {
+        let devices = match config.mounts.iter().find(|mount| mount.container_path == Path::new("/dev")) {
+            None => None,
+            Some(_) if !config.security.privileged => {
+                let problem = "a mount at /dev needs a privileged container";
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
+            }
+            Some(mount) => Some(Arc::new(system::copy_of_mounts(&mount.host_path, mount.readonly)?)),
+        };
+        Ok(Self { errors: Arc::new(errors), devices })
+    }
+
+    fn launch(&self, spec: &Spec) -> Result<(), ExecutorError> {
+        if let Some(devices) = &self.devices {
+            move_mount(devices, "", CWD, "/dev", MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
+                .map_err(|error| ExecutorError::Other(format!("mount /dev: {error}")))?;
+        }
+        let process = spec.process().as_ref().ok_or(ExecutorError::InvalidArg)?;
+        let arguments = strings(process.args().as_deref())?;
+        let environment = strings(process.env().as_deref())?;
+        Err(ExecutorError::Other(enter_process::execute(&arguments, &environment).to_string()))
+    }
 }
 
 impl Executor for Launcher {
     fn exec(&self, spec: &Spec) -> Result<(), ExecutorError> {
-        let process = spec.process().as_ref().ok_or(ExecutorError::InvalidArg)?;
-        let arguments = strings(process.args().as_deref())?;
-        let environment = strings(process.env().as_deref())?;
-        let error = enter_process::execute(&arguments, &environment);
-        let _ = rustix::io::write(&*self.errors, error.to_string().as_bytes()); // nobody else would hear it
-        Err(ExecutorError::Other(error.to_string()))
+        self.launch(spec).inspect_err(|error| {
+            let _ = rustix::io::write(&*self.errors, error.to_string().as_bytes()); // nobody else would hear it
+        })
     }
 
     fn validate(&self, _: &Spec) -> Result<(), ExecutorValidationError> {

@@ -166,24 +166,33 @@ pub(super) fn enter_namespaces(process: &OwnedFd, flags: i32) -> io::Result<()> 
 /// container that runs it: the program that enters containers is executed from one (CVE-2019-5736).
 /// It is a mount of its own, read-only and in no namespace where anybody could remount it.
 pub(crate) fn read_only_copy(path: &Path) -> io::Result<OwnedFd> {
-    const EMPTY: &CStr = c"";
     let tree = open_tree(CWD, path, OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC)?;
-    let attributes = libc::mount_attr {
-        attr_set: libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NODEV,
-        attr_clr: 0,
-        propagation: 0,
-        userns_fd: 0,
-    };
+    change_mounts(&tree, libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NODEV, 0)?;
+    Ok(tree)
+}
+
+/// A tree of mounts in no namespace, apart from later changes of the machine's.
+pub(super) fn copy_of_mounts(path: &Path, read_only: bool) -> io::Result<OwnedFd> {
+    let recursive = OpenTreeFlags::AT_RECURSIVE;
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | recursive;
+    let tree = open_tree(CWD, path, flags)?;
+    change_mounts(&tree, if read_only { libc::MOUNT_ATTR_RDONLY } else { 0 }, libc::AT_RECURSIVE)?;
+    Ok(tree)
+}
+
+fn change_mounts(tree: &OwnedFd, set: u64, flags: i32) -> io::Result<()> {
+    const EMPTY: &CStr = c"";
+    let attributes = libc::mount_attr { attr_set: set, attr_clr: 0, propagation: libc::MS_PRIVATE, userns_fd: 0 };
     // SAFETY: the path is a C string, and the attributes live through the call and have the size said.
     let outcome = unsafe {
         libc::syscall(
             libc::SYS_mount_setattr,
             tree.as_raw_fd(),
             EMPTY.as_ptr(),
-            libc::AT_EMPTY_PATH,
+            libc::AT_EMPTY_PATH | flags,
             &raw const attributes,
             size_of::<libc::mount_attr>(),
         )
     };
-    if outcome == 0 { Ok(tree) } else { Err(io::Error::last_os_error()) }
+    if outcome == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

@@ -7,15 +7,19 @@ use serde_json::{Value, json};
 use super::Input;
 use crate::container::{Mount, Propagation};
 
+const DEVICES: &str = "/dev";
+
 /// All mounts, those above before those below.
 pub(super) fn build(input: &Input<'_>) -> Vec<Value> {
     let config = &input.container.config;
     let replaced = |destination: &str| config.mounts.iter().any(|mount| mount.container_path == Path::new(destination));
     let mut mounts: Vec<Value> = usual(input)
         .into_iter()
-        .filter(|mount| mount["destination"].as_str().is_none_or(|destination| !replaced(destination)))
+        .filter(|mount| mount["destination"].as_str().is_none_or(|place| place == DEVICES || !replaced(place)))
         .collect();
-    let mut own: Vec<&Mount> = config.mounts.iter().collect();
+    // What goes to `/dev` is mounted by whoever executes the command.
+    let mut own: Vec<&Mount> =
+        config.mounts.iter().filter(|mount| mount.container_path != Path::new(DEVICES)).collect();
     own.sort_by_key(|mount| mount.container_path.components().count());
     mounts.extend(own.into_iter().map(bind));
     mounts

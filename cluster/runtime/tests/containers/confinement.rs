@@ -230,6 +230,28 @@ pub(crate) fn tests() -> Vec<Trial> {
             assert!(lines[0].ends_with(&own), "{lines:?}");
             assert_eq!(&lines[1..], ["Seccomp:\t0", "/dev/kmsg", "ok"]);
         }),
+        test("the_machines_devices_may_be_mounted_and_stay_as_they_are", |lab| async move {
+            // A machine's `/dev` in miniature: libcontainer must not fill it with its links.
+            let devices = lab.dir.path().join("dev");
+            fs::create_dir_all(&devices).unwrap();
+            let (kind, mode) = (rustix::fs::FileType::CharacterDevice, rustix::fs::Mode::from_raw_mode(0o666));
+            let null = rustix::fs::makedev(1, 3);
+            rustix::fs::mknodat(rustix::fs::CWD, devices.join("null"), kind, mode, null).unwrap();
+            fs::write(devices.join("ptmx"), "mine").unwrap();
+            let sandbox = lab.sandbox().await;
+            let config = |privileged, script: &str| {
+                let security = Security { privileged, ..Security::default() };
+                ContainerConfig { security, mounts: vec![mount(&devices, "/dev", false)], ..lab.script("dev", script) }
+            };
+            let (_, lines) =
+                lab.run(&sandbox, config(true, "ls /dev; cat /dev/ptmx; echo; echo x > /dev/null && echo ok")).await;
+            assert_eq!(lines, ["null", "ptmx", "mine", "ok"]);
+            assert_eq!(fs::read_dir(&devices).unwrap().count(), 2);
+            let id = lab.runtime.create_container(&sandbox, config(false, "true")).await.unwrap();
+            let error = lab.runtime.start_container(&id).await.unwrap_err().to_string();
+            assert_eq!(error, "a mount at /dev needs a privileged container");
+            assert_eq!(fs::read_dir(&devices).unwrap().count(), 2);
+        }),
         test("containers_of_a_pod_share_memory_and_name_and_nothing_else", |lab| async move {
             let config = SandboxConfig { shm_bytes: Some(1 << 20), ..pod("shared") };
             let sandbox = lab.runtime.run_pod_sandbox(config).await.unwrap();
