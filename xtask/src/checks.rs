@@ -9,6 +9,13 @@ use crate::{schema, shell};
 /// A source file may have this many lines of code (STYLE: over 500 needs a reason).
 const MAX_LINES: usize = 600;
 
+/// Files that are longer, each for a reason.
+const LONG: [(&str, &str); 3] = [
+    ("engine/template/src/datetime.rs", "Go's date layouts, read and written by one table"),
+    ("engine/template/src/exec.rs", "the evaluator: one function a node"),
+    ("engine/yaml/src/scanner.rs", "YAML's tokens: one state machine"),
+];
+
 /// Runs all checks, the quick ones first.
 pub(crate) fn run() -> Result<()> {
     house_rules()?;
@@ -26,11 +33,12 @@ fn house_rules() -> Result<()> {
     for path in sources()? {
         let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         let shown = path.strip_prefix(shell::root()).unwrap_or(&path).display().to_string();
-        if !text.starts_with("//!") {
+        let is_test = path.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with("tests"));
+        if !text.starts_with("//!") && !is_test {
             broken.push(format!("{shown}: begins without a `//!` line that says what it is for"));
         }
         let lines = lines_of_code(&text);
-        if lines > MAX_LINES {
+        if lines > MAX_LINES && !LONG.iter().any(|(name, _)| *name == shown) {
             broken.push(format!("{shown}: {lines} lines of code (at most {MAX_LINES})"));
         }
     }
