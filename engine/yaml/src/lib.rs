@@ -6,7 +6,7 @@
 //! *flavour* names the Go library whose output is equalled, a *natural* order puts `k2` before `k10`.
 //!
 //! - [`read`] and [`read_with`]: a text's first document as a value, bounded in size, depth and aliases
-//! - [`write`]: a value as text; [`Emitter`] for values of any other kind
+//! - [`write()`]: a value as text; [`Emitter`] for values of any other kind
 //! - [`Parser`], [`Sink`]: the layer below, with positions, for other models of a document
 //! - [`number`], [`resolve`]: Go's numbers, and what a bare word means
 //!
