@@ -14,7 +14,7 @@ use kpkg_server::{IpNet, Request};
 
 use crate::{failure::Hint, printer::Printer};
 
-pub(crate) use start::{merge_kubeconfig, start};
+pub(crate) use start::start;
 
 /// Start, look at, stop and delete the embedded Kubernetes cluster.
 #[derive(Debug, clap::Args)]
