@@ -171,10 +171,10 @@ async fn exec(
         let wanted = ExecRequest { cmd: command.clone(), tty: options.tty, stdin: options.stdin };
         match shared.runtime.exec(&id, wanted).await {
             Ok(streams) => {
-                remote::serve(remote::Streams::of_exec(streams, command), options, protocol, reader, writer).await
+                remote::serve(remote::Streams::of_exec(streams, command), options, protocol, reader, writer).await;
             }
             Err(error) => {
-                remote::fail(&format!("error executing command in container: {}", chain(&error)), writer).await
+                remote::fail(&format!("error executing command in container: {}", chain(&error)), writer).await;
             }
         }
     }))

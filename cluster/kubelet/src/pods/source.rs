@@ -47,7 +47,7 @@ pub(crate) async fn run(shared: Arc<Shared>, shutdown: CancellationToken) {
                 }
             }
             Some(Err(error)) => {
-                tracing::warn!(error = %crate::doors::chain(&error), "watching the node's pods failed; it is tried again")
+                tracing::warn!(error = %crate::doors::chain(&error), "watching the node's pods failed; it is tried again");
             }
             None => break,
         }
@@ -175,7 +175,7 @@ where
         match change {
             Some(Ok(object)) => wake_users(&shared, kind, object.meta()),
             Some(Err(error)) => {
-                tracing::debug!(kind, error = %crate::doors::chain(&error), "watching failed; it is tried again")
+                tracing::debug!(kind, error = %crate::doors::chain(&error), "watching failed; it is tried again");
             }
             None => return,
         }

@@ -124,7 +124,7 @@ fn initialized(pod: &Pod, phase: &str, init: &[ContainerStatus], apps: &[Contain
         match init.iter().find(|status| status.name == container.name) {
             None => unknown.push(container.name.as_str()),
             Some(status) if is_sidecar(container) && status.started != Some(true) => {
-                incomplete.push(container.name.as_str())
+                incomplete.push(container.name.as_str());
             }
             Some(status) if !is_sidecar(container) && !status.ready => incomplete.push(container.name.as_str()),
             Some(_) => {}
