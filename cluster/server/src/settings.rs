@@ -67,13 +67,20 @@ impl Request {
     pub async fn resolve(&self) -> Result<(Layout, Settings), Error> {
         let layout = self.layout()?;
         layout.check()?;
-        let settings = match Settings::load(&layout)? {
+        let known = Settings::load(&layout)?;
+        let name = known.as_ref().map_or(self.name()?, |known| &known.name);
+        let noted = match registry::find(name)? {
+            Some(other) if other.data_dir != layout.root() => {
+                return Err(Error::NameTaken { name: name.to_owned(), dir: other.data_dir });
+            }
+            noted => noted.map(|noted| noted.settings),
+        };
+        // Noted, but not there any more: the directory was removed by hand, and what was chosen may
+        // still be in use.
+        let settings = match known.or(noted) {
             Some(settings) => self.agree(&layout, settings)?,
             None => self.choose().await?,
         };
-        if let Some(other) = registry::find(&settings.name)?.filter(|other| other.data_dir != layout.root()) {
-            return Err(Error::NameTaken { name: settings.name, dir: other.data_dir });
-        }
         Ok((layout, settings))
     }
 
@@ -93,14 +100,14 @@ impl Request {
         let name = self.name()?.to_owned();
         let mut taken = ranges::host_ranges(None).await?;
         let others = registry::list()?;
-        taken.extend(others.iter().flat_map(|other| [other.pod_cidr, other.service_cidr]));
+        taken.extend(others.iter().flat_map(|other| [other.settings.pod_cidr, other.settings.service_cidr]));
         let ranges = ranges::pick(&taken, self.pod_cidr, self.service_cidr)?;
         let api_port = match self.api_port {
             Some(port) => port,
             // The default cluster's port is part of what people know; if it is taken they are told.
             None if name == DEFAULT_NAME => DEFAULT_PORT,
             None => {
-                let ports: Vec<_> = others.iter().map(|other| other.api_port).collect();
+                let ports: Vec<_> = others.iter().map(|other| other.settings.api_port).collect();
                 machine::free_port(DEFAULT_PORT, &ports)
             }
         };

@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsStr,
-    fs::File,
+    fs::{self, File},
     path::Path,
     process::Stdio,
     time::{Duration, Instant},
@@ -21,6 +21,9 @@ use crate::{
 
 /// How long a start may take: the first one makes keys and may load kernel modules.
 const PATIENCE: Duration = Duration::from_mins(1);
+
+/// A server's log that is longer is put aside at a start.
+const LONGEST_LOG: u64 = 16 << 20;
 
 /// A cluster that is up.
 #[derive(Debug, Clone)]
@@ -88,6 +91,10 @@ async fn launch(
 
 fn spawn(layout: &Layout, settings: &Settings, exe: &Path, socket: &str) -> Result<Child, Error> {
     let path = layout.log();
+    if fs::metadata(&path).is_ok_and(|log| log.len() > LONGEST_LOG) {
+        let older = path.with_extension("log.1");
+        fs::rename(&path, &older).map_err(Error::file("rename", &path))?;
+    }
     let log = File::options().create(true).append(true).open(&path).map_err(Error::file("open", &path))?;
     let twin = log.try_clone().map_err(Error::file("open", &path))?;
     Command::new(exe)

@@ -31,11 +31,12 @@ pub async fn delete(request: &Request, mut progress: impl FnMut(&str)) -> Result
     preflight::check_root()?;
     let layout = request.layout()?;
     layout.check()?;
+    let noted = registry::find(request.name()?)?.filter(|noted| noted.data_dir == layout.root());
+    let settings = Settings::load(&layout)?.or(noted.map(|noted| noted.settings));
     // Without settings there are images at most; the check has seen to that.
-    if !layout.root().exists() {
+    if settings.is_none() && !layout.root().exists() {
         return Err(Error::NoCluster { dir: layout.root().to_owned() });
     }
-    let settings = Settings::load(&layout)?;
     progress("stopping the server");
     stop_server(&layout).await?;
     // Settings are written before anything is made outside the data directory.

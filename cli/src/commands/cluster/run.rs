@@ -3,10 +3,14 @@
 use std::process::ExitCode;
 
 use anyhow::Context;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::{ClusterArgs, SettingArgs, told};
+
+/// Files that the server may have open.
+const OPEN_FILES: u64 = 65_536;
 
 /// Run the cluster in the foreground, for a service manager.
 ///
@@ -30,6 +34,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         // It fails only where we lead a session already.
         let _ = rustix::process::setsid();
     }
+    prepare_process();
     let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(cores.clamp(2, 4))
@@ -39,6 +44,21 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         .context("cannot start the runtime")?;
     runtime.block_on(serve(args))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Makes this process fit to run pods, whatever shell started it.
+fn prepare_process() {
+    // Volumes have the modes that pods expect.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
+    // Each pod, watch and connection takes files; shells allow a thousand.
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = limit.maximum.map_or(OPEN_FILES, |maximum| maximum.min(OPEN_FILES));
+    if limit.current.is_some_and(|current| current < wanted) {
+        let raised = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum: limit.maximum });
+        if let Err(error) = raised {
+            tracing::warn!(%error, "cannot raise the limit of open files");
+        }
+    }
 }
 
 async fn serve(args: &Args) -> anyhow::Result<()> {

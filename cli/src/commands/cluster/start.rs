@@ -45,7 +45,7 @@ pub(crate) async fn start(request: &Request, printer: &Printer) -> anyhow::Resul
 
 /// Merges access to the cluster into the user's kubeconfig. Failing is worth a warning only: the
 /// cluster runs, and its own kubeconfig is there.
-pub(crate) fn merge_kubeconfig(started: &Started, printer: &Printer) {
+fn merge_kubeconfig(started: &Started, printer: &Printer) {
     let Some(path) = user_kubeconfig() else { return };
     match kubeconfig::install(&started.layout, &started.settings, &path) {
         Ok(true) => printer.say(&format!("context `{}` is in {}", started.settings.context(), path.display())),

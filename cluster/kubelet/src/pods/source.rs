@@ -43,7 +43,8 @@ pub(crate) async fn run(shared: Arc<Shared>, shutdown: CancellationToken) {
             Some(Ok(Event::Apply(pod))) => source.deliver(Arc::new(pod)),
             Some(Ok(Event::Delete(pod))) => {
                 if let Some(mailbox) = pod.metadata.uid.as_deref().and_then(|uid| shared.mailbox(uid)) {
-                    mailbox.vanished();
+                    // The last version says how much time there is: none if the deletion was forced.
+                    mailbox.deliver(Arc::new(pod), true);
                 }
             }
             Some(Err(error)) => {

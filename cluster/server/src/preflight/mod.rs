@@ -46,7 +46,7 @@ async fn overlaps(layout: &Layout, settings: &Settings) -> Result<Vec<Problem>, 
     // The network of this cluster may have survived its server.
     let mut taken = ranges::host_ranges(Some(network_config(layout, settings)?)).await?;
     let others = registry::list()?.into_iter().filter(|other| other.data_dir != layout.root());
-    taken.extend(others.flat_map(|other| [other.pod_cidr, other.service_cidr]));
+    taken.extend(others.flat_map(|other| [other.settings.pod_cidr, other.settings.service_cidr]));
     let hits = ours.iter().flat_map(|(what, our)| {
         taken.iter().filter(|range| kpkg_network::overlaps(*our, **range)).map(move |range| {
             let flag = if *what == "pods" { "--pod-cidr" } else { "--service-cidr" };
