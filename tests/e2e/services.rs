@@ -72,12 +72,13 @@ spec:
     // From a pod that backs the service itself, whichever endpoint it gets.
     let pod = seen.first().expect("three names");
     let own = machine
-        .kubectl(&["exec", pod, "--", "sh", "-c", "for i in $(seq 12); do wget -q -T 3 -O - http://who; done"])
+        .kubectl(&["exec", pod, "--", "sh", "-c", "for i in $(seq 12); do timeout 3 wget -q -O - http://who; done"])
         .ok();
     assert_eq!(own.lines().count(), 12, "{own}");
     // A headless service lists its pods; a service without pods refuses at once.
     assert_eq!(client("nslookup all.default.svc.cluster.local | grep -c 'Address.*: 10\\.'").ok().trim(), "3");
-    assert_ne!(client("wget -q -T 5 -O - http://nobody").code, 0);
+    let refused = client("timeout 5 wget -q -O - http://nobody").failure();
+    assert!(refused.contains("Connection refused"), "{refused}");
 
     machine.kubectl(&["delete", "service", "who"]).ok();
     eventually("the node port is closed", LIMIT, || machine.http(&["http://127.0.0.1:30090"]).is_none().then_some(()));
