@@ -1,7 +1,7 @@
 //! The images of a release on the embedded cluster: at hand, pulled, or built from the chart's recipes.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use kpkg_chart::{Chart, File};
@@ -11,6 +11,7 @@ use kpkg_runtime::image::{Image, ImageName, ImageStore, PullOptions};
 use serde_json::Value;
 
 use crate::commands::image::show;
+use crate::failure::Hint;
 use crate::progress::Live;
 
 /// Where images come from.
@@ -25,6 +26,21 @@ pub(crate) enum Source {
     Build,
 }
 
+/// Opens the store at `root`; who may not is told what would help.
+pub(crate) fn open(root: &Path) -> Result<ImageStore> {
+    ImageStore::open(root).map_err(|error| {
+        let error = anyhow::Error::new(error);
+        let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>());
+        let denied = causes.any(|cause| cause.kind() == std::io::ErrorKind::PermissionDenied);
+        let error = error.context(format!("cannot open the image store {}", root.display()));
+        if denied {
+            error.context(Hint("run this as root, or name a folder of your own with --data-dir".to_owned()))
+        } else {
+            error
+        }
+    })
+}
+
 /// Sees to it that every image of `desired` is in the store at `root`, as far as that can be done
 /// here; what is left over the cluster tries itself and reports.
 pub(crate) async fn provide(
@@ -34,7 +50,7 @@ pub(crate) async fn provide(
     source: Source,
     live: &Live,
 ) -> Result<()> {
-    let store = ImageStore::open(&root).context("cannot open the image store")?;
+    let store = open(&root)?;
     let recipes = recipes(chart)?;
     for reference in references(desired) {
         if store.resolve(&reference)?.is_some() {

@@ -102,3 +102,84 @@ fn a_machine_that_cannot_run_a_cluster_says_so() {
     machine.kpkg(&["cluster", "start"]).ok();
     machine.delete_cluster();
 }
+
+#[test]
+fn a_damaged_image_is_refused_whole() {
+    let machine = Machine::new();
+    let archive = std::fs::read(kpkg_tests::images::busybox()).expect("the archive can be read");
+    let path = machine.dir().join("image.tar");
+    let mut flipped = archive.clone();
+    flipped[archive.len() / 2] ^= 0xff;
+    for (what, bytes) in [("truncated", &archive[..archive.len() / 2]), ("corrupted", &flipped[..])] {
+        std::fs::write(&path, bytes).expect("a file");
+        let told = machine.kpkg(&["image", "load", &path.display().to_string()]).failure();
+        assert!(told.contains("image.tar"), "{what}: {told}");
+        let listed = machine.kpkg(&["image", "ls"]).ok();
+        assert!(!listed.contains("busybox"), "{what}: {listed}");
+    }
+    std::fs::write(&path, &archive).expect("a file");
+    machine.kpkg(&["image", "load", &path.display().to_string()]).ok();
+    machine.delete_cluster();
+}
+
+#[test]
+fn a_damaged_store_is_refused_and_left_alone() {
+    let machine = Machine::new();
+    machine.kpkg(&["cluster", "start"]).ok();
+    for number in 0..20 {
+        machine.kubectl(&["create", "configmap", &format!("kept-{number}"), "--from-literal=a=b"]).ok();
+    }
+    machine.kpkg(&["cluster", "stop"]).ok();
+    let files = std::fs::read_dir(machine.data_dir().join("store")).expect("the store is a folder");
+    let largest = files
+        .map(|entry| entry.expect("the store can be listed").path())
+        .max_by_key(|path| std::fs::metadata(path).map_or(0, |it| it.len()))
+        .expect("the store has files");
+    let whole = std::fs::read(&largest).expect("it can be read");
+    let mut damaged = whole.clone();
+    let middle = damaged.len() / 2;
+    damaged[middle..middle + 16].fill(0xaa);
+    std::fs::write(&largest, &damaged).expect("it can be written");
+
+    let told = machine.kpkg(&["cluster", "start"]).failure();
+    let name = largest.file_name().expect("a file has a name").to_string_lossy();
+    assert!(told.contains(&*name) && told.contains("hint"), "{told}");
+    assert!(std::fs::read(&largest).expect("it can be read") == damaged, "the damaged file was written to");
+
+    std::fs::write(&largest, &whole).expect("it can be written");
+    machine.kpkg(&["cluster", "start"]).ok();
+    let kept = machine.kubectl(&["get", "configmaps", "-o", "name"]).ok();
+    assert_eq!(kept.lines().filter(|line| line.contains("kept-")).count(), 20, "{kept}");
+    machine.delete_cluster();
+}
+
+#[test]
+fn a_full_disk_loses_nothing() {
+    let machine = Machine::new();
+    let dir = machine.dir().display().to_string();
+    let archive = kpkg_tests::images::busybox();
+    machine.run("mount", &["-t", "tmpfs", "-o", "size=48m", "tmpfs", &dir]).ok();
+    machine.kpkg(&["cluster", "start"]).ok();
+    machine.kubectl(&["create", "configmap", "before", "--from-literal=a=b"]).ok();
+    let filler = format!("{dir}/filler");
+    machine.run("sh", &["-c", &format!("cat /dev/zero > {filler}")]).failure();
+
+    let told = machine.kpkg(&["image", "load", &archive.display().to_string()]).failure();
+    assert!(told.contains("No space left on device"), "{told}");
+    let big = format!("--from-literal=a={}", "x".repeat(100_000));
+    let told = machine.kubectl(&["create", "configmap", "refused", &big]).failure();
+    assert!(told.contains("No space left on device"), "{told}");
+
+    machine.run("rm", &[&filler]).ok();
+    kpkg_tests::eventually("writes succeed again", crate::LIMIT, || {
+        (machine.kubectl(&["create", "configmap", "after", &big]).code == 0).then_some(())
+    });
+    machine.kpkg(&["image", "load", &archive.display().to_string()]).ok();
+    machine.kpkg(&["cluster", "stop"]).ok();
+    machine.kpkg(&["cluster", "start"]).ok();
+    let names = machine.kubectl(&["get", "configmaps", "-o", "name"]).ok();
+    assert!(names.contains("/before") && names.contains("/after") && !names.contains("/refused"), "{names}");
+    machine.kpkg(&["cluster", "delete", "--yes"]).ok();
+    machine.run("umount", &[&dir]).ok();
+    machine.delete_cluster();
+}

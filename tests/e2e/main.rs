@@ -3,6 +3,7 @@
 //! Needs root, and what `cargo xtask test` installs.
 
 mod bad_input;
+mod docs;
 mod kubectl;
 mod pods;
 mod restart;

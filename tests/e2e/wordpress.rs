@@ -28,9 +28,7 @@ fn field(page: &str, name: &str) -> String {
 fn wordpress_installs_serves_survives_and_goes() {
     let machine = Machine::new();
     machine.kpkg(&["cluster", "start"]).ok();
-    for (chart, reference) in
-        [("mariadb", "docker.io/library/mariadb:10.11"), ("wordpress", "docker.io/library/wordpress:6.8-apache")]
-    {
+    for (chart, reference) in images::BUNDLED {
         machine.kpkg(&["image", "load", &images::bundled(chart, reference).display().to_string()]).ok();
     }
     let installed = machine.kpkg(&["install", "wordpress"]).ok();

@@ -7,6 +7,10 @@ use std::sync::Mutex;
 /// A shell and small tools: what most pods of the tests run.
 pub const BUSYBOX: &str = "kpkg.test/busybox:1";
 
+/// The images of the bundled chart `wordpress`: the chart whose recipe makes it, and its reference.
+pub const BUNDLED: [(&str, &str); 2] =
+    [("mariadb", "docker.io/library/mariadb:10.11"), ("wordpress", "docker.io/library/wordpress:6.8-apache")];
+
 /// One build at a time: they share the cache, and each keeps the processors busy.
 static BUILDING: Mutex<()> = Mutex::new(());
 

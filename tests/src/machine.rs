@@ -129,8 +129,24 @@ impl Machine {
     /// `kpkg ARGS` on this machine's data directory, not yet started.
     pub fn kpkg_command(&self, args: &[&str]) -> Command {
         let mut command = self.command(crate::kpkg());
-        command.args(args).env("KPKG_DATA_DIR", self.data_dir()).env("KPKG_CLUSTER", &self.cluster);
+        self.name_cluster(&mut command).args(args);
         command
+    }
+
+    /// Runs a script in `folder` as a user of this machine would, `kpkg` in the search path.
+    pub fn shell(&self, script: &str, folder: &Path) -> Ran {
+        let kpkg = crate::kpkg();
+        let mut folders = vec![kpkg.parent().expect("kpkg is in a folder").to_owned()];
+        folders.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
+        let path = std::env::join_paths(folders).expect("the search path was one before");
+        let mut command = self.command("sh");
+        self.name_cluster(&mut command).args(["-exc", script]).current_dir(folder).env("PATH", path);
+        ran(&command.output().expect("nsenter runs"))
+    }
+
+    /// Tells a kpkg which cluster is this machine's.
+    fn name_cluster<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        command.env("KPKG_DATA_DIR", self.data_dir()).env("KPKG_CLUSTER", &self.cluster)
     }
 
     /// Runs `kubectl ARGS` against this machine's cluster.

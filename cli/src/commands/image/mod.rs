@@ -12,12 +12,12 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Subcommand;
-use kpkg_runtime::image::{Credentials, ImageStore, ProgressEvent, PullOptions};
+use kpkg_runtime::image::{Credentials, ProgressEvent, PullOptions};
 
 use crate::embedded::EmbeddedArgs;
 use crate::printer::Printer;
 use crate::progress::Live;
-use crate::runtime;
+use crate::{images, runtime};
 
 /// Manage the images of the embedded cluster
 #[derive(Debug, clap::Args)]
@@ -74,7 +74,7 @@ impl RegistryArgs {
 /// Runs one of the commands.
 pub(crate) fn run(args: Args, printer: &Printer) -> anyhow::Result<ExitCode> {
     let root = args.embedded.image_root()?;
-    let store = ImageStore::open(&root).with_context(|| format!("cannot open the image store {}", root.display()))?;
+    let store = images::open(&root)?;
     runtime::runtime()?.block_on(async {
         match &args.command {
             Command::Ls(args) => ls::run(args, &store, printer),

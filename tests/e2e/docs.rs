@@ -1,0 +1,52 @@
+//! The examples of README.md and docs/: every block marked `sh` runs as it stands.
+
+use std::path::Path;
+
+use kpkg_tests::{Machine, images};
+
+/// The commands of a page's `sh` blocks, in order.
+fn examples(page: &Path) -> String {
+    let text = std::fs::read_to_string(page).expect("the page can be read");
+    let mut script = String::new();
+    let mut inside = false;
+    for line in text.lines() {
+        match line {
+            "```sh" => inside = true,
+            "```" => inside = false,
+            line if inside => script.extend([line, "\n"]),
+            _ => {}
+        }
+    }
+    script
+}
+
+#[test]
+fn examples_run_as_they_stand() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut pages: Vec<_> = std::fs::read_dir(root.join("docs"))
+        .expect("docs is a folder")
+        .map(|entry| entry.expect("docs can be listed").path())
+        .filter(|path| path.extension().is_some_and(|it| it == "md"))
+        .chain([root.join("README.md")])
+        .collect();
+    pages.sort();
+    let machine = Machine::new();
+    let mut run = 0;
+    for page in pages {
+        let script = examples(&page);
+        if script.is_empty() {
+            continue;
+        }
+        run += 1;
+        // A page may delete the cluster, and its images with it.
+        for (chart, reference) in images::BUNDLED {
+            machine.kpkg(&["image", "load", &images::bundled(chart, reference).display().to_string()]).ok();
+        }
+        let work = machine.dir().join(page.file_stem().expect("a page has a name"));
+        std::fs::create_dir_all(&work).expect("a folder");
+        let ran = machine.shell(&script, &work);
+        assert_eq!(ran.code, 0, "{}\n{}\n{}", page.display(), ran.out, ran.err);
+    }
+    assert!(run > 0, "no page has an example");
+    machine.delete_cluster();
+}
