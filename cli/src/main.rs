@@ -5,15 +5,20 @@
 
 mod bundled;
 mod commands;
+mod drafting;
 mod durations;
 mod embedded;
 mod failure;
+mod format;
+mod holder;
 #[cfg(target_os = "linux")]
 mod images;
+mod options;
 mod printer;
 mod progress;
 mod render;
 mod runtime;
+mod session;
 mod show;
 mod target;
 

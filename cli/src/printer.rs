@@ -24,6 +24,11 @@ impl Printer {
         self.terminal
     }
 
+    /// Whether data may be coloured: a terminal reads it and `NO_COLOR` does not forbid it.
+    pub(crate) fn colours_data(&self) -> bool {
+        std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    }
+
     /// Writes data to standard output as it is.
     pub(crate) fn data(&self, text: &str) -> std::io::Result<()> {
         let mut out = std::io::stdout().lock();

@@ -63,6 +63,19 @@ impl Progress for Live {
             Event::Deleted(id) => self.say(&format!("deleted {id}")),
             Event::Kept(id) => self.say(&format!("kept {id}")),
             Event::HookStarted(id, event) => self.say(&format!("running {event} hook {id}")),
+            Event::HookEnded(id, true) => self.say(&format!("hook {id} succeeded")),
+            Event::HookEnded(id, false) => self.say(&format!("hook {id} failed")),
+            Event::HookLog { pod, container, text } => {
+                for line in text.lines() {
+                    self.say(&format!("{pod}/{container}: {line}"));
+                }
+            }
+            Event::Interrupted { revision, status, phase } => {
+                let phase = if phase.is_empty() { String::new() } else { format!(", phase {phase}") };
+                self.say(&format!("carrying on after revision {revision}, which was left half-way ({status}{phase})"));
+            }
+            Event::RollingBack(0) => self.say("it failed: uninstalling what there is"),
+            Event::RollingBack(revision) => self.say(&format!("it failed: rolling back to revision {revision}")),
             Event::Ready(id) if WORTH_A_LINE.contains(&id.kind.as_str()) => self.say(&format!("ready {id}")),
             Event::Waiting(objects) => {
                 let all: Vec<String> = objects.iter().map(|(id, reason)| format!("{id} ({reason})")).collect();

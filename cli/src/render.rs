@@ -41,8 +41,14 @@ pub(crate) struct ValuesArgs {
 }
 
 impl ValuesArgs {
-    /// Reads the files and merges everything with the chart's own values.
-    pub(crate) fn merge(&self, chart: &Chart) -> Result<Values> {
+    /// Whether nothing is given.
+    pub(crate) fn is_empty(&self) -> bool {
+        let Self { files, set, set_string, set_file, set_json, set_literal } = self;
+        files.is_empty() && [set, set_string, set_file, set_json, set_literal].iter().all(|it| it.is_empty())
+    }
+
+    /// Reads the files: everything that the user gives, in order.
+    pub(crate) fn inputs(&self) -> Result<Vec<values::Input>> {
         let mut inputs = Vec::new();
         for path in &self.files {
             let text = read(path)?;
@@ -57,7 +63,7 @@ impl ValuesArgs {
             inputs.push(values::Input::SetFile { text: text.clone(), files });
         }
         inputs.extend(self.set_literal.iter().cloned().map(values::Input::SetLiteral));
-        Ok(values::merge(chart, &inputs)?)
+        Ok(inputs)
     }
 }
 

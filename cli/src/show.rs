@@ -1,11 +1,23 @@
 //! Releases as text: Helm's status and list.
 
+use anyhow::Result;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use kpkg_release::Release;
+use kpkg_release::diff::{self, Difference, Line};
+use kpkg_release::record::Hook;
+use kpkg_release::{Plan, Release, values};
 
 /// A release's status as Helm prints it.
-pub(crate) fn status(release: &Release) -> String {
+pub(crate) fn status(release: &Release, hide_notes: bool) -> String {
+    let mut text = heading(release, false);
+    text.push_str(&tests(release));
+    if !hide_notes {
+        text.push_str(&notes(release));
+    }
+    text
+}
+
+fn heading(release: &Release, with_chart: bool) -> String {
     let mut text = format!("NAME: {}\n", release.name);
     if let Some(at) = release.info.last_deployed {
         text.push_str(&format!("LAST DEPLOYED: {}\n", ansi_c(at)));
@@ -13,11 +25,146 @@ pub(crate) fn status(release: &Release) -> String {
     text.push_str(&format!("NAMESPACE: {}\n", release.namespace));
     text.push_str(&format!("STATUS: {}\n", release.info.status));
     text.push_str(&format!("REVISION: {}\n", release.version));
-    text.push_str(&format!("DESCRIPTION: {}\n", release.info.description));
-    if !release.info.notes.trim().is_empty() {
-        text.push_str(&format!("NOTES:\n{}\n", release.info.notes.trim()));
+    if with_chart {
+        text.push_str(&format!("CHART: {}\n", release.chart_metadata("name")));
+        text.push_str(&format!("VERSION: {}\n", release.chart_metadata("version")));
+        text.push_str(&format!("APP_VERSION: {}\n", release.chart_metadata("appVersion")));
     }
+    text.push_str(&format!("DESCRIPTION: {}\n", release.info.description));
     text
+}
+
+/// How the release's tests went, those that ran.
+fn tests(release: &Release) -> String {
+    let ran = |hook: &&Hook| hook.events.iter().any(|it| it == "test") && hook.last_run.started_at.is_some();
+    let at = |time: Option<Timestamp>| time.map_or_else(|| "-".to_owned(), ansi_c);
+    let one = |hook: &Hook| {
+        let run = &hook.last_run;
+        format!(
+            "TEST SUITE:     {}\nLast Started:   {}\nLast Completed: {}\nPhase:          {}\n",
+            hook.name,
+            at(run.started_at),
+            at(run.completed_at),
+            run.phase
+        )
+    };
+    if release.hooks.iter().any(|hook| hook.events.iter().any(|it| it == "test")) {
+        release.hooks.iter().filter(ran).map(one).collect()
+    } else {
+        "TEST SUITE: None\n".to_owned()
+    }
+}
+
+fn notes(release: &Release) -> String {
+    match release.info.notes.trim() {
+        "" => String::new(),
+        notes => format!("NOTES:\n{notes}\n"),
+    }
+}
+
+/// The hooks with their sources.
+pub(crate) fn hooks(release: &Release) -> String {
+    release.hooks.iter().map(|hook| format!("---\n# Source: {}\n{}\n", hook.path, hook.manifest)).collect()
+}
+
+/// A release that was only tried: with all that it would have brought.
+pub(crate) fn dry_run(release: &Release) -> String {
+    let (hooks, manifest) = (hooks(release), &release.manifest);
+    format!("{}{}HOOKS:\n{hooks}MANIFEST:\n{manifest}\n{}", heading(release, false), tests(release), notes(release))
+}
+
+/// Everything that is recorded of a release.
+pub(crate) fn everything(release: &Release) -> Result<String> {
+    let computed = kpkg_yaml::Value::Map(values::computed(release)?);
+    Ok(format!(
+        "{}{}USER-SUPPLIED VALUES:\n{}\nCOMPUTED VALUES:\n{}\nHOOKS:\n{}MANIFEST:\n{}\n{}",
+        heading(release, true),
+        tests(release),
+        kpkg_yaml::write_json(&release.config),
+        kpkg_yaml::write(&computed),
+        hooks(release),
+        release.manifest,
+        notes(release)
+    ))
+}
+
+/// A release's metadata as Helm prints it.
+pub(crate) fn metadata(release: &Release) -> String {
+    let pairs = |map: &serde_json::Value| -> String {
+        let map = map.as_object().into_iter().flatten();
+        map.map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default())).collect::<Vec<_>>().join(",")
+    };
+    let chart = &release.chart["metadata"];
+    let names = chart["dependencies"].as_array().into_iter().flatten().filter_map(|it| it["name"].as_str());
+    let method = match release.apply_method.as_str() {
+        "" => "client-side apply (defaulted)",
+        "csa" => "client-side apply",
+        "ssa" => "server-side apply",
+        other => other,
+    };
+    let deployed = release.info.last_deployed.map(|at| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+    let rows = [
+        ("NAME", release.name.clone()),
+        ("CHART", release.chart_metadata("name").to_owned()),
+        ("VERSION", release.chart_metadata("version").to_owned()),
+        ("APP_VERSION", release.chart_metadata("appVersion").to_owned()),
+        ("ANNOTATIONS", pairs(&chart["annotations"])),
+        ("LABELS", pairs(&serde_json::json!(release.labels))),
+        ("DEPENDENCIES", names.collect::<Vec<_>>().join(",")),
+        ("NAMESPACE", release.namespace.clone()),
+        ("REVISION", release.version.to_string()),
+        ("STATUS", release.info.status.to_string()),
+        ("DEPLOYED_AT", deployed.unwrap_or_default()),
+        ("APPLY_METHOD", method.to_owned()),
+    ];
+    rows.iter().map(|(name, value)| format!("{name}: {value}\n")).collect()
+}
+
+/// `NAME-VERSION` of the chart.
+pub(crate) fn chart(release: &Release) -> String {
+    format!("{}-{}", release.chart_metadata("name"), release.chart_metadata("version"))
+}
+
+/// One revision as Helm's history shows it.
+pub(crate) fn history_row(release: &Release, with_rollback: bool) -> Vec<String> {
+    let mut row = vec![
+        release.version.to_string(),
+        release.info.last_deployed.map_or_else(String::new, ansi_c),
+        release.info.status.to_string(),
+        chart(release),
+        release.chart_metadata("appVersion").to_owned(),
+    ];
+    if with_rollback {
+        let revision = release.info.rollback_revision;
+        row.push(if revision > 0 { revision.to_string() } else { String::new() });
+    }
+    // A failure's many lines stay in `status`.
+    row.push(release.info.description.lines().next().unwrap_or_default().to_owned());
+    row
+}
+
+/// A plan as lines, with a summary.
+pub(crate) fn plan(plan: &Plan, colour: bool) -> String {
+    let mut text: String = diff::of_plan(plan).iter().map(|it| difference(it, colour)).collect();
+    let [created, changed, deleted, kept] = plan.counts();
+    text.push_str(&format!("plan: {created} to create, {changed} to change, {deleted} to delete, {kept} to keep\n"));
+    text
+}
+
+/// A difference as lines.
+pub(crate) fn difference(difference: &Difference, colour: bool) -> String {
+    diff::lines(difference).iter().map(|line| paint(line, colour)).collect()
+}
+
+fn paint(line: &Line, colour: bool) -> String {
+    let text = format!("{} {}", line.mark, line.text);
+    let code = match line.mark {
+        '+' => "32",
+        '-' => "31",
+        '~' => "33",
+        _ => "",
+    };
+    if colour && !code.is_empty() { format!("\u{1b}[{code}m{text}\u{1b}[0m\n") } else { format!("{text}\n") }
 }
 
 /// Go's `time.ANSIC` in the local time zone.
@@ -38,7 +185,7 @@ pub(crate) fn list_row(release: &Release) -> [String; 7] {
         release.version.to_string(),
         updated,
         release.info.status.to_string(),
-        format!("{}-{}", release.chart_metadata("name"), release.chart_metadata("version")),
+        chart(release),
         release.chart_metadata("appVersion").to_owned(),
     ]
 }

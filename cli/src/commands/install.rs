@@ -1,19 +1,20 @@
 //! `kpkg install`: a chart becomes a release on a cluster.
 
 use std::process::ExitCode;
-use std::time::Duration;
 
-use anyhow::{Context, Result};
-use kpkg_chart::{Chart, ReleaseInfo};
-use kpkg_release::apply::ApplySettings;
-use kpkg_release::{Cluster, InstallSettings, Installed, Prepared, Release, prepare};
+use anyhow::Result;
+use kpkg_chart::Chart;
+use kpkg_release::{Desired, Outcome, operation};
 
-use crate::embedded::EmbeddedArgs;
+use crate::drafting::{self, Drafted, Request};
+use crate::format::Format;
+use crate::holder::holder;
+use crate::options::{ChangeArgs, DryRun, OperationArgs};
 use crate::printer::Printer;
 use crate::progress::Live;
 use crate::render::{self, ValuesArgs};
-use crate::target::{Target, TargetArgs};
-use crate::{durations, runtime, show};
+use crate::session::{PlaceArgs, Session};
+use crate::{runtime, show};
 
 /// Install a chart
 ///
@@ -26,30 +27,32 @@ pub(crate) struct Args {
     #[arg(value_name = "[NAME] CHART", num_args = 1..=2, required = true)]
     names: Vec<String>,
 
-    #[command(flatten)]
-    values: ValuesArgs,
+    /// Give the release a name of its own: the chart's with the time
+    #[arg(short, long)]
+    generate_name: bool,
 
     #[command(flatten)]
-    target: TargetArgs,
+    make: MakeArgs,
+}
+
+/// The flags of what makes a revision from a chart.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct MakeArgs {
+    #[command(flatten)]
+    pub(crate) values: ValuesArgs,
 
     #[command(flatten)]
-    embedded: EmbeddedArgs,
+    pub(crate) place: PlaceArgs,
 
-    /// Make the namespace if it is missing
-    #[arg(long)]
-    create_namespace: bool,
+    #[command(flatten)]
+    pub(crate) operation: OperationArgs,
 
-    /// What to wait for: every object (`watcher`) or only hooks (`hookOnly`)
-    #[arg(long, value_name = "STRATEGY", default_value = "watcher", num_args = 0..=1, default_missing_value = "watcher", require_equals = true)]
-    wait: Wait,
+    #[command(flatten)]
+    pub(crate) change: ChangeArgs,
 
-    /// How long to wait for each phase
-    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = durations::parse)]
-    timeout: Duration,
-
-    /// Do not install what is in the charts' `crds/`
-    #[arg(long)]
-    skip_crds: bool,
+    /// How to print
+    #[arg(short, long, value_enum, default_value_t)]
+    pub(crate) output: Format,
 
     /// Where the embedded cluster's images come from
     #[cfg(target_os = "linux")]
@@ -57,68 +60,91 @@ pub(crate) struct Args {
     images: crate::images::Source,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-#[value(rename_all = "camelCase")]
-enum Wait {
-    Watcher,
-    HookOnly,
-}
-
 /// Installs, and prints the release's status.
 pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
-    runtime::runtime()?.block_on(install(args, printer))
+    runtime::runtime()?.block_on(async {
+        let (name, reference) = match args.names.as_slice() {
+            [name, chart] => (Some(name.as_str()), chart.as_str()),
+            [chart, ..] => (None, chart.as_str()),
+            [] => unreachable!("clap asks for one name at least"),
+        };
+        let chart = render::load(reference)?;
+        let own = match name {
+            Some(name) => name.to_owned(),
+            None if args.generate_name => format!("{}-{}", chart.name(), jiff::Timestamp::now().as_second()),
+            None => chart.name().to_owned(),
+        };
+        let session = args.make.place.started(printer).await?;
+        args.make.install(&session, &own, chart, printer).await
+    })
 }
 
-async fn install(args: Args, printer: &Printer) -> Result<ExitCode> {
-    let (name, reference) = match args.names.as_slice() {
-        [name, chart] => (Some(name.as_str()), chart.as_str()),
-        [chart, ..] => (None, chart.as_str()),
-        [] => unreachable!("clap asks for one name at least"),
-    };
-    let chart = render::load(reference)?;
-    let values = args.values.merge(&chart)?;
-    let name = name.unwrap_or(chart.name()).to_owned();
-
-    let live = Live::new(printer);
-    let (client, namespace, embedded) = match args.target.resolve().await? {
-        Target::Named { config, namespace } => {
-            let client = kube::Client::try_from(*config).context("cannot connect to the cluster")?;
-            (client, namespace, false)
-        }
-        Target::Embedded { namespace } => (args.embedded.start(printer).await?, namespace, true),
-    };
-    let cluster = Cluster::connect(client).await?;
-    let release = ReleaseInfo { name, namespace, revision: 1, is_upgrade: false };
-    let rendered = render::against(&cluster, &chart, &values, &release).await?;
-    let prepared = prepare::prepare(&chart, &values, &rendered, &release, &cluster, !args.skip_crds)?;
-    provide_images(&args, &prepared, &chart, embedded, &live).await?;
-
-    let settings = InstallSettings {
-        create_namespace: args.create_namespace,
-        apply: ApplySettings { timeout: args.timeout, wait: args.wait == Wait::Watcher },
-    };
-    let installed = kpkg_release::install::install(&cluster, &prepared, settings, &live).await;
-    live.finish();
-    let release: Box<Release> = match installed? {
-        Installed::New(release) => release,
-        Installed::Unchanged(release) => {
-            printer.say(&format!("release `{}` is installed as it should be: nothing to do", release.name));
-            release
-        }
-    };
-    printer.data(&show::status(&release))?;
-    Ok(ExitCode::SUCCESS)
-}
-
-#[cfg(target_os = "linux")]
-async fn provide_images(args: &Args, prepared: &Prepared, chart: &Chart, embedded: bool, live: &Live) -> Result<()> {
-    if !embedded {
-        return Ok(());
+impl MakeArgs {
+    /// Installs `chart` as `name`.
+    pub(crate) async fn install(
+        &self,
+        session: &Session,
+        name: &str,
+        chart: Chart,
+        printer: &Printer,
+    ) -> Result<ExitCode> {
+        let settings = self.operation.settings(session.driver, Some(&self.change));
+        let request = Request { name, chart, values: &self.values, change: &self.change, upgrade: None };
+        // The very same again changes nothing, and what was left half-way is carried on with.
+        let drafted = drafting::draft(session, request, &settings).await;
+        self.make(session, drafted?, settings, printer, "").await
     }
-    crate::images::provide(args.embedded.image_root()?, &prepared.desired, chart, args.images, live).await
-}
 
-#[cfg(not(target_os = "linux"))]
-async fn provide_images(_: &Args, _: &Prepared, _: &Chart, _: bool, _: &Live) -> Result<()> {
-    Ok(())
+    /// Plans a drafted revision and carries it out, or shows it.
+    pub(crate) async fn make(
+        &self,
+        session: &Session,
+        drafted: Drafted,
+        settings: kpkg_release::Settings,
+        printer: &Printer,
+        greeting: &str,
+    ) -> Result<ExitCode> {
+        let live = Live::new(printer);
+        let Drafted { draft, history, chart } = drafted;
+        if self.operation.dry_run() == DryRun::None {
+            self.provide_images(session, &draft.desired, &chart, &live).await?;
+        }
+        let planned = operation::plan(&session.cluster, draft, &history, &settings).await?;
+        if self.operation.dry_run() != DryRun::None {
+            live.finish();
+            let mut release = planned.release;
+            release.info.description = "Dry run complete".to_owned();
+            printer.data(&self.output.one(&release, || show::dry_run(&release))?)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        let outcome = operation::execute(&session.cluster, planned, &settings, &holder(), &live).await;
+        live.finish();
+        let release = match outcome? {
+            Outcome::New(release) => {
+                if self.output == Format::Table {
+                    printer.data(greeting)?;
+                }
+                release
+            }
+            Outcome::Unchanged(release) => {
+                printer.say(&format!("release `{}` is installed as it should be: nothing to do", release.name));
+                release
+            }
+        };
+        printer.data(&self.output.one(&release, || show::status(&release, self.change.hide_notes))?)?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    #[cfg(target_os = "linux")]
+    async fn provide_images(&self, session: &Session, desired: &Desired, chart: &Chart, live: &Live) -> Result<()> {
+        if !session.embedded {
+            return Ok(());
+        }
+        crate::images::provide(self.place.embedded.image_root()?, desired, chart, self.images, live).await
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    async fn provide_images(&self, _: &Session, _: &Desired, _: &Chart, _: &Live) -> Result<()> {
+        Ok(())
+    }
 }

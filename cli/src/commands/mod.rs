@@ -1,13 +1,21 @@
 //! The commands, one file each; nested commands are folders.
 
+mod apply;
 #[cfg(target_os = "linux")]
 pub(crate) mod cluster;
+mod diff;
+mod get;
+mod history;
 #[cfg(target_os = "linux")]
 pub(crate) mod image;
 mod install;
 mod list;
+mod plan;
+mod rollback;
 mod status;
+mod test;
 mod uninstall;
+mod upgrade;
 
 use std::process::ExitCode;
 
@@ -19,8 +27,17 @@ use crate::printer::Printer;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Install(Box<install::Args>),
+    Upgrade(Box<upgrade::Args>),
+    Rollback(Box<rollback::Args>),
+    Plan(Box<plan::Args>),
+    Apply(Box<apply::Args>),
+    Diff(Box<diff::Args>),
+    Test(Box<test::Args>),
     List(list::Args),
     Status(status::Args),
+    #[command(alias = "hist")]
+    History(history::Args),
+    Get(get::Args),
     Uninstall(uninstall::Args),
     #[cfg(target_os = "linux")]
     Cluster(cluster::Args),
@@ -32,8 +49,16 @@ pub(crate) enum Command {
 pub(crate) fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitCode> {
     match command {
         Command::Install(args) => install::run(*args, printer),
+        Command::Upgrade(args) => upgrade::run(*args, printer),
+        Command::Rollback(args) => rollback::run(*args, printer),
+        Command::Plan(args) => plan::run(*args, printer),
+        Command::Apply(args) => apply::run(*args, printer),
+        Command::Diff(args) => diff::run(*args, printer),
+        Command::Test(args) => test::run(*args, printer),
         Command::List(args) => list::run(args, printer),
         Command::Status(args) => status::run(args, printer),
+        Command::History(args) => history::run(args, printer),
+        Command::Get(args) => get::run(args, printer),
         Command::Uninstall(args) => uninstall::run(args, printer),
         #[cfg(target_os = "linux")]
         Command::Cluster(args) => cluster::run(args, printer),

@@ -3,12 +3,10 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use kpkg_release::ReleaseError;
-use kpkg_release::store::RecordStore;
 
-use crate::embedded::EmbeddedArgs;
+use crate::format::Format;
 use crate::printer::Printer;
-use crate::target::TargetArgs;
+use crate::session::PlaceArgs;
 use crate::{runtime, show};
 
 /// Show the status of a release
@@ -18,27 +16,23 @@ pub(crate) struct Args {
     name: String,
 
     /// This revision instead of the newest
-    #[arg(long, value_name = "NUMBER")]
-    revision: Option<i64>,
+    #[arg(long, value_name = "NUMBER", default_value_t = 0, hide_default_value = true)]
+    revision: i64,
 
     #[command(flatten)]
-    target: TargetArgs,
+    place: PlaceArgs,
 
-    #[command(flatten)]
-    embedded: EmbeddedArgs,
+    /// How to print
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Format,
 }
 
 /// Prints it.
 pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
     runtime::runtime()?.block_on(async {
-        let (client, namespace) = args.target.connect(&args.embedded).await?;
-        let history = RecordStore::namespaced(client, &namespace).history(&args.name).await?;
-        let mut wanted =
-            history.into_iter().rev().filter(|it| args.revision.is_none_or(|revision| it.version == revision));
-        let Some(release) = wanted.next() else {
-            return Err(ReleaseError::NotFound { name: args.name, namespace }.into());
-        };
-        printer.data(&show::status(&release))?;
+        let history = args.place.history(&args.name).await?;
+        let release = history.revision(args.revision)?;
+        printer.data(&args.output.one(release, || show::status(release, false))?)?;
         Ok(ExitCode::SUCCESS)
     })
 }

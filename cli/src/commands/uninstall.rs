@@ -4,14 +4,17 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Result;
-use kpkg_release::apply::ApplySettings;
-use kpkg_release::{Cluster, UninstallSettings, uninstall};
+use kpkg_release::apply::{ApplySettings, Wait};
+use kpkg_release::cluster::Cascade;
+use kpkg_release::uninstall::Uninstalled;
+use kpkg_release::{ReleaseError, Settings, uninstall};
 
-use crate::embedded::EmbeddedArgs;
+use crate::holder::holder;
+use crate::options;
 use crate::printer::Printer;
 use crate::progress::Live;
-use crate::target::TargetArgs;
-use crate::{durations, runtime};
+use crate::session::{PlaceArgs, Session};
+use crate::{durations, runtime, show};
 
 /// Uninstall releases
 #[derive(Debug, clap::Args)]
@@ -28,51 +31,102 @@ pub(crate) struct Args {
     #[arg(long)]
     ignore_not_found: bool,
 
+    /// What becomes of the dependents of deleted objects
+    #[arg(long, value_name = "HOW", value_enum, default_value_t)]
+    cascade: CascadeArg,
+
+    /// Do not run hooks
+    #[arg(long)]
+    no_hooks: bool,
+
+    /// Wait until the objects are gone (`watcher`, `legacy`), or only for hooks (`hookOnly`)
+    #[arg(long, value_name = "STRATEGY", default_value = "watcher", num_args = 0..=1, default_missing_value = "watcher",
+          require_equals = true, value_parser = ["watcher", "hookOnly", "legacy", "true", "false"])]
+    wait: String,
+
     /// How long to wait until the objects are gone
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = durations::parse)]
     timeout: Duration,
 
-    #[command(flatten)]
-    target: TargetArgs,
+    /// What the record says, if it is kept
+    #[arg(long, value_name = "TEXT")]
+    description: Option<String>,
+
+    /// Only show what would be done
+    #[arg(long)]
+    dry_run: bool,
 
     #[command(flatten)]
-    embedded: EmbeddedArgs,
+    place: PlaceArgs,
+}
+
+#[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
+enum CascadeArg {
+    /// They are deleted afterwards
+    #[default]
+    Background,
+    /// They are deleted first
+    Foreground,
+    /// They stay
+    Orphan,
 }
 
 /// Uninstalls each.
 pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
     runtime::runtime()?.block_on(async {
-        let (client, namespace) = args.target.connect(&args.embedded).await?;
-        let cluster = Cluster::connect(client).await?;
-        let settings = UninstallSettings {
-            keep_history: args.keep_history,
-            apply: ApplySettings { timeout: args.timeout, wait: true },
-        };
+        let session = args.place.session().await?;
         for name in &args.names {
-            let live = Live::new(printer);
-            let outcome = uninstall::uninstall(&cluster, name, &namespace, settings, &live).await;
-            live.finish();
-            match outcome {
-                Err(kpkg_release::ReleaseError::NotFound { .. }) if args.ignore_not_found => {
+            match args.one(&session, name, printer).await {
+                Err(error) if args.ignore_not_found && is_not_found(&error) => {
                     printer.say(&format!("release \"{name}\" is not installed"));
                 }
-                Err(error) => return Err(error.into()),
-                Ok(done) => {
-                    for id in &done.lingering {
-                        printer.warn(&format!("{id} still exists; something holds it back (its finalizers?)"));
-                    }
-                    if !done.kept.is_empty() {
-                        let kept: Vec<String> =
-                            done.kept.iter().map(|id| format!("[{}] {}\n", id.kind, id.name)).collect();
-                        printer.data(&format!(
-                            "These resources were kept due to the resource policy:\n{}\n",
-                            kept.concat()
-                        ))?;
-                    }
-                    printer.data(&format!("release \"{name}\" uninstalled\n"))?;
-                }
+                outcome => outcome?,
             }
         }
         Ok(ExitCode::SUCCESS)
     })
+}
+
+fn is_not_found(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(ReleaseError::NotFound { .. }))
+}
+
+impl Args {
+    fn settings(&self, session: &Session) -> Settings {
+        let cascade = match self.cascade {
+            CascadeArg::Background => Cascade::Background,
+            CascadeArg::Foreground => Cascade::Foreground,
+            CascadeArg::Orphan => Cascade::Orphan,
+        };
+        let wait = if ["hookOnly", "false"].contains(&self.wait.as_str()) { Wait::HookOnly } else { Wait::Watcher };
+        Settings {
+            apply: ApplySettings { wait, cascade, ..options::patient(self.timeout) },
+            hooks: !self.no_hooks,
+            description: self.description.clone(),
+            ..options::plain(session.driver)
+        }
+    }
+
+    async fn one(&self, session: &Session, name: &str, printer: &Printer) -> Result<()> {
+        if self.dry_run {
+            let plan = uninstall::plan(&session.cluster, &session.history(name).await?, !self.no_hooks).await?;
+            printer.data(&show::plan(&plan, printer.colours_data()))?;
+            return Ok(());
+        }
+        let settings = self.settings(session);
+        let live = Live::new(printer);
+        let (cluster, namespace) = (&session.cluster, &session.namespace);
+        let done = uninstall::uninstall(cluster, name, namespace, self.keep_history, &settings, &holder(), &live).await;
+        live.finish();
+        let Uninstalled { kept, lingering, .. } = done?;
+        for id in &lingering {
+            printer.warn(&format!("{id} still exists; something holds it back (its finalizers?)"));
+        }
+        if !kept.is_empty() {
+            let kept: String = kept.iter().map(|id| format!("[{}] {}\n", id.kind, id.name)).collect();
+            printer.data(&format!("These resources were kept due to the resource policy:\n{kept}\n"))?;
+        }
+        printer.data(&format!("release \"{name}\" uninstalled\n"))?;
+        Ok(())
+    }
 }

@@ -1,148 +1,279 @@
-//! Carries a plan out, step by step.
+//! Carries a plan out: phase after phase, kind after kind, the objects of a kind at once.
 
 use std::time::Duration;
 
-use crate::cluster::{Cluster, Write};
+use futures::{StreamExt, stream};
+use serde_json::Value;
+
+use crate::cluster::{Cascade, Cluster, PatchKind, Write};
 use crate::error::{ReleaseError, Result};
+use crate::hooks;
+use crate::lease::Lease;
+use crate::merge::schema_of;
 use crate::object::{Object, ObjectId};
-use crate::plan::{Phase, PhaseKind, Plan, Step};
+use crate::plan::{Action, KeepReason, Method, Phase, PhaseKind, Plan, Step};
 use crate::progress::{Event, Progress};
-use crate::readiness::{Readiness, readiness};
-use crate::record::Hook;
+use crate::readiness::Rules;
+use crate::record::{Hook, Release};
+use crate::store::RecordStore;
 use crate::wait;
+
+/// Requests under way at once.
+pub(crate) const PARALLEL: usize = 16;
+
+/// What is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Wait {
+    /// Every object, by kstatus' rules.
+    #[default]
+    Watcher,
+    /// Hooks only.
+    HookOnly,
+    /// Every object, by the rules of Helm 3.
+    Legacy,
+}
 
 /// How a plan is carried out.
 #[derive(Debug, Clone, Copy)]
 pub struct ApplySettings {
     /// How long one hook, and all objects together, may take to become ready.
     pub timeout: Duration,
-    /// Whether to wait for the objects to become ready before the hooks that follow them.
-    pub wait: bool,
+    /// What is waited for.
+    pub wait: Wait,
+    /// Whether Jobs must have completed to count as ready.
+    pub wait_for_jobs: bool,
+    /// Who merges changes.
+    pub method: Method,
+    /// Whether the server merges over the fields of others.
+    pub force_conflicts: bool,
+    /// What becomes of the dependents of deleted objects.
+    pub cascade: Cascade,
 }
 
-/// Asks the server whether it would take every object, before anything is stored.
-///
-/// Objects of kinds that the plan itself brings cannot be asked for yet and are passed over.
-pub async fn rehearse(cluster: &Cluster, plan: &Plan) -> Result<()> {
-    for step in plan.phases.iter().flat_map(|phase| &phase.steps) {
-        let (object, create) = match step {
-            Step::Create(object) => (object, true),
-            Step::Change(object) => (object, false),
-            Step::Keep(_) | Step::Delete(_) | Step::Hook(..) => continue,
-        };
-        if cluster.is_namespaced(&object.id.api_version, &object.id.kind).is_none() {
-            continue;
-        }
-        if create {
-            cluster.create(object, Write::DryRun).await?;
-        } else {
-            cluster.merge(object, Write::DryRun).await?;
-        }
+impl ApplySettings {
+    pub(crate) fn rules(&self) -> Rules {
+        Rules { jobs_complete: self.wait_for_jobs, legacy: self.wait == Wait::Legacy }
     }
-    Ok(())
 }
 
-/// Carries `plan` out; ends at the first failure.
-pub async fn apply(cluster: &Cluster, plan: &Plan, settings: ApplySettings, progress: &dyn Progress) -> Result<()> {
-    for phase in &plan.phases {
-        for step in &phase.steps {
-            take(cluster, step, settings, progress).await?;
-        }
-        let waits = phase.kind == PhaseKind::Crds || (phase.kind == PhaseKind::Main && settings.wait);
-        if waits {
-            wait::until_ready(cluster, &written(phase), settings.timeout, progress).await?;
-        }
-    }
-    Ok(())
+/// What came of a plan, complete or not.
+#[derive(Debug, Default)]
+pub struct Applied {
+    /// The objects that it created.
+    pub created: Vec<ObjectId>,
+    /// The hooks that ran, with how they went.
+    pub hooks: Vec<Hook>,
+    /// The objects that were to be deleted and still existed when the time was up.
+    pub lingering: Vec<ObjectId>,
 }
 
-fn written(phase: &Phase) -> Vec<ObjectId> {
-    let written = |step: &Step| match step {
-        Step::Create(object) | Step::Change(object) => Some(object.id.clone()),
-        Step::Keep(_) | Step::Delete(_) | Step::Hook(..) => None,
-    };
-    phase.steps.iter().filter_map(written).collect()
+/// What steps need of their surroundings.
+pub struct Executor<'a> {
+    /// The cluster.
+    pub cluster: &'a Cluster,
+    /// How.
+    pub settings: ApplySettings,
+    /// Who hears of it.
+    pub progress: &'a dyn Progress,
+    /// The lease that must be held.
+    pub lease: &'a Lease,
+    /// The record in which phases are noted.
+    pub record: (&'a RecordStore, &'a Release),
 }
 
-async fn take(cluster: &Cluster, step: &Step, settings: ApplySettings, progress: &dyn Progress) -> Result<()> {
-    match step {
-        Step::Create(object) => {
-            cluster.create(object, Write::Store).await?;
-            progress.event(Event::Created(&object.id));
-        }
-        Step::Change(object) => {
-            cluster.merge(object, Write::Store).await?;
-            progress.event(Event::Changed(&object.id));
-        }
-        Step::Keep(id) => progress.event(Event::Kept(id)),
-        Step::Delete(id) => {
-            if cluster.delete(id).await? {
-                progress.event(Event::Deleted(id));
+impl Executor<'_> {
+    /// Carries `plan` out; ends at the first failure. `applied` tells what was done either way.
+    pub async fn run(&self, plan: &Plan, applied: &mut Applied) -> Result<()> {
+        let mut waited = false;
+        for phase in &plan.phases {
+            self.lease.check()?;
+            let (store, record) = self.record;
+            store.note(record, phase_name(phase.kind)).await?;
+            match phase.kind {
+                PhaseKind::PreHooks => hooks::run(self, phase, applied).await?,
+                PhaseKind::PostHooks => {
+                    self.wait_for_all(plan).await?;
+                    waited = true;
+                    hooks::run(self, phase, applied).await?;
+                }
+                PhaseKind::Crds | PhaseKind::Main | PhaseKind::Removal => self.objects(phase, applied).await?,
             }
+            self.settle(phase, applied).await?;
         }
-        Step::Hook(hook, object) => run_hook(cluster, hook, object, settings, progress).await?,
+        if !waited {
+            self.wait_for_all(plan).await?;
+        }
+        Ok(())
     }
-    Ok(())
-}
 
-/// Creates a hook's object, waits for its end, and deletes it as its policies say.
-async fn run_hook(
-    cluster: &Cluster,
-    hook: &Hook,
-    object: &Object,
-    settings: ApplySettings,
-    progress: &dyn Progress,
-) -> Result<()> {
-    let event = hook.events.first().map_or("", String::as_str);
-    progress.event(Event::HookStarted(&object.id, event));
-    // Without any policy the object is replaced at the next run (Helm's default).
-    let has = |policy: &str| hook.delete_policies.iter().any(|it| it == policy);
-    if (has("before-hook-creation") || hook.delete_policies.is_empty()) && cluster.delete(&object.id).await? {
-        wait::until_gone(cluster, std::slice::from_ref(&object.id), settings.timeout).await?;
+    /// What a phase must have reached before the next one begins.
+    async fn settle(&self, phase: &Phase, applied: &mut Applied) -> Result<()> {
+        let written = || phase.steps.iter().filter(|it| it.writes()).map(|it| it.id.clone()).collect::<Vec<_>>();
+        match phase.kind {
+            PhaseKind::Crds if phase.steps.iter().any(Step::writes) => {
+                wait::until_ready(
+                    self.cluster,
+                    &written(),
+                    self.settings.timeout,
+                    self.settings.rules(),
+                    self.progress,
+                )
+                .await?;
+                self.cluster.refresh().await
+            }
+            PhaseKind::Main => {
+                // Definitions among the objects bring kinds that later objects are of.
+                if phase.steps.iter().any(|it| it.writes() && it.id.kind == "CustomResourceDefinition") {
+                    self.cluster.refresh().await?;
+                }
+                if phase.barrier {
+                    let all: Vec<ObjectId> = phase.steps.iter().map(|step| step.id.clone()).collect();
+                    let rules = Rules { jobs_complete: true, ..self.settings.rules() };
+                    wait::until_ready(self.cluster, &all, self.settings.timeout, rules, self.progress).await?;
+                }
+                Ok(())
+            }
+            PhaseKind::Removal if phase.barrier && self.settings.wait != Wait::HookOnly => {
+                let deleted = phase.steps.iter().filter(|it| matches!(it.action, Action::Delete));
+                let deleted: Vec<ObjectId> = deleted.map(|it| it.id.clone()).collect();
+                applied.lingering = wait::until_gone(self.cluster, &deleted, self.settings.timeout).await?;
+                Ok(())
+            }
+            _ => Ok(()),
+        }
     }
-    let ended = match cluster.create(object, Write::Store).await {
-        Ok(()) => hook_end(cluster, event, object, settings.timeout).await,
-        Err(error) => Err(error),
-    };
-    let policy = if ended.is_ok() { "hook-succeeded" } else { "hook-failed" };
-    if has(policy) {
-        cluster.delete(&object.id).await?;
-    }
-    ended
-}
 
-/// Waits until a hook's Pod or Job has ended; other kinds are done once they exist.
-async fn hook_end(cluster: &Cluster, event: &str, object: &Object, timeout: Duration) -> Result<()> {
-    let deadline = tokio::time::Instant::now() + timeout;
-    let failed = |reason: String| ReleaseError::Hook { event: event.to_owned(), object: object.id.clone(), reason };
-    loop {
-        let Some(live) = cluster.get(&object.id).await? else {
-            return Err(failed("it was deleted".to_owned()));
-        };
-        let done = match object.id.kind.as_str() {
-            "Pod" => live["status"]["phase"] == "Succeeded",
-            "Job" => live["status"]["conditions"]
-                .as_array()
-                .is_some_and(|list| list.iter().any(|it| it["type"] == "Complete" && it["status"] == "True")),
-            _ => true,
-        };
-        if done {
+    async fn wait_for_all(&self, plan: &Plan) -> Result<()> {
+        if self.settings.wait == Wait::HookOnly {
             return Ok(());
         }
-        let reason = match readiness(&live) {
-            Readiness::Failed(reason) => Some(reason),
-            _ if tokio::time::Instant::now() >= deadline => {
-                Some(format!("it did not end within {}s", timeout.as_secs()))
+        let main = plan.phases.iter().filter(|phase| phase.kind == PhaseKind::Main);
+        let all: Vec<ObjectId> = main.flat_map(|phase| &phase.steps).map(|step| step.id.clone()).collect();
+        wait::until_ready(self.cluster, &all, self.settings.timeout, self.settings.rules(), self.progress).await
+    }
+
+    /// Takes the steps of a phase: one kind after the other, as Helm orders them, each at once.
+    async fn objects(&self, phase: &Phase, applied: &mut Applied) -> Result<()> {
+        for batch in phase.steps.chunk_by(|a, b| a.id.kind == b.id.kind) {
+            self.lease.check()?;
+            let definitions = batch.iter().any(|it| it.id.kind == "CustomResourceDefinition" && it.writes());
+            let mut done = stream::iter(batch.iter().map(|step| self.take(step))).buffered(PARALLEL);
+            let mut failure = None;
+            while let Some(outcome) = done.next().await {
+                match outcome {
+                    Ok(created) => applied.created.extend(created),
+                    // The others of the batch are under way: what they do must be known.
+                    Err(error) => failure = failure.or(Some(error)),
+                }
             }
-            _ => None,
-        };
-        if let Some(mut reason) = reason {
-            for line in crate::explain::explain(cluster, &object.id).await {
-                reason.push_str("\n  ");
-                reason.push_str(&line);
+            if let Some(error) = failure {
+                return Err(error);
             }
-            return Err(failed(reason));
+            if definitions && phase.kind == PhaseKind::Main {
+                let ids: Vec<ObjectId> = batch.iter().map(|it| it.id.clone()).collect();
+                wait::until_ready(self.cluster, &ids, self.settings.timeout, self.settings.rules(), self.progress)
+                    .await?;
+                self.cluster.refresh().await?;
+            }
         }
-        tokio::time::sleep(Duration::from_millis(250)).await;
+        Ok(())
+    }
+
+    /// Takes one step; answers the object if it was created.
+    async fn take(&self, step: &Step) -> Result<Option<ObjectId>> {
+        let event = match &step.action {
+            Action::Keep { reason: KeepReason::Same } => return Ok(None),
+            Action::Keep { .. } => Event::Kept(&step.id),
+            Action::Delete if self.cluster.delete(&step.id, self.settings.cascade).await? => Event::Deleted(&step.id),
+            Action::Delete => return Ok(None),
+            action => {
+                self.write(step, action, Write::Store).await?;
+                if matches!(action, Action::Create { .. }) {
+                    Event::Created(&step.id)
+                } else {
+                    Event::Changed(&step.id)
+                }
+            }
+        };
+        self.progress.event(event);
+        Ok(matches!(step.action, Action::Create { .. }).then(|| step.id.clone()))
+    }
+
+    async fn write(&self, step: &Step, action: &Action, write: Write) -> Result<Value> {
+        send(self.cluster, step, action, self.settings, write).await
+    }
+}
+
+/// Sends what a step sends; answers the object as it is, or would be, afterwards.
+pub(crate) async fn send(
+    cluster: &Cluster,
+    step: &Step,
+    action: &Action,
+    settings: ApplySettings,
+    write: Write,
+) -> Result<Value> {
+    let whole = |value: &Value| Object { id: step.id.clone(), value: value.clone(), source: step.source.clone() };
+    match action {
+        Action::Create { object } if settings.method == Method::Server => {
+            cluster.apply(&whole(object), settings.force_conflicts, write).await
+        }
+        Action::Create { object } => create(cluster, &whole(object), write).await,
+        Action::Patch { patch, object, .. } => {
+            let object = whole(object);
+            let kind = if schema_of(&step.id.api_version, &step.id.kind).is_some() {
+                PatchKind::Strategic
+            } else {
+                PatchKind::Merge
+            };
+            match cluster.patch(&object, patch, kind, write).await {
+                // It went in the meantime: as wanted, it comes back whole.
+                Err(ReleaseError::Refused { reason, .. }) if reason == "NotFound" => {
+                    cluster.create(&object, write).await
+                }
+                outcome => outcome,
+            }
+        }
+        Action::Apply { object, adopt_fields, .. } => {
+            let object = whole(object);
+            if *adopt_fields && write == Write::Store {
+                cluster.adopt_fields(&object).await?;
+            }
+            cluster.apply(&object, settings.force_conflicts, write).await
+        }
+        Action::Replace { object, .. } => cluster.replace(&whole(object), write).await,
+        Action::Keep { .. } | Action::Delete | Action::Hook { .. } => Ok(Value::Null),
+    }
+}
+
+/// Creates an object. One that came into being after the plan was made must be the very same
+/// release's: an answer that was lost on the way makes us send twice.
+async fn create(cluster: &Cluster, object: &Object, write: Write) -> Result<Value> {
+    match cluster.create(object, write).await {
+        Err(ReleaseError::Refused { reason, source_file, object: id, message }) if reason == "AlreadyExists" => {
+            let own = |key: &str| object.annotation(key).unwrap_or_default().to_owned();
+            let (release, namespace) = (own("meta.helm.sh/release-name"), own("meta.helm.sh/release-namespace"));
+            let live = cluster.get(&id).await?.unwrap_or_default();
+            if release.is_empty() || crate::object::owner(&live, &release, &namespace) != crate::object::Owner::Ours {
+                return Err(ReleaseError::Refused { reason, source_file, object: id, message });
+            }
+            let type_ = schema_of(&id.api_version, &id.kind);
+            let kind = if type_.is_some() { PatchKind::Strategic } else { PatchKind::Merge };
+            match crate::merge::three_way(type_, &Value::Null, &object.value, &live) {
+                Some(patch) => cluster.patch(object, &patch, kind, write).await,
+                None => Ok(live),
+            }
+        }
+        outcome => outcome,
+    }
+}
+
+/// The name under which a phase is noted in the record.
+fn phase_name(kind: PhaseKind) -> &'static str {
+    match kind {
+        PhaseKind::Crds => "crds",
+        PhaseKind::PreHooks => "pre-hooks",
+        PhaseKind::Main => "main",
+        PhaseKind::Removal => "removal",
+        PhaseKind::PostHooks => "post-hooks",
     }
 }

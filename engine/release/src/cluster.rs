@@ -1,8 +1,11 @@
 //! The one door to a cluster: its kinds, its objects, and what rendering must know of it.
 
 use std::collections::BTreeMap;
+use std::sync::{PoisonError, RwLock};
 
-use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
+use kube::api::{
+    Api, ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams, PropagationPolicy,
+};
 use kube::discovery::{ApiCapabilities, Discovery, Scope};
 use kube::{Client, ResourceExt};
 use serde_json::Value;
@@ -13,9 +16,23 @@ use crate::object::{Object, ObjectId};
 /// A connection with what was discovered through it.
 pub struct Cluster {
     client: Client,
-    kinds: BTreeMap<(String, String), (ApiResource, ApiCapabilities)>,
+    kinds: RwLock<Kinds>,
     /// The server's version, such as `v1.37.0`.
     pub version: String,
+}
+
+type Kinds = BTreeMap<(String, String), (ApiResource, ApiCapabilities)>;
+
+/// Under which name fields are managed: Helm's, so that either program continues the other's releases.
+pub const FIELD_MANAGER: &str = "helm";
+
+/// How a patch is to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PatchKind {
+    /// Strategic merge, for built-in kinds.
+    Strategic,
+    /// JSON merge patch, for all others.
+    Merge,
 }
 
 /// What a write should do besides writing.
@@ -32,19 +49,15 @@ impl Cluster {
     pub async fn connect(client: Client) -> Result<Self> {
         let info =
             client.apiserver_version().await.map_err(ReleaseError::cluster("ask the cluster for its version"))?;
-        let discovery = Discovery::new(client.clone())
-            .run_aggregated()
-            .await
-            .map_err(ReleaseError::cluster("ask the cluster for its kinds"))?;
-        let mut kinds = BTreeMap::new();
-        for group in discovery.groups() {
-            for version in group.versions() {
-                for (resource, capabilities) in group.versioned_resources(version) {
-                    kinds.insert((resource.api_version.clone(), resource.kind.clone()), (resource, capabilities));
-                }
-            }
-        }
+        let kinds = RwLock::new(discover(&client).await?);
         Ok(Self { client, kinds, version: info.git_version })
+    }
+
+    /// Asks for the kinds again: definitions have come.
+    pub async fn refresh(&self) -> Result<()> {
+        let kinds = discover(&self.client).await?;
+        *self.kinds.write().unwrap_or_else(PoisonError::into_inner) = kinds;
+        Ok(())
     }
 
     /// The client behind it.
@@ -54,8 +67,8 @@ impl Cluster {
 
     /// All `group/version` and `group/version/Kind` strings, as Helm's capabilities list them.
     pub fn api_versions(&self) -> Vec<String> {
-        let mut versions: Vec<String> = self
-            .kinds
+        let kinds = self.kinds.read().unwrap_or_else(PoisonError::into_inner);
+        let mut versions: Vec<String> = kinds
             .keys()
             .flat_map(|(api_version, kind)| [api_version.clone(), format!("{api_version}/{kind}")])
             .collect();
@@ -70,8 +83,9 @@ impl Cluster {
         Some(capabilities.scope == Scope::Namespaced)
     }
 
-    fn kind(&self, api_version: &str, kind: &str) -> Option<&(ApiResource, ApiCapabilities)> {
-        self.kinds.get(&(api_version.to_owned(), kind.to_owned()))
+    fn kind(&self, api_version: &str, kind: &str) -> Option<(ApiResource, ApiCapabilities)> {
+        let kinds = self.kinds.read().unwrap_or_else(PoisonError::into_inner);
+        kinds.get(&(api_version.to_owned(), kind.to_owned())).cloned()
     }
 
     fn api(&self, id: &ObjectId) -> Result<Api<DynamicObject>> {
@@ -83,8 +97,8 @@ impl Cluster {
             });
         };
         Ok(match capabilities.scope {
-            Scope::Cluster => Api::all_with(self.client.clone(), resource),
-            Scope::Namespaced => Api::namespaced_with(self.client.clone(), &id.namespace, resource),
+            Scope::Cluster => Api::all_with(self.client.clone(), &resource),
+            Scope::Namespaced => Api::namespaced_with(self.client.clone(), &id.namespace, &resource),
         })
     }
 
@@ -107,7 +121,7 @@ impl Cluster {
             return Ok(Vec::new());
         };
         let api = if namespace.is_empty() {
-            Api::<DynamicObject>::all_with(self.client.clone(), resource)
+            Api::<DynamicObject>::all_with(self.client.clone(), &resource)
         } else {
             self.api(&id)?
         };
@@ -124,30 +138,87 @@ impl Cluster {
             .collect())
     }
 
-    /// Creates an object.
-    pub async fn create(&self, object: &Object, write: Write) -> Result<()> {
-        let params = PostParams { dry_run: write == Write::DryRun, ..PostParams::default() };
-        let body: DynamicObject = serde_json::from_value(object.value.clone()).map_err(|error| {
-            ReleaseError::Manifest { source_file: object.source.clone(), problem: error.to_string() }
-        })?;
-        self.api(&object.id)?.create(&params, &body).await.map(drop).map_err(|error| refused(object, error))
+    /// Creates an object; answers what came of it.
+    pub async fn create(&self, object: &Object, write: Write) -> Result<Value> {
+        let params = PostParams { dry_run: write == Write::DryRun, field_manager: Some(FIELD_MANAGER.to_owned()) };
+        let body = dynamic(object)?;
+        let created = self.api(&object.id)?.create(&params, &body).await;
+        created.map(|it| to_value(&it)).map_err(|error| refused(object, error))
     }
 
-    /// Merges the rendered object into the live one (JSON merge patch).
-    pub async fn merge(&self, object: &Object, write: Write) -> Result<()> {
-        let params = PatchParams { dry_run: write == Write::DryRun, ..PatchParams::default() };
-        let patch = Patch::Merge(&object.value);
-        let merged = self.api(&object.id)?.patch(&object.id.name, &params, &patch).await;
-        merged.map(drop).map_err(|error| refused(object, error))
+    /// Sends a patch for an object; answers what came of it.
+    pub async fn patch(&self, object: &Object, patch: &Value, kind: PatchKind, write: Write) -> Result<Value> {
+        let params = PatchParams {
+            dry_run: write == Write::DryRun,
+            field_manager: Some(FIELD_MANAGER.to_owned()),
+            ..PatchParams::default()
+        };
+        let patch = match kind {
+            PatchKind::Strategic => Patch::Strategic(patch),
+            PatchKind::Merge => Patch::Merge(patch),
+        };
+        let patched = self.api(&object.id)?.patch(&object.id.name, &params, &patch).await;
+        patched.map(|it| to_value(&it)).map_err(|error| refused(object, error))
+    }
+
+    /// Lets the server merge an object; answers what came of it.
+    pub async fn apply(&self, object: &Object, force: bool, write: Write) -> Result<Value> {
+        let params = PatchParams {
+            dry_run: write == Write::DryRun,
+            force,
+            field_manager: Some(FIELD_MANAGER.to_owned()),
+            field_validation: None,
+        };
+        let patch = Patch::Apply(&object.value);
+        let applied = self.api(&object.id)?.patch(&object.id.name, &params, &patch).await;
+        applied.map(|it| to_value(&it)).map_err(|error| refused(object, error))
+    }
+
+    /// Puts an object in the place of the live one; answers what came of it.
+    pub async fn replace(&self, object: &Object, write: Write) -> Result<Value> {
+        let params = PostParams { dry_run: write == Write::DryRun, field_manager: Some(FIELD_MANAGER.to_owned()) };
+        let api = self.api(&object.id)?;
+        let mut body = dynamic(object)?;
+        let live = api.get_metadata(&object.id.name).await.map_err(|error| refused(object, error))?;
+        body.metadata.resource_version = live.metadata.resource_version;
+        let replaced = api.replace(&object.id.name, &params, &body).await;
+        replaced.map(|it| to_value(&it)).map_err(|error| refused(object, error))
+    }
+
+    /// Makes fields that clients merged under our name the server's to merge, so that what a chart
+    /// no longer names can go.
+    pub async fn adopt_fields(&self, object: &Object) -> Result<()> {
+        let Some(live) = self.get(&object.id).await? else { return Ok(()) };
+        let Some(entries) = crate::managers::adopted(&live["metadata"]["managedFields"]) else { return Ok(()) };
+        // The version makes sure that nobody changed the entries in between.
+        let version = &live["metadata"]["resourceVersion"];
+        let patch = serde_json::json!({"metadata": {"managedFields": entries, "resourceVersion": version}});
+        let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+        let patched = self.api(&object.id)?.patch(&object.id.name, &params, &Patch::Merge(patch)).await;
+        patched.map(drop).map_err(|error| refused(object, error))
     }
 
     /// Asks for an object's deletion; `false` if it was not there.
-    pub async fn delete(&self, id: &ObjectId) -> Result<bool> {
-        match self.api(id)?.delete(&id.name, &DeleteParams::background()).await {
+    pub async fn delete(&self, id: &ObjectId, cascade: Cascade) -> Result<bool> {
+        let policy = match cascade {
+            Cascade::Background => PropagationPolicy::Background,
+            Cascade::Foreground => PropagationPolicy::Foreground,
+            Cascade::Orphan => PropagationPolicy::Orphan,
+        };
+        let params = DeleteParams { propagation_policy: Some(policy), ..DeleteParams::default() };
+        match self.api(id)?.delete(&id.name, &params).await {
             Ok(_) => Ok(true),
             Err(kube::Error::Api(status)) if status.code == 404 => Ok(false),
             Err(error) => Err(ReleaseError::cluster(format!("delete {id}"))(error)),
         }
+    }
+
+    /// All that a container of a pod logged.
+    pub async fn log(&self, namespace: &str, pod: &str, container: &str) -> Result<String> {
+        let pods: Api<k8s_openapi::api::core::v1::Pod> = Api::namespaced(self.client.clone(), namespace);
+        let params = kube::api::LogParams { container: Some(container.to_owned()), ..kube::api::LogParams::default() };
+        let text = pods.logs(pod, &params).await;
+        text.map_err(ReleaseError::cluster(format!("read the log of container {container} of Pod/{pod}")))
     }
 
     /// The last `lines` lines that a container of a pod logged, of its previous run if asked for.
@@ -172,6 +243,37 @@ impl Cluster {
     }
 }
 
+/// What becomes of an object's dependents when it is deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Cascade {
+    /// They are deleted afterwards.
+    #[default]
+    Background,
+    /// They are deleted first.
+    Foreground,
+    /// They stay.
+    Orphan,
+}
+
+async fn discover(client: &Client) -> Result<Kinds> {
+    let discovery = Discovery::new(client.clone()).run_aggregated().await;
+    let discovery = discovery.map_err(ReleaseError::cluster("ask the cluster for its kinds"))?;
+    let mut kinds = Kinds::new();
+    for group in discovery.groups() {
+        for version in group.versions() {
+            for (resource, capabilities) in group.versioned_resources(version) {
+                kinds.insert((resource.api_version.clone(), resource.kind.clone()), (resource, capabilities));
+            }
+        }
+    }
+    Ok(kinds)
+}
+
+fn dynamic(object: &Object) -> Result<DynamicObject> {
+    serde_json::from_value(object.value.clone())
+        .map_err(|error| ReleaseError::Manifest { source_file: object.source.clone(), problem: error.to_string() })
+}
+
 /// The server's refusal of one object; anything else is trouble with the cluster.
 fn refused(object: &Object, error: kube::Error) -> ReleaseError {
     match error {
@@ -179,6 +281,7 @@ fn refused(object: &Object, error: kube::Error) -> ReleaseError {
             source_file: object.source.clone(),
             object: object.id.clone(),
             message: status.message.clone(),
+            reason: status.reason.clone(),
         },
         other => ReleaseError::cluster(format!("write {}", object.id))(other),
     }

@@ -5,6 +5,7 @@ use kpkg_yaml::Value as Yaml;
 use crate::cluster::Cluster;
 use crate::error::{ReleaseError, Result};
 use crate::object::{Object, ObjectId};
+use crate::order::{self, ChartOrder};
 use crate::plan::Desired;
 use crate::record::{Hook, Release};
 
@@ -36,13 +37,18 @@ impl Desired {
             crds: crds.iter().filter_map(|it| parse(it).transpose()).collect::<Result<_>>()?,
             objects: documents.iter().filter_map(|it| parse(it).transpose()).collect::<Result<_>>()?,
             hooks: hooks.filter_map(Result::transpose).collect::<Result<_>>()?,
+            charts: ChartOrder::new(),
         })
     }
 
     /// What a record says was installed.
     pub fn from_record(release: &Release, cluster: &Cluster) -> Result<Self> {
         let documents = split(&release.manifest);
-        Self::parse(&[], &documents, &release.hooks, &release.namespace, cluster)
+        let mut desired = Self::parse(&[], &documents, &release.hooks, &release.namespace, cluster)?;
+        if let Some(text) = release.chart["metadata"]["annotations"][order::RESOURCES].as_str() {
+            order::chart_order(release.chart_metadata("name"), text, &mut desired.charts);
+        }
+        Ok(desired)
     }
 }
 

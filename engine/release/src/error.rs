@@ -84,6 +84,8 @@ pub enum ReleaseError {
         object: ObjectId,
         /// The server's words.
         message: String,
+        /// Kubernetes' word for it, such as `Invalid`.
+        reason: String,
     },
     /// The namespace does not exist and was not asked for.
     #[error("namespace `{namespace}` does not exist (`--create-namespace` makes it)")]
@@ -92,10 +94,12 @@ pub enum ReleaseError {
         namespace: String,
     },
     /// Objects did not become ready.
-    #[error("{}", not_ready(.objects, *.waited_seconds))]
+    #[error("{}", not_ready(.objects, *.total, *.waited_seconds))]
     NotReady {
-        /// The objects with what they still wait for, and what is known about why.
+        /// The objects with what they still wait for, and what is known about why; the first of many.
         objects: Vec<Unready>,
+        /// How many they are.
+        total: usize,
         /// How long it was waited, in seconds.
         waited_seconds: u64,
     },
@@ -115,6 +119,114 @@ pub enum ReleaseError {
         /// The Secret.
         record: String,
         /// What is wrong with it.
+        problem: String,
+    },
+    /// Objects wait for each other.
+    #[error("objects wait for each other: {}", .objects.iter().map(ToString::to_string).collect::<Vec<_>>().join(" -> "))]
+    Cycle {
+        /// One round of the cycle, the first object again at the end.
+        objects: Vec<ObjectId>,
+    },
+    /// An object depends on one that the release does not have.
+    #[error("{object} depends on `{name}`, which the release does not have")]
+    UnknownDependency {
+        /// The object.
+        object: ObjectId,
+        /// What it names.
+        name: String,
+    },
+    /// Somebody else is changing the release.
+    #[error("{}", held(.name, .holder, .since, .until))]
+    Held {
+        /// The release.
+        name: String,
+        /// Who.
+        holder: String,
+        /// Since when.
+        since: String,
+        /// When the lease ends if it is not renewed.
+        until: String,
+    },
+    /// We lost the lease while working.
+    #[error("the lease of release `{name}` was lost to {holder}: nothing more is done")]
+    LeaseLost {
+        /// The release.
+        name: String,
+        /// Who has it.
+        holder: String,
+    },
+    /// Another program left the release in the middle of an operation, or is at it.
+    #[error("another operation on release `{name}` is in progress: revision {revision} is {status}")]
+    Pending {
+        /// The release.
+        name: String,
+        /// Its newest revision.
+        revision: i64,
+        /// Its status.
+        status: String,
+    },
+    /// A release changed since it was planned.
+    #[error("release `{name}` changed since this was planned: {what}")]
+    Moved {
+        /// The release.
+        name: String,
+        /// What changed.
+        what: String,
+    },
+    /// There is nothing that an upgrade could start from.
+    #[error("`{name}` has no deployed releases")]
+    NotDeployed {
+        /// The release.
+        name: String,
+    },
+    /// A revision does not exist.
+    #[error("release `{name}` has no revision {revision}")]
+    NoRevision {
+        /// The release.
+        name: String,
+        /// The revision asked for.
+        revision: i64,
+    },
+    /// A definition cannot change as asked.
+    #[error("{definition} cannot be upgraded: {problem}")]
+    Definition {
+        /// The definition.
+        definition: ObjectId,
+        /// Why.
+        problem: String,
+    },
+    /// Labels that belong to the records themselves.
+    #[error("`{label}` is a label of the release record itself and cannot be set")]
+    SystemLabel {
+        /// The label.
+        label: String,
+    },
+    /// A failed operation was undone.
+    #[error("release {name} failed, and has been rolled back to revision {revision}")]
+    RolledBack {
+        /// The release.
+        name: String,
+        /// The revision rolled back to; 0 if it was uninstalled.
+        revision: i64,
+        /// Why it failed.
+        #[source]
+        cause: Box<ReleaseError>,
+    },
+    /// A failed operation could not be undone either.
+    #[error("release {name} failed ({cause}), and so did rolling it back")]
+    RollbackFailed {
+        /// The release.
+        name: String,
+        /// Why it failed at first.
+        cause: Box<ReleaseError>,
+        /// Why the rollback failed.
+        #[source]
+        rollback: Box<ReleaseError>,
+    },
+    /// A plan cannot be read.
+    #[error("this is not a plan of this version of kpkg: {problem}")]
+    PlanFile {
+        /// What is wrong.
         problem: String,
     },
     /// The cluster could not be reached or answered with an error.
@@ -147,16 +259,23 @@ impl ReleaseError {
     }
 }
 
-fn not_ready(objects: &[Unready], waited_seconds: u64) -> String {
+fn held(name: &str, holder: &str, since: &str, until: &str) -> String {
+    format!("release `{name}` is being changed by {holder} since {since}; unless renewed, the lease ends at {until}")
+}
+
+fn not_ready(objects: &[Unready], total: usize, waited_seconds: u64) -> String {
     let mut text = format!(
         "{} of the release did not become ready within {waited_seconds}s",
-        if objects.len() == 1 { "one object".to_owned() } else { format!("{} objects", objects.len()) }
+        if total == 1 { "one object".to_owned() } else { format!("{total} objects") }
     );
     for Unready { object, reason, details } in objects {
         text.push_str(&format!("\n  {object}: {reason}"));
         for line in details {
             text.push_str(&format!("\n    {line}"));
         }
+    }
+    if total > objects.len() {
+        text.push_str(&format!("\n  and {} more", total - objects.len()));
     }
     text
 }

@@ -1,9 +1,10 @@
 //! A Kubernetes object of a release and its identity.
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// What tells one object of a cluster from another.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ObjectId {
     /// `apiVersion`.
     pub api_version: String,
@@ -22,7 +23,7 @@ impl std::fmt::Display for ObjectId {
 }
 
 /// An object as rendered.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Object {
     /// Its identity.
     pub id: ObjectId,

@@ -1,29 +1,42 @@
 //! The plan: what will be done to a cluster, as data, before any of it is done.
+//!
+//! [`release`] plans an installation, upgrade or rollback, [`uninstall`] a removal. Both are pure:
+//! from what is wanted, what was applied last and what was observed, to steps. A plan can be
+//! printed, stored and carried out later.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::changes::{FieldChange, changes};
 use crate::error::{ReleaseError, Result};
+use crate::merge::{schema_of, three_way};
 use crate::object::{Object, ObjectId, Owner, owner};
+use crate::order::{self, ChartOrder};
 use crate::record::Hook;
 
 /// What will be done, phase after phase.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Plan {
     /// The phases in order.
     pub phases: Vec<Phase>,
 }
 
 /// Steps that belong together.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Phase {
     /// Which part of the operation it is.
     pub kind: PhaseKind,
+    /// Whether its objects must be ready before the next phase, whatever else is waited for.
+    pub barrier: bool,
     /// The steps in order.
     pub steps: Vec<Step>,
 }
 
-/// The parts of an operation, in their order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The parts of an operation, in their order. `Main` comes in waves where objects depend on others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum PhaseKind {
     /// Custom resource definitions, before objects of their kinds.
     Crds,
@@ -31,27 +44,92 @@ pub enum PhaseKind {
     PreHooks,
     /// The objects themselves.
     Main,
+    /// Objects that the release no longer has.
+    Removal,
     /// Hooks that run afterwards.
     PostHooks,
 }
 
 /// One thing to do.
-#[derive(Debug)]
-pub enum Step {
-    /// Create an object.
-    Create(Object),
-    /// Change an object that the release owns already.
-    Change(Object),
-    /// Leave an object as it is.
-    Keep(ObjectId),
-    /// Delete an object.
-    Delete(ObjectId),
-    /// Run a hook and wait for its end.
-    Hook(Box<Hook>, Object),
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Step {
+    /// The object.
+    pub id: ObjectId,
+    /// The template that wrote it.
+    pub source: String,
+    /// What is done with it.
+    pub action: Action,
+    /// A digest of the live object on which the step rests; none if there was no object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<String>,
+}
+
+/// What is done with an object.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// Create it.
+    Create {
+        /// The object.
+        object: Value,
+    },
+    /// Send the fields that differ.
+    Patch {
+        /// The patch.
+        patch: Value,
+        /// The whole object as wanted, for when it is gone by then.
+        object: Value,
+        /// What changes.
+        changes: Vec<FieldChange>,
+    },
+    /// Let the server merge it.
+    Apply {
+        /// The object.
+        object: Value,
+        /// What changes.
+        changes: Vec<FieldChange>,
+        /// Fields that clients merged before become the server's to merge.
+        adopt_fields: bool,
+    },
+    /// Put it in the place of the live one.
+    Replace {
+        /// The object.
+        object: Value,
+        /// What changes.
+        changes: Vec<FieldChange>,
+    },
+    /// Leave it as it is.
+    Keep {
+        /// Why.
+        reason: KeepReason,
+    },
+    /// Delete it.
+    Delete,
+    /// Run it and wait for its end.
+    Hook {
+        /// The hook as it will be recorded.
+        hook: Box<Hook>,
+        /// Which event it runs for.
+        event: String,
+        /// Its object.
+        object: Value,
+    },
+}
+
+/// Why an object is left as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KeepReason {
+    /// It is as it should be.
+    Same,
+    /// It asks to be kept (`helm.sh/resource-policy: keep`).
+    Policy,
+    /// It belongs to somebody else by now.
+    Foreign,
 }
 
 /// A release as rendered: what a plan is made from.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Desired {
     /// Custom resource definitions from the charts' `crds/`.
     pub crds: Vec<Object>,
@@ -59,62 +137,237 @@ pub struct Desired {
     pub objects: Vec<Object>,
     /// The hooks, each with its object.
     pub hooks: Vec<(Hook, Object)>,
+    /// Which subcharts come before which.
+    pub charts: ChartOrder,
 }
 
 /// The live objects that a plan must know, by identity.
-pub type Observed = HashMap<ObjectId, serde_json::Value>;
+pub type Observed = HashMap<ObjectId, Value>;
 
-/// Plans an installation: creates what is missing, takes over what an interrupted attempt of the
-/// same release left, and refuses to touch what belongs to anybody else.
-pub fn install(desired: &Desired, observed: &Observed, release: &str, namespace: &str) -> Result<Plan> {
-    check_duplicates(&desired.objects)?;
-    let crds = desired.crds.iter().map(|crd| match observed.get(&crd.id) {
-        // As Helm does: definitions in `crds/` are installed once and then left alone.
-        Some(_) => Step::Keep(crd.id.clone()),
-        None => Step::Create(crd.clone()),
-    });
-    let mut main = Vec::new();
-    for object in &desired.objects {
-        let mut object = object.clone();
-        object.mark_owned(release, namespace);
-        main.push(match observed.get(&object.id).map(|live| owner(live, release, namespace)) {
-            None => Step::Create(object),
-            Some(Owner::Ours) => Step::Change(object),
-            Some(Owner::Foreign(owner)) => {
-                return Err(ReleaseError::Foreign { object: object.id, release: release.to_owned(), owner });
-            }
-        });
+/// Who merges changes into live objects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Method {
+    /// The client, by three-way merge.
+    #[serde(rename = "csa")]
+    Client,
+    /// The server (server-side apply).
+    #[serde(rename = "ssa")]
+    Server,
+}
+
+impl Method {
+    /// Helm's word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Client => "csa",
+            Self::Server => "ssa",
+        }
     }
-    Ok(Plan {
-        phases: vec![
-            Phase { kind: PhaseKind::Crds, steps: crds.collect() },
-            Phase { kind: PhaseKind::PreHooks, steps: hooks(&desired.hooks, "pre-install") },
-            Phase { kind: PhaseKind::Main, steps: main },
-            Phase { kind: PhaseKind::PostHooks, steps: hooks(&desired.hooks, "post-install") },
-        ],
+}
+
+/// How objects are changed.
+#[derive(Debug, Clone, Copy)]
+pub struct ChangeRules {
+    /// Who merges.
+    pub method: Method,
+    /// Replace objects instead of merging.
+    pub replace: bool,
+    /// Take objects that belong to nobody or to another release.
+    pub take_ownership: bool,
+    /// Whether objects that clients merged before go over to the server.
+    pub adopt_fields: bool,
+    /// Whether definitions in `crds/` that exist are upgraded.
+    pub upgrade_crds: bool,
+    /// Whether hooks run.
+    pub hooks: bool,
+}
+
+/// The names of the events before and after an operation.
+pub type Events = (&'static str, &'static str);
+
+/// Whose release it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Target<'a> {
+    /// Its name.
+    pub release: &'a str,
+    /// Its namespace.
+    pub namespace: &'a str,
+}
+
+/// Plans an installation, upgrade or rollback: creates what is missing, changes what differs,
+/// deletes what `original` had and `desired` has not, and refuses to touch what is another's.
+pub fn release(
+    desired: &Desired,
+    original: &[Object],
+    observed: &Observed,
+    target: Target<'_>,
+    events: Events,
+    rules: ChangeRules,
+) -> Result<Plan> {
+    check_duplicates(&desired.objects)?;
+    let originals: HashMap<&ObjectId, &Object> = original.iter().map(|object| (&object.id, object)).collect();
+    let mut steps: Vec<Option<Step>> = Vec::with_capacity(desired.objects.len());
+    for object in &desired.objects {
+        let before = originals.get(&object.id).copied();
+        steps.push(Some(object_step(object, before, observed.get(&object.id), target, rules)?));
+    }
+    let crds = desired.crds.iter().map(|crd| crd_step(crd, observed.get(&crd.id), rules)).collect();
+    let hooks = |event: &str| if rules.hooks { hooks(&desired.hooks, event) } else { Vec::new() };
+    let mut phases = vec![
+        Phase { kind: PhaseKind::Crds, barrier: true, steps: crds },
+        Phase { kind: PhaseKind::PreHooks, barrier: false, steps: hooks(events.0) },
+    ];
+    let waves = order::waves(&desired.objects, &desired.charts)?;
+    let last = waves.len().saturating_sub(1);
+    for (number, wave) in waves.into_iter().enumerate() {
+        let steps = wave.into_iter().filter_map(|index| steps[index].take()).collect();
+        phases.push(Phase { kind: PhaseKind::Main, barrier: number < last, steps });
+    }
+    phases.push(Phase {
+        kind: PhaseKind::Removal,
+        barrier: false,
+        steps: removals(desired, original, observed, target),
+    });
+    phases.push(Phase { kind: PhaseKind::PostHooks, barrier: false, steps: hooks(events.1) });
+    phases.retain(|phase| !phase.steps.is_empty());
+    Ok(Plan { phases })
+}
+
+fn object_step(
+    object: &Object,
+    original: Option<&Object>,
+    live: Option<&Value>,
+    target: Target<'_>,
+    rules: ChangeRules,
+) -> Result<Step> {
+    let mut object = object.clone();
+    object.mark_owned(target.release, target.namespace);
+    let Some(live) = live else {
+        return Ok(Step::of(object, None, |object| Action::Create { object }));
+    };
+    if let Owner::Foreign(owner) = owner(live, target.release, target.namespace)
+        && original.is_none()
+        && !rules.take_ownership
+    {
+        return Err(ReleaseError::Foreign { object: object.id, release: target.release.to_owned(), owner });
+    }
+    let mut before = original.cloned();
+    if let Some(before) = &mut before {
+        before.mark_owned(target.release, target.namespace);
+    }
+    let null = Value::Null;
+    let original = before.as_ref().map_or(&null, |it| &it.value);
+    Ok(change(object, original, live, rules))
+}
+
+/// The step that takes a live object to what it should be.
+fn change(object: Object, original: &Value, live: &Value, rules: ChangeRules) -> Step {
+    let type_ = schema_of(&object.id.api_version, &object.id.kind);
+    let patch = three_way(type_, original, &object.value, live);
+    let server = rules.method == Method::Server && !rules.replace;
+    // What the server merges it must have merged before, or it would not know the owner of the fields.
+    let settled = !server || (*original == object.value && is_applied(live));
+    let Some(patch) = patch.or_else(|| (!settled).then(|| Value::Object(serde_json::Map::new()))) else {
+        return Step::of(object, Some(live), |_| Action::Keep { reason: KeepReason::Same });
+    };
+    let found = changes(live, &merged(type_.is_some(), &object, live, &patch), false);
+    Step::of(object, Some(live), |object| match (rules.replace, rules.method) {
+        (true, _) => Action::Replace { object, changes: found },
+        (false, Method::Client) => Action::Patch { patch, object, changes: found },
+        (false, Method::Server) => Action::Apply { object, changes: found, adopt_fields: rules.adopt_fields },
     })
 }
 
-/// Plans a removal: everything in reverse, kept objects excepted.
-pub fn uninstall(desired: &Desired) -> Plan {
-    let main =
-        desired.objects.iter().rev().map(|object| {
-            if object.is_kept() { Step::Keep(object.id.clone()) } else { Step::Delete(object.id.clone()) }
-        });
-    Plan {
-        phases: vec![
-            Phase { kind: PhaseKind::PreHooks, steps: hooks(&desired.hooks, "pre-delete") },
-            Phase { kind: PhaseKind::Main, steps: main.collect() },
-            Phase { kind: PhaseKind::PostHooks, steps: hooks(&desired.hooks, "post-delete") },
-        ],
+/// What a live object will probably be: the server may add defaults, and says so when it is asked.
+fn merged(strategic: bool, object: &Object, live: &Value, patch: &Value) -> Value {
+    let mut result = live.clone();
+    let type_ = schema_of(&object.id.api_version, &object.id.kind);
+    match type_ {
+        Some(type_) if strategic => {
+            let mode = kpkg_api::patch::strategic::Mode::ApiServer;
+            // A patch of our own making applies; if not, what is wanted is shown as it stands.
+            if kpkg_api::patch::strategic::apply(mode, type_, &mut result, patch).is_err() {
+                return object.value.clone();
+            }
+        }
+        _ => kpkg_api::patch::merge(&mut result, patch),
+    }
+    result
+}
+
+/// Whether releases' fields in a live object were merged by the server.
+pub(crate) fn is_applied(live: &Value) -> bool {
+    live["metadata"]["managedFields"].as_array().is_some_and(|entries| {
+        entries.iter().any(|it| it["manager"] == crate::cluster::FIELD_MANAGER && it["operation"] == "Apply")
+    })
+}
+
+/// Definitions belong to no release: they are made where missing, and merged where upgrades bring new ones.
+fn crd_step(crd: &Object, live: Option<&Value>, rules: ChangeRules) -> Step {
+    match live {
+        None => Step::of(crd.clone(), None, |object| Action::Create { object }),
+        Some(live) if rules.upgrade_crds => {
+            change(crd.clone(), &Value::Null, live, ChangeRules { method: Method::Client, replace: false, ..rules })
+        }
+        // As Helm does: definitions that exist are left alone by installations.
+        Some(live) => Step::of(crd.clone(), Some(live), |_| Action::Keep { reason: KeepReason::Same }),
     }
 }
 
-/// The hooks of one event, by weight, then kind order as rendered, then name (Helm's rule).
-fn hooks(hooks: &[(Hook, Object)], event: &str) -> Vec<Step> {
+/// What the release no longer has, in reverse.
+fn removals(desired: &Desired, original: &[Object], observed: &Observed, target: Target<'_>) -> Vec<Step> {
+    let wanted: HashSet<&ObjectId> = desired.objects.iter().map(|object| &object.id).collect();
+    let mut seen = HashSet::new();
+    let gone = original.iter().rev().filter(|object| !wanted.contains(&object.id) && seen.insert(&object.id));
+    gone.filter_map(|object| {
+        let live = observed.get(&object.id)?;
+        Some(Step::of(object.clone(), Some(live), |_| removal(object, live, target)))
+    })
+    .collect()
+}
+
+fn removal(object: &Object, live: &Value, target: Target<'_>) -> Action {
+    let live_object = Object { id: object.id.clone(), value: live.clone(), source: String::new() };
+    if live_object.is_kept() {
+        return Action::Keep { reason: KeepReason::Policy };
+    }
+    match owner(live, target.release, target.namespace) {
+        Owner::Ours => Action::Delete,
+        Owner::Foreign(_) => Action::Keep { reason: KeepReason::Foreign },
+    }
+}
+
+/// Plans a removal: everything in reverse, kept objects excepted.
+pub fn uninstall(desired: &Desired, observed: &Observed, target: Target<'_>, with_hooks: bool) -> Plan {
+    let main = desired.objects.iter().rev().filter_map(|object| {
+        let live = observed.get(&object.id)?;
+        Some(Step::of(object.clone(), Some(live), |_| {
+            // Helm reads the policy from the record here, and from the live object in upgrades.
+            if object.is_kept() { Action::Keep { reason: KeepReason::Policy } } else { removal(object, live, target) }
+        }))
+    });
+    let hooks = |event: &str| if with_hooks { hooks(&desired.hooks, event) } else { Vec::new() };
+    let mut phases = vec![
+        Phase { kind: PhaseKind::PreHooks, barrier: false, steps: hooks("pre-delete") },
+        Phase { kind: PhaseKind::Removal, barrier: true, steps: main.collect() },
+        Phase { kind: PhaseKind::PostHooks, barrier: false, steps: hooks("post-delete") },
+    ];
+    phases.retain(|phase| !phase.steps.is_empty());
+    Plan { phases }
+}
+
+/// The hooks of one event, by weight, then name (Helm's rule).
+pub fn hooks(hooks: &[(Hook, Object)], event: &str) -> Vec<Step> {
     let mut chosen: Vec<_> = hooks.iter().filter(|(hook, _)| hook.events.iter().any(|it| it == event)).collect();
     chosen.sort_by(|(a, _), (b, _)| (a.weight, &a.name).cmp(&(b.weight, &b.name)));
-    chosen.into_iter().map(|(hook, object)| Step::Hook(Box::new(hook.clone()), object.clone())).collect()
+    let step = |(hook, object): &(Hook, Object)| {
+        Step::of(object.clone(), None, |object| Action::Hook {
+            hook: Box::new(hook.clone()),
+            event: event.to_owned(),
+            object,
+        })
+    };
+    chosen.into_iter().map(step).collect()
 }
 
 fn check_duplicates(objects: &[Object]) -> Result<()> {
@@ -131,88 +384,54 @@ fn check_duplicates(objects: &[Object]) -> Result<()> {
     Ok(())
 }
 
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
+// === impl Step ===
 
-    use super::*;
-
-    fn object(name: &str, annotations: serde_json::Value) -> Object {
-        let id = ObjectId {
-            api_version: "v1".into(),
-            kind: "ConfigMap".into(),
-            namespace: "default".into(),
-            name: name.into(),
-        };
-        let value =
-            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "annotations": annotations}});
-        Object { id, value, source: format!("chart/templates/{name}.yaml") }
+impl Step {
+    fn of(object: Object, live: Option<&Value>, action: impl FnOnce(Value) -> Action) -> Self {
+        Self { id: object.id, source: object.source, action: action(object.value), seen: live.map(digest) }
     }
 
-    fn names(plan: &Plan, kind: PhaseKind) -> Vec<String> {
-        let phase = plan.phases.iter().find(|phase| phase.kind == kind).unwrap();
-        let name = |step: &Step| match step {
-            Step::Create(object) => format!("create {}", object.id.name),
-            Step::Change(object) => format!("change {}", object.id.name),
-            Step::Keep(id) => format!("keep {}", id.name),
-            Step::Delete(id) => format!("delete {}", id.name),
-            Step::Hook(_, object) => format!("hook {}", object.id.name),
-        };
-        phase.steps.iter().map(name).collect()
-    }
-
-    #[test]
-    fn installing_creates_takes_over_and_refuses() {
-        let desired = Desired { objects: vec![object("a", json!({})), object("b", json!({}))], ..Desired::default() };
-        let mut observed = Observed::new();
-        let plan = install(&desired, &observed, "web", "default").unwrap();
-        assert_eq!(names(&plan, PhaseKind::Main), ["create a", "create b"]);
-
-        let mut ours = object("b", json!({}));
-        ours.mark_owned("web", "default");
-        observed.insert(ours.id.clone(), ours.value.clone());
-        let plan = install(&desired, &observed, "web", "default").unwrap();
-        assert_eq!(names(&plan, PhaseKind::Main), ["create a", "change b"]);
-
-        let error = install(&desired, &observed, "other", "default").unwrap_err().to_string();
-        assert_eq!(
-            error,
-            "ConfigMap/b exists and does not belong to release `other`: it belongs to release `web` in namespace `default`"
-        );
-    }
-
-    #[test]
-    fn two_templates_may_not_write_one_object() {
-        let desired = Desired { objects: vec![object("a", json!({})), object("a", json!({}))], ..Desired::default() };
-        assert!(install(&desired, &Observed::new(), "web", "default").is_err());
-    }
-
-    #[test]
-    fn uninstalling_goes_backwards_and_keeps_what_asks_for_it() {
-        let keep = json!({"helm.sh/resource-policy": "keep"});
-        let desired = Desired { objects: vec![object("a", keep), object("b", json!({}))], ..Desired::default() };
-        assert_eq!(names(&uninstall(&desired), PhaseKind::Main), ["delete b", "keep a"]);
-    }
-
-    #[test]
-    fn hooks_run_by_weight_then_name() {
-        let hook = |name: &str, weight| {
-            let hook = Hook {
-                name: name.into(),
-                kind: "ConfigMap".into(),
-                path: String::new(),
-                manifest: String::new(),
-                events: vec!["pre-install".into()],
-                last_run: crate::record::HookRun::default(),
-                weight,
-                delete_policies: vec![],
-                output_log_policies: vec![],
-            };
-            (hook, object(name, json!({})))
-        };
-        let desired =
-            Desired { hooks: vec![hook("c", 0), hook("b", 5), hook("a", 0), hook("d", -1)], ..Desired::default() };
-        let plan = install(&desired, &Observed::new(), "web", "default").unwrap();
-        assert_eq!(names(&plan, PhaseKind::PreHooks), ["hook d", "hook a", "hook c", "hook b"]);
+    /// Whether carrying it out writes to the cluster.
+    pub fn writes(&self) -> bool {
+        !matches!(self.action, Action::Keep { .. })
     }
 }
+
+/// What tells two states of an object apart, whatever the server and controllers add by themselves.
+pub fn digest(live: &Value) -> String {
+    let essence = crate::changes::essence(live);
+    let uid = live["metadata"]["uid"].as_str().unwrap_or_default();
+    crate::digest::of(format!("{uid}\n{essence}").as_bytes())
+}
+
+// === impl Plan ===
+
+impl Plan {
+    /// All steps in order.
+    pub fn steps(&self) -> impl Iterator<Item = &Step> {
+        self.phases.iter().flat_map(|phase| &phase.steps)
+    }
+
+    /// Whether nothing but hooks would run.
+    pub fn is_noop(&self) -> bool {
+        !self.steps().any(|step| step.writes() && !matches!(step.action, Action::Hook { .. }))
+    }
+
+    /// How many objects are created, changed, deleted and left alone.
+    pub fn counts(&self) -> [usize; 4] {
+        let mut counts = [0; 4];
+        for step in self.steps() {
+            match step.action {
+                Action::Create { .. } => counts[0] += 1,
+                Action::Patch { .. } | Action::Apply { .. } | Action::Replace { .. } => counts[1] += 1,
+                Action::Delete => counts[2] += 1,
+                Action::Keep { .. } => counts[3] += 1,
+                Action::Hook { .. } => {}
+            }
+        }
+        counts
+    }
+}
+
+#[cfg(test)]
+mod tests;

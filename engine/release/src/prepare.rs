@@ -7,10 +7,31 @@ use kpkg_chart::{Chart, ClusterFacts, KubeVersion, LookupKey, ReleaseInfo, Rende
 use crate::cluster::Cluster;
 use crate::desired::{self, Document};
 use crate::error::Result;
-use crate::install::Prepared;
 use crate::object::ObjectId;
+use crate::order;
 use crate::plan::Desired;
 use crate::record::{Hook, HookRun};
+
+/// A chart rendered for one release.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The release's name.
+    pub name: String,
+    /// The namespace it goes to.
+    pub namespace: String,
+    /// The revision that templates were told.
+    pub revision: i64,
+    /// The chart in the form in which records keep it.
+    pub chart: serde_json::Value,
+    /// The values that the user gave.
+    pub config: serde_json::Value,
+    /// The rendered objects as text, hooks apart.
+    pub manifest: String,
+    /// The rendered notes.
+    pub notes: String,
+    /// The same as objects.
+    pub desired: Desired,
+}
 
 /// What templates may know of `cluster` before they run: versions, no objects yet.
 pub fn facts(cluster: &Cluster) -> ClusterFacts {
@@ -74,15 +95,28 @@ pub fn prepare(
         .collect();
     let hooks: Vec<Hook> = rendered.hooks.iter().map(hook).collect();
     let crds = if with_crds { crds(chart) } else { Vec::new() };
+    let mut desired = Desired::parse(&crds, &documents, &hooks, &release.namespace, cluster)?;
+    chart_orders(chart, chart.name(), &mut desired.charts);
     Ok(Prepared {
         name: release.name.clone(),
         namespace: release.namespace.clone(),
+        revision: release.revision,
         chart: recorded_chart(chart),
         config: kpkg_yaml::Value::Map(values.supplied.clone()).to_json(),
         manifest: desired::join(&documents),
         notes: rendered.notes.clone(),
-        desired: Desired::parse(&crds, &documents, &hooks, &release.namespace, cluster)?,
+        desired,
     })
+}
+
+/// What the charts' own annotations say about the order of their subcharts.
+fn chart_orders(chart: &Chart, path: &str, order: &mut order::ChartOrder) {
+    if let Some(text) = chart.metadata.annotations.get(order::RESOURCES) {
+        order::chart_order(path, text, order);
+    }
+    for subchart in &chart.dependencies {
+        chart_orders(subchart, &format!("{path}/charts/{}", subchart.name()), order);
+    }
 }
 
 fn hook(hook: &kpkg_chart::Hook) -> Hook {

@@ -16,6 +16,28 @@ pub enum Event<'a> {
     Kept(&'a ObjectId),
     /// A hook began to run.
     HookStarted(&'a ObjectId, &'a str),
+    /// A hook ended, well or not.
+    HookEnded(&'a ObjectId, bool),
+    /// What a hook's container logged.
+    HookLog {
+        /// The pod.
+        pod: &'a str,
+        /// The container.
+        container: &'a str,
+        /// The log.
+        text: &'a str,
+    },
+    /// An operation that was left half-way is carried on with: its revision and status.
+    Interrupted {
+        /// The revision.
+        revision: i64,
+        /// Its status.
+        status: &'a str,
+        /// The phase it had reached, if it is known.
+        phase: &'a str,
+    },
+    /// A failed operation is being undone: the revision gone back to, 0 if there is none.
+    RollingBack(i64),
     /// Objects are waited for: each with what it waits for. Told again when that changes.
     Waiting(&'a [(ObjectId, String)]),
     /// An object became ready.

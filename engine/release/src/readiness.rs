@@ -18,8 +18,18 @@ pub enum Readiness {
 
 use Readiness::{Failed, Ready, Waiting};
 
+/// What counts as ready where opinions differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Rules {
+    /// A Job is ready when it has completed, not when it runs.
+    pub jobs_complete: bool,
+    /// The rules of Helm 3: Deployments may lack as many pods as their strategy allows, and kinds
+    /// without rules of their own are ready once they exist.
+    pub legacy: bool,
+}
+
 /// Answers whether `live` is ready.
-pub fn readiness(live: &Value) -> Readiness {
+pub fn readiness(live: &Value, rules: Rules) -> Readiness {
     if live["metadata"]["deletionTimestamp"].is_string() {
         return Waiting("it is being deleted".to_owned());
     }
@@ -30,16 +40,17 @@ pub fn readiness(live: &Value) -> Readiness {
         return Waiting("its newest spec has not been looked at".to_owned());
     }
     match live["kind"].as_str().unwrap_or_default() {
-        "Deployment" => deployment(live),
+        "Deployment" => deployment(live, rules),
         "ReplicaSet" | "ReplicationController" => replicas(live, "readyReplicas", "ready"),
         "StatefulSet" => stateful_set(live),
         "DaemonSet" => daemon_set(live),
-        "Job" => job(live),
+        "Job" => job(live, rules),
         "Pod" => pod(live),
         "PersistentVolumeClaim" => claim(live),
         "Service" => service(live),
         "CustomResourceDefinition" => definition(live),
         "ConfigMap" | "Secret" | "Namespace" | "ServiceAccount" | "Role" | "RoleBinding" => Ready,
+        _ if rules.legacy => Ready,
         _ => by_conditions(live),
     }
 }
@@ -56,13 +67,21 @@ fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value[key].as_str().unwrap_or_default()
 }
 
-fn deployment(live: &Value) -> Readiness {
+fn deployment(live: &Value, rules: Rules) -> Readiness {
     if let Some(progressing) = condition(live, "Progressing")
         && text(progressing, "reason") == "ProgressDeadlineExceeded"
     {
         return Failed(text(progressing, "message").to_owned());
     }
+    if live["spec"]["paused"] == true {
+        return Ready;
+    }
     let wanted = live["spec"]["replicas"].as_i64().unwrap_or(1);
+    if rules.legacy {
+        let wanted = wanted - max_unavailable(live, wanted);
+        let have = number(live, "/status/readyReplicas");
+        return if have < wanted { Waiting(format!("{have} of {wanted} replicas ready")) } else { Ready };
+    }
     let steps = [
         (number(live, "/status/updatedReplicas"), "updated"),
         (number(live, "/status/readyReplicas"), "ready"),
@@ -76,6 +95,18 @@ fn deployment(live: &Value) -> Readiness {
         return Waiting(format!("{old} old replicas still to go"));
     }
     Ready
+}
+
+/// How many of `wanted` pods a rolling update may lack, rounded down as Kubernetes does.
+fn max_unavailable(live: &Value, wanted: i64) -> i64 {
+    match &live["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] {
+        Value::Number(number) => number.as_i64().unwrap_or(0).min(wanted),
+        Value::String(text) => {
+            let percent: i64 = text.trim_end_matches('%').parse().unwrap_or(0);
+            wanted * percent / 100
+        }
+        _ => 0,
+    }
 }
 
 fn replicas(live: &Value, field: &str, word: &str) -> Readiness {
@@ -112,7 +143,7 @@ fn daemon_set(live: &Value) -> Readiness {
     Ready
 }
 
-fn job(live: &Value) -> Readiness {
+fn job(live: &Value, rules: Rules) -> Readiness {
     if let Some(failed) = condition(live, "Failed")
         && text(failed, "status") == "True"
     {
@@ -120,6 +151,10 @@ fn job(live: &Value) -> Readiness {
     }
     match condition(live, "Complete") {
         Some(complete) if text(complete, "status") == "True" => Ready,
+        _ if rules.jobs_complete => {
+            let (have, wanted) = (number(live, "/status/succeeded"), live["spec"]["completions"].as_i64().unwrap_or(1));
+            Waiting(format!("{have} of {wanted} pods have completed"))
+        }
         // kstatus: a Job that runs is current; who wants its end waits for jobs.
         _ if number(live, "/status/active") > 0 || live["status"]["startTime"].is_string() => Ready,
         _ => Waiting("it has not started".to_owned()),
@@ -274,7 +309,7 @@ mod tests {
             },
         ];
         for case in cases {
-            assert_eq!(readiness(&case.live), case.want, "{}", case.name);
+            assert_eq!(readiness(&case.live, Rules::default()), case.want, "{}", case.name);
         }
     }
 }

@@ -45,7 +45,29 @@ pub struct Release {
     /// `csa` or `ssa`: who merges changes, the client or the server.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub apply_method: String,
+    /// The user's labels: on the Secret, not inside it.
+    #[serde(skip)]
+    pub labels: BTreeMap<String, String>,
+    /// What kpkg noted on the Secret while it worked; none on records of Helm's making.
+    #[serde(skip)]
+    pub trace: Option<Trace>,
 }
+
+/// Who works on a revision, and how far it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trace {
+    /// Who.
+    pub holder: String,
+    /// The phase reached, such as `main`.
+    pub phase: String,
+}
+
+/// The annotation that says who works on a revision.
+pub const HOLDER: &str = "kpkg.dev/holder";
+/// The annotation that says which phase was reached.
+pub const PHASE: &str = "kpkg.dev/phase";
+/// Labels that records are found by: not the user's to set.
+pub const SYSTEM_LABELS: [&str; 6] = ["name", "owner", "status", "version", "createdAt", "modifiedAt"];
 
 /// What happened to a release and when.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -64,6 +86,9 @@ pub struct Info {
     pub description: String,
     /// The status.
     pub status: Status,
+    /// The revision rolled back to, in revisions that rollbacks made.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub rollback_revision: i64,
     /// The rendered notes.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub notes: String,
@@ -184,17 +209,22 @@ impl Release {
         secret_name(&self.name, self.version)
     }
 
-    /// The labels by which records are found.
-    pub fn labels(&self) -> BTreeMap<String, String> {
-        [
+    /// The labels of the Secret: the user's, and those by which records are found.
+    pub fn record_labels(&self) -> BTreeMap<String, String> {
+        let system = [
             ("name", self.name.clone()),
             ("owner", "helm".to_owned()),
             ("status", self.info.status.to_string()),
             ("version", self.version.to_string()),
         ]
-        .into_iter()
-        .map(|(key, value)| (key.to_owned(), value))
-        .collect()
+        .map(|(key, value)| (key.to_owned(), value));
+        self.labels.clone().into_iter().chain(system).collect()
+    }
+
+    /// Sets how an operation ended.
+    pub fn set(&mut self, status: Status, description: impl Into<String>) {
+        self.info.status = status;
+        self.info.description = description.into();
     }
 
     /// A text of the chart's metadata, such as `version`; empty if absent.
@@ -247,6 +277,7 @@ mod tests {
                 deleted: None,
                 description: "Install complete".into(),
                 status: Status::PendingInstall,
+                rollback_revision: 0,
                 notes: String::new(),
             },
             chart: json!({"metadata": {"name": "nginx", "version": "1.2.3"}}),
@@ -256,6 +287,8 @@ mod tests {
             version: 7,
             namespace: "default".into(),
             apply_method: "csa".into(),
+            labels: BTreeMap::from([("team".to_owned(), "x".to_owned())]),
+            trace: None,
         }
     }
 
@@ -265,7 +298,8 @@ mod tests {
         let after = Release::decode(&before.encode().unwrap()).unwrap();
         assert_eq!(serde_json::to_value(&before).unwrap(), serde_json::to_value(&after).unwrap());
         assert_eq!(after.secret_name(), "sh.helm.release.v1.web.v7");
-        assert_eq!(after.labels()["status"], "pending-install");
+        assert_eq!(before.record_labels()["status"], "pending-install");
+        assert_eq!(before.record_labels()["team"], "x");
         assert_eq!(after.chart_metadata("version"), "1.2.3");
     }
 
