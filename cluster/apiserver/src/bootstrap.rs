@@ -3,7 +3,7 @@
 use crate::{
     ApiServer, expire,
     failure::Result,
-    registry::{Context, Part, well_known},
+    registry::{Context, Make, Part, well_known},
 };
 use kpkg_api::status::{Reason, Status};
 use serde_json::{Value, json};
@@ -63,6 +63,6 @@ impl ApiServer {
             kpkg_api::patch::merge(&mut new, &wanted);
             Ok(new)
         };
-        self.change(&context, kind, namespace, name, Part::Main, &change).await.map(drop)
+        self.change(&context, kind, namespace, name, Part::Main, Make::Update(&change)).await.map(drop)
     }
 }

@@ -28,8 +28,7 @@
 //! # }).unwrap();
 //! ```
 //!
-//! Service accounts may read discovery and ask about themselves, and nothing else until roles are served. Server-side
-//! apply is answered with 415. `managedFields` are neither kept nor shown.
+//! Service accounts may read discovery and ask about themselves, and nothing else until roles are served.
 
 mod accept;
 mod admission;
