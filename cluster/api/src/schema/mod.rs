@@ -9,7 +9,7 @@ mod load;
 mod zero;
 
 pub use conform::{Findings, TypeError, conform, prune, unknown_fields};
-pub use kinds::{Kind, Subresource, kind, kinds, resource};
+pub use kinds::{CustomKind, Kind, Subresource, kind, kinds, resource};
 
 use std::{collections::HashMap, sync::LazyLock};
 
