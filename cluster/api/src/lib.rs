@@ -19,6 +19,8 @@
 //!
 //! It reads no clock, no file and no environment, and knows nothing of HTTP beyond the codes in a Status.
 
+pub mod apply;
+pub mod cron;
 pub mod defaults;
 pub mod intstr;
 pub mod meta;
@@ -30,6 +32,7 @@ pub mod resources;
 pub mod schema;
 pub mod selector;
 pub mod status;
+pub mod structural;
 pub mod text;
 pub mod time;
 pub mod validate;

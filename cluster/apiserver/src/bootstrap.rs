@@ -3,11 +3,16 @@
 use crate::{
     ApiServer, expire,
     failure::Result,
-    registry::{Context, Part, well_known},
+    registry::{Context, Make, Part, well_known},
 };
 use kpkg_api::status::{Reason, Status};
 use serde_json::{Value, json};
 use std::sync::Arc;
+
+/// The classes of what the cluster cannot do without.
+const PRIORITIES: [(&str, i64); 2] =
+    [("system-cluster-critical", 2_000_000_000), ("system-node-critical", 2_000_001_000)];
+const PRIORITY_TEXT: &str = "For what the cluster cannot do without.";
 
 const NAMESPACES: [&str; 4] = ["default", "kube-system", "kube-public", "kube-node-lease"];
 
@@ -17,6 +22,10 @@ impl ApiServer {
     pub async fn bootstrap(self: &Arc<Self>) -> Result<(), Status> {
         for name in NAMESPACES {
             self.ensure("", "Namespace", None, json!({"metadata": {"name": name}})).await?;
+        }
+        for (name, value) in PRIORITIES {
+            let class = json!({"metadata": {"name": name}, "value": value, "description": PRIORITY_TEXT});
+            self.ensure("scheduling.k8s.io", "PriorityClass", None, class).await?;
         }
         self.ensure("", "Service", Some("default"), self.kubernetes_service()).await?;
         if let Some(slice) = self.kubernetes_endpoints() {
@@ -63,6 +72,6 @@ impl ApiServer {
             kpkg_api::patch::merge(&mut new, &wanted);
             Ok(new)
         };
-        self.change(&context, kind, namespace, name, Part::Main, &change).await.map(drop)
+        self.change(&context, kind, namespace, name, Part::Main, Make::Update(&change)).await.map(drop)
     }
 }

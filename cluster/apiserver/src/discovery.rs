@@ -3,81 +3,70 @@
 //! In two forms: one document for all (`apidiscovery.k8s.io`, asked for by the `Accept` header), and one per group and
 //! version.
 
-use crate::{accept, reply, review};
+use crate::{
+    accept,
+    catalog::Catalog,
+    reply,
+    review::{self, Review},
+};
 use axum::body::Body;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
-use kpkg_api::schema::{self, Kind, Subresource};
+use kpkg_api::schema::{Kind, Subresource};
 use serde_json::{Value, json};
 
-/// The version in which all of kpkg's groups are served.
-const VERSION: &str = "v1";
-
-/// The groups beside the core, in the order in which clients should prefer them.
-fn group_names() -> Vec<&'static str> {
-    let mut names: Vec<&str> = schema::kinds()
-        .iter()
-        .map(|kind| kind.group)
-        .chain(review::all().iter().map(|review| review.group))
-        .filter(|group| !group.is_empty())
-        .collect();
-    names.sort_unstable();
-    names.dedup();
-    // Of a word that two groups share, clients take the first: `apps` before all, `events` from the core.
-    names.sort_by_key(|name| (*name != "apps", name.starts_with("events")));
-    names
-}
-
 /// `/api`.
-pub(crate) fn core(headers: &HeaderMap) -> Response<Body> {
+pub(crate) fn core(catalog: &Catalog, headers: &HeaderMap) -> Response<Body> {
     if let Some(version) = aggregated(headers) {
-        return aggregated_reply(version, &[""]);
+        return aggregated_reply(catalog, version, &[""]);
     }
     reply::json(
         StatusCode::OK,
         &json!({
             "kind": "APIVersions",
-            "versions": [VERSION],
+            "versions": catalog.versions(""),
             "serverAddressByClientCIDRs": [{"clientCIDR": "0.0.0.0/0", "serverAddress": ""}],
         }),
     )
 }
 
 /// `/apis`.
-pub(crate) fn groups(headers: &HeaderMap) -> Response<Body> {
-    let names = group_names();
+pub(crate) fn groups(catalog: &Catalog, headers: &HeaderMap) -> Response<Body> {
+    let names = catalog.groups();
     if let Some(version) = aggregated(headers) {
-        return aggregated_reply(version, &names);
+        return aggregated_reply(catalog, version, &names);
     }
-    let groups: Vec<Value> = names.iter().map(|name| group_value(name)).collect();
+    let groups: Vec<Value> = names.iter().map(|name| group_value(catalog, name)).collect();
     reply::json(StatusCode::OK, &json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}))
 }
 
 /// `/apis/GROUP`.
-pub(crate) fn group(group: &str) -> Response<Body> {
-    let Some(name) = group_names().into_iter().find(|name| *name == group) else { return reply::no_such_path() };
-    let mut value = group_value(name);
+pub(crate) fn group(catalog: &Catalog, group: &str) -> Response<Body> {
+    if group.is_empty() || catalog.versions(group).is_empty() {
+        return reply::no_such_path();
+    }
+    let mut value = group_value(catalog, group);
     value["kind"] = json!("APIGroup");
     value["apiVersion"] = json!("v1");
     reply::json(StatusCode::OK, &value)
 }
 
-fn group_value(name: &str) -> Value {
-    let version = json!({"groupVersion": format!("{name}/{VERSION}"), "version": VERSION});
-    json!({"name": name, "versions": [version], "preferredVersion": version})
+fn group_value(catalog: &Catalog, name: &str) -> Value {
+    let version = |version: &&str| json!({"groupVersion": format!("{name}/{version}"), "version": version});
+    let versions: Vec<Value> = catalog.versions(name).iter().map(version).collect();
+    json!({"name": name, "versions": versions, "preferredVersion": versions.first()})
 }
 
 /// `/api/v1`, `/apis/GROUP/VERSION`.
-pub(crate) fn resources(group: &str, version: &str) -> Response<Body> {
-    let known = group.is_empty() || group_names().contains(&group);
-    if version != VERSION || !known {
+pub(crate) fn resources(catalog: &Catalog, group: &str, version: &str) -> Response<Body> {
+    if !catalog.versions(group).contains(&version) {
         return reply::no_such_path();
     }
     let mut list = Vec::new();
-    for kind in schema::kinds().iter().filter(|kind| kind.group == group) {
+    for kind in catalog.kinds().filter(|kind| kind.group == group && kind.version == version) {
         list.push(resource_value(kind));
         list.extend(kind.subresources.iter().map(|part| subresource_value(kind, part)));
     }
-    list.extend(review::all().iter().filter(|review| review.group == group).map(|review| {
+    list.extend(reviews(group, version).map(|review| {
         json!({
             "name": review.plural,
             "singularName": review.singular,
@@ -91,6 +80,11 @@ pub(crate) fn resources(group: &str, version: &str) -> Response<Body> {
         StatusCode::OK,
         &json!({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": list}),
     )
+}
+
+/// The questions of a group and version.
+fn reviews<'a>(group: &'a str, version: &'a str) -> impl Iterator<Item = &'static Review> + 'a {
+    review::all().iter().filter(move |review| review.group == group && version == review::VERSION)
 }
 
 fn resource_value(kind: &Kind) -> Value {
@@ -145,13 +139,19 @@ fn aggregated(headers: &HeaderMap) -> Option<&'static str> {
     None
 }
 
-fn aggregated_reply(version: &str, groups: &[&str]) -> Response<Body> {
+fn aggregated_reply(catalog: &Catalog, version: &str, groups: &[&str]) -> Response<Body> {
     let items: Vec<Value> = groups
         .iter()
         .map(|group| {
             let metadata = if group.is_empty() { json!({}) } else { json!({"name": group}) };
-            let version = json!({"version": VERSION, "resources": aggregated_resources(group), "freshness": "Current"});
-            json!({"metadata": metadata, "versions": [version]})
+            let versions = catalog.versions(group).into_iter().map(|version| {
+                json!({
+                    "version": version,
+                    "resources": aggregated_resources(catalog, group, version),
+                    "freshness": "Current",
+                })
+            });
+            json!({"metadata": metadata, "versions": versions.collect::<Vec<_>>()})
         })
         .collect();
     let list = json!({
@@ -168,9 +168,9 @@ fn aggregated_reply(version: &str, groups: &[&str]) -> Response<Body> {
     response
 }
 
-fn aggregated_resources(group: &str) -> Vec<Value> {
+fn aggregated_resources(catalog: &Catalog, group: &str, version: &str) -> Vec<Value> {
     let scope = |namespaced: bool| if namespaced { "Namespaced" } else { "Cluster" };
-    let kinds = schema::kinds().iter().filter(|kind| kind.group == group).map(|kind| {
+    let kinds = catalog.kinds().filter(|kind| kind.group == group && kind.version == version).map(|kind| {
         let mut value = json!({
             "resource": kind.plural,
             "responseKind": {"group": kind.group, "version": kind.version, "kind": kind.kind},
@@ -189,10 +189,10 @@ fn aggregated_resources(group: &str) -> Vec<Value> {
         }
         value
     });
-    let reviews = review::all().iter().filter(|review| review.group == group).map(|review| {
+    let reviews = reviews(group, version).map(|review| {
         json!({
             "resource": review.plural,
-            "responseKind": {"group": review.group, "version": VERSION, "kind": review.kind},
+            "responseKind": {"group": review.group, "version": version, "kind": review.kind},
             "scope": scope(review.namespaced),
             "singularResource": review.singular,
             "verbs": ["create"],

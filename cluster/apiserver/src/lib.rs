@@ -28,8 +28,7 @@
 //! # }).unwrap();
 //! ```
 //!
-//! Service accounts may read discovery and ask about themselves, and nothing else until roles are served. Server-side
-//! apply is answered with 415. `managedFields` are neither kept nor shown.
+//! Service accounts may read discovery and ask about themselves, and nothing else until roles are served.
 
 mod accept;
 mod admission;
@@ -38,7 +37,9 @@ mod authn;
 mod authz;
 mod body;
 mod bootstrap;
+mod catalog;
 mod config;
+mod custom;
 mod discovery;
 mod expire;
 mod failure;

@@ -1,8 +1,9 @@
 //! What a URL's path means.
 
+use crate::catalog::Catalog;
 use kpkg_api::{
     names,
-    schema::{self, Kind, Subresource},
+    schema::{Kind, Subresource},
 };
 use percent_encoding::percent_decode_str;
 
@@ -55,7 +56,7 @@ pub(crate) struct ReviewPath {
 }
 
 /// Reads a path.
-pub(crate) fn parse(path: &str) -> Target {
+pub(crate) fn parse(catalog: &Catalog, path: &str) -> Target {
     let mut segments = Vec::new();
     for segment in path.split('/').filter(|segment| !segment.is_empty()) {
         match percent_decode_str(segment).decode_utf8() {
@@ -76,13 +77,13 @@ pub(crate) fn parse(path: &str) -> Target {
         ["openid", "v1", "jwks"] => Target::TokenKeys,
         [".well-known", "openid-configuration"] => Target::TokenIssuer,
         ["openapi", "v3", ..] => Target::OpenApi,
-        ["api", version, rest @ ..] => resource("", version, rest),
-        ["apis", group, version, rest @ ..] => resource(group, version, rest),
+        ["api", version, rest @ ..] => resource(catalog, "", version, rest),
+        ["apis", group, version, rest @ ..] => resource(catalog, group, version, rest),
         _ => Target::Nothing,
     }
 }
 
-fn resource(group: &str, version: &str, rest: &[&str]) -> Target {
+fn resource(catalog: &Catalog, group: &str, version: &str, rest: &[&str]) -> Target {
     let (namespace, rest) = match rest {
         // A namespace itself, or part of one.
         ["namespaces"] | ["namespaces", _] | ["namespaces", _, "status" | "finalize"] => (None, rest),
@@ -94,7 +95,7 @@ fn resource(group: &str, version: &str, rest: &[&str]) -> Target {
         let path = ReviewPath { review, namespace };
         return if rest.is_empty() { Target::Review(path) } else { Target::Nothing };
     }
-    let Some(kind) = schema::resource(group, version, plural) else { return Target::Nothing };
+    let Some(kind) = catalog.resource(group, version, plural) else { return Target::Nothing };
     if namespace.is_some() && !kind.namespaced {
         return Target::Nothing;
     }
@@ -124,7 +125,7 @@ mod tests {
     use super::*;
 
     fn show(path: &str) -> String {
-        match parse(path) {
+        match parse(&Catalog::default(), path) {
             Target::Resource(path) => format!(
                 "{} {} {} {}",
                 path.kind.kind,

@@ -17,6 +17,9 @@ use serde_json::{Value, json};
 const AUTHORIZATION: &str = "authorization.k8s.io";
 const AUTHENTICATION: &str = "authentication.k8s.io";
 
+/// The version of all of them.
+pub(crate) const VERSION: &str = "v1";
+
 /// A resource that can only be created, and whose answer is its status.
 #[derive(Debug)]
 pub(crate) struct Review {

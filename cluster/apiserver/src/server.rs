@@ -5,6 +5,7 @@ use crate::{
     allocate::Allocator,
     authn::Tokens,
     authz::{Authorizer, BuiltIn},
+    catalog::Catalogs,
     http,
     registry::Registry,
 };
@@ -18,6 +19,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 pub struct ApiServer {
     pub(crate) config: Config,
     pub(crate) registry: Registry,
+    pub(crate) catalogs: Catalogs,
     pub(crate) allocator: Allocator,
     pub(crate) tokens: Tokens,
     pub(crate) authorizer: Arc<dyn Authorizer>,
@@ -43,6 +45,7 @@ impl ApiServer {
         let shutdown = CancellationToken::new();
         Arc::new(Self {
             registry: Registry::new(&store, &shutdown),
+            catalogs: Catalogs::default(),
             allocator: Allocator::new(config.service_cidr, config.node_port_range.clone()),
             tokens: Tokens::new(&config).expect("the signing key is P-256 in PKCS#8"),
             authorizer: Arc::new(BuiltIn),

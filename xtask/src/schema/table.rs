@@ -1,6 +1,6 @@
 //! Joins OpenAPI definitions and protobuf messages into the text of the table.
 //!
-//! One line per type, then one indented line per field:
+//! One line per type (then `& atomic` if it is applied as a whole), then one indented line per field:
 //! ```text
 //! api.core.v1.PodSpec
 //! @ - v1 Pod
@@ -29,6 +29,9 @@ pub(super) fn render(definitions: &Map<String, Value>, messages: &Messages) -> R
 
 fn render_type(name: &str, definition: &Value, messages: &Messages, text: &mut String) -> Result<()> {
     writeln!(text, "{}", short(name))?;
+    if definition["x-kubernetes-map-type"] == "atomic" {
+        text.push_str("& atomic\n");
+    }
     for gvk in definition["x-kubernetes-group-version-kind"].as_array().into_iter().flatten() {
         let part = |key: &str| gvk[key].as_str().unwrap_or_default();
         let group = if part("group").is_empty() { "-" } else { part("group") };
@@ -79,8 +82,10 @@ fn render_attributes(property: &Value, text: &mut String) -> Result<()> {
     if let Some(key) = property["x-kubernetes-patch-merge-key"].as_str() {
         write!(text, " M={key}")?;
     }
-    if property["x-kubernetes-map-type"] == "atomic" {
-        text.push_str(" A");
+    match property["x-kubernetes-map-type"].as_str() {
+        Some("atomic") => text.push_str(" A"),
+        Some("granular") => text.push_str(" G"),
+        _ => {}
     }
     Ok(())
 }

@@ -23,6 +23,33 @@ pub(super) fn replica_set(object: &mut Object) {
     pod::template(spec);
 }
 
+pub(super) fn daemon_set(object: &mut Object) {
+    let spec = make(object, "spec");
+    set(spec, "revisionHistoryLimit", 10);
+    let strategy = make(spec, "updateStrategy");
+    if text(strategy, "type").is_empty() {
+        strategy.insert("type".to_owned(), "RollingUpdate".into());
+    }
+    if text(strategy, "type") == "RollingUpdate" {
+        let rolling = make(strategy, "rollingUpdate");
+        set(rolling, "maxUnavailable", 1);
+        set(rolling, "maxSurge", 0);
+    }
+    pod::template(spec);
+}
+
+/// The selector and the labels are those of the template, if they are left out.
+pub(super) fn replication_controller(object: &mut Object) {
+    let labels = object.get("spec").and_then(|spec| spec.pointer("/template/metadata/labels")).cloned();
+    if let Some(labels) = labels {
+        set(make(object, "metadata"), "labels", labels.clone());
+        set(make(object, "spec"), "selector", labels);
+    }
+    let spec = make(object, "spec");
+    set(spec, "replicas", 1);
+    pod::template(spec);
+}
+
 pub(super) fn stateful_set(object: &mut Object) {
     let spec = make(object, "spec");
     set(spec, "replicas", 1);

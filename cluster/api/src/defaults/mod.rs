@@ -1,8 +1,10 @@
 //! What Kubernetes fills in where an object leaves things open.
 
 mod apps;
+mod batch;
 mod core;
 mod pod;
+mod policy;
 mod storage;
 
 use crate::schema::Kind;
@@ -24,6 +26,19 @@ pub fn apply(kind: &Kind, object: &mut Value) {
         ("apps", "Deployment") => apps::deployment(map),
         ("apps", "ReplicaSet") => apps::replica_set(map),
         ("apps", "StatefulSet") => apps::stateful_set(map),
+        ("apps", "DaemonSet") => apps::daemon_set(map),
+        ("", "ReplicationController") => apps::replication_controller(map),
+        ("batch", "Job") => batch::job(map),
+        ("batch", "CronJob") => batch::cron_job(map),
+        ("", "LimitRange") => policy::limit_range(map),
+        ("admissionregistration.k8s.io", "MutatingWebhookConfiguration") => policy::webhooks(map, true),
+        ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration") => policy::webhooks(map, false),
+        ("apiextensions.k8s.io", "CustomResourceDefinition") => policy::definition(map),
+        ("autoscaling", "HorizontalPodAutoscaler") => policy::autoscaler(map),
+        ("networking.k8s.io", "NetworkPolicy") => policy::network_policy(map),
+        ("rbac.authorization.k8s.io", "RoleBinding" | "ClusterRoleBinding") => policy::role_binding(map),
+        ("scheduling.k8s.io", "PriorityClass") => policy::priority_class(map),
+        ("storage.k8s.io", "CSIDriver") => policy::csi_driver(map),
         ("discovery.k8s.io", "EndpointSlice") => core::endpoint_slice(map),
         _ => {}
     }

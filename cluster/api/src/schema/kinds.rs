@@ -1,7 +1,10 @@
 //! The kinds that this server serves, as `kubectl api-resources` shows them.
 
 use super::{Type, TypeId, table};
-use std::sync::LazyLock;
+use std::{
+    collections::HashMap,
+    sync::{LazyLock, Mutex, PoisonError},
+};
 
 /// A served kind: one row of discovery.
 #[derive(Debug)]
@@ -26,8 +29,14 @@ pub struct Kind {
     pub subresources: &'static [Subresource],
     /// What can be done to it.
     pub verbs: &'static [&'static str],
-    /// Its type in the table.
+    /// Its type in the table; of custom kinds, whose schema is not there, that of their metadata.
     pub type_id: TypeId,
+    /// Whether a `CustomResourceDefinition` defines it.
+    pub custom: bool,
+    /// The version in which its objects are stored.
+    pub storage_version: &'static str,
+    /// The fields of a custom kind by which objects can be selected.
+    pub selectable: &'static [&'static str],
 }
 
 /// A subresource of a [`Kind`].
@@ -97,6 +106,84 @@ impl Kind {
     }
 }
 
+/// What a definition says of a custom kind in one version.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct CustomKind {
+    /// The API group.
+    pub group: String,
+    /// The version.
+    pub version: String,
+    /// The version in which objects are stored.
+    pub storage_version: String,
+    /// The kind.
+    pub kind: String,
+    /// The resource.
+    pub plural: String,
+    /// The resource's singular.
+    pub singular: String,
+    /// What kubectl also takes for it.
+    pub short_names: Vec<String>,
+    /// Groups of resources it belongs to.
+    pub categories: Vec<String>,
+    /// Whether objects live in namespaces.
+    pub namespaced: bool,
+    /// Whether it has a `status` subresource.
+    pub status: bool,
+    /// Whether it has a `scale` subresource.
+    pub scale: bool,
+    /// The fields by which objects can be selected.
+    pub selectable: Vec<String>,
+}
+
+static CUSTOM: LazyLock<Mutex<HashMap<CustomKind, &'static Kind>>> = LazyLock::new(Mutex::default);
+
+impl CustomKind {
+    /// The kind, the same one whenever the same is asked for.
+    ///
+    /// Kinds are never freed, so that requests and watches may hold them however long: a process keeps a few hundred bytes
+    /// for every distinct version of every definition that it has seen.
+    pub fn intern(&self) -> &'static Kind {
+        let mut known = CUSTOM.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(kind) = known.get(self) {
+            return kind;
+        }
+        let kind: &'static Kind = Box::leak(Box::new(self.make()));
+        known.insert(self.clone(), kind);
+        kind
+    }
+
+    fn make(&self) -> Kind {
+        let kept = |text: &str| -> &'static str { Box::leak(text.to_owned().into_boxed_str()) };
+        let all = |texts: &[String]| -> &'static [&'static str] {
+            Box::leak(texts.iter().map(|text| kept(text)).collect::<Vec<_>>().into_boxed_slice())
+        };
+        let name = kept(&self.kind);
+        let mut subresources = Vec::new();
+        if self.scale {
+            subresources.push(SCALE);
+        }
+        if self.status {
+            subresources.push(part(name));
+        }
+        Kind {
+            group: kept(&self.group),
+            version: kept(&self.version),
+            kind: name,
+            plural: kept(&self.plural),
+            singular: kept(&self.singular),
+            short_names: all(&self.short_names),
+            categories: all(&self.categories),
+            namespaced: self.namespaced,
+            subresources: Box::leak(subresources.into_boxed_slice()),
+            verbs: ALL_VERBS,
+            type_id: table().id("apimachinery.pkg.apis.meta.v1.ObjectMeta").expect("the table has ObjectMeta"),
+            custom: true,
+            storage_version: kept(&self.storage_version),
+            selectable: all(&self.selectable),
+        }
+    }
+}
+
 fn qualified(name: &str, group: &str) -> String {
     if group.is_empty() { name.to_owned() } else { format!("{name}.{group}") }
 }
@@ -122,6 +209,7 @@ const fn sub(name: &'static str, kind: &'static str, verbs: &'static [&'static s
 /// A row before its type is looked up.
 struct Row {
     group: &'static str,
+    version: &'static str,
     kind: &'static str,
     plural: &'static str,
     singular: &'static str,
@@ -134,6 +222,7 @@ struct Row {
 
 const BASE: Row = Row {
     group: "",
+    version: "v1",
     kind: "",
     plural: "",
     singular: "",
@@ -145,6 +234,7 @@ const BASE: Row = Row {
 };
 const CORE: Row = BASE;
 const APPS: Row = Row { group: "apps", ..BASE };
+const RBAC: Row = Row { group: "rbac.authorization.k8s.io", ..BASE };
 
 static ROWS: &[Row] = &[
     Row { kind: "Binding", plural: "bindings", singular: "binding", verbs: CREATE, ..CORE },
@@ -228,7 +318,93 @@ static ROWS: &[Row] = &[
         subresources: &[part("Service")],
         ..CORE
     },
+    Row { kind: "LimitRange", plural: "limitranges", singular: "limitrange", short_names: &["limits"], ..CORE },
+    Row { kind: "PodTemplate", plural: "podtemplates", singular: "podtemplate", ..CORE },
+    Row {
+        kind: "ReplicationController",
+        plural: "replicationcontrollers",
+        singular: "replicationcontroller",
+        short_names: &["rc"],
+        categories: &["all"],
+        subresources: &[part("ReplicationController"), SCALE],
+        ..CORE
+    },
+    Row {
+        kind: "ResourceQuota",
+        plural: "resourcequotas",
+        singular: "resourcequota",
+        short_names: &["quota"],
+        subresources: &[part("ResourceQuota")],
+        ..CORE
+    },
+    Row {
+        group: "admissionregistration.k8s.io",
+        kind: "MutatingWebhookConfiguration",
+        plural: "mutatingwebhookconfigurations",
+        singular: "mutatingwebhookconfiguration",
+        categories: &["api-extensions"],
+        namespaced: false,
+        ..BASE
+    },
+    Row {
+        group: "admissionregistration.k8s.io",
+        kind: "ValidatingAdmissionPolicy",
+        plural: "validatingadmissionpolicies",
+        singular: "validatingadmissionpolicy",
+        categories: &["api-extensions"],
+        namespaced: false,
+        subresources: &[part("ValidatingAdmissionPolicy")],
+        ..BASE
+    },
+    Row {
+        group: "admissionregistration.k8s.io",
+        kind: "ValidatingAdmissionPolicyBinding",
+        plural: "validatingadmissionpolicybindings",
+        singular: "validatingadmissionpolicybinding",
+        categories: &["api-extensions"],
+        namespaced: false,
+        ..BASE
+    },
+    Row {
+        group: "admissionregistration.k8s.io",
+        kind: "ValidatingWebhookConfiguration",
+        plural: "validatingwebhookconfigurations",
+        singular: "validatingwebhookconfiguration",
+        categories: &["api-extensions"],
+        namespaced: false,
+        ..BASE
+    },
+    Row {
+        group: "apiextensions.k8s.io",
+        kind: "CustomResourceDefinition",
+        plural: "customresourcedefinitions",
+        singular: "customresourcedefinition",
+        short_names: &["crd", "crds"],
+        categories: &["api-extensions"],
+        namespaced: false,
+        subresources: &[part("CustomResourceDefinition")],
+        ..BASE
+    },
+    Row {
+        group: "apiregistration.k8s.io",
+        kind: "APIService",
+        plural: "apiservices",
+        singular: "apiservice",
+        categories: &["api-extensions"],
+        namespaced: false,
+        subresources: &[part("APIService")],
+        ..BASE
+    },
     Row { kind: "ControllerRevision", plural: "controllerrevisions", singular: "controllerrevision", ..APPS },
+    Row {
+        kind: "DaemonSet",
+        plural: "daemonsets",
+        singular: "daemonset",
+        short_names: &["ds"],
+        categories: &["all"],
+        subresources: &[part("DaemonSet")],
+        ..APPS
+    },
     Row {
         kind: "Deployment",
         plural: "deployments",
@@ -256,6 +432,36 @@ static ROWS: &[Row] = &[
         subresources: &[part("StatefulSet"), SCALE],
         ..APPS
     },
+    Row {
+        group: "autoscaling",
+        version: "v2",
+        kind: "HorizontalPodAutoscaler",
+        plural: "horizontalpodautoscalers",
+        singular: "horizontalpodautoscaler",
+        short_names: &["hpa"],
+        categories: &["all"],
+        subresources: &[part("HorizontalPodAutoscaler")],
+        ..BASE
+    },
+    Row {
+        group: "batch",
+        kind: "CronJob",
+        plural: "cronjobs",
+        singular: "cronjob",
+        short_names: &["cj"],
+        categories: &["all"],
+        subresources: &[part("CronJob")],
+        ..BASE
+    },
+    Row {
+        group: "batch",
+        kind: "Job",
+        plural: "jobs",
+        singular: "job",
+        categories: &["all"],
+        subresources: &[part("Job")],
+        ..BASE
+    },
     Row { group: "coordination.k8s.io", kind: "Lease", plural: "leases", singular: "lease", ..BASE },
     Row {
         group: "discovery.k8s.io",
@@ -265,6 +471,75 @@ static ROWS: &[Row] = &[
         ..BASE
     },
     Row { group: "events.k8s.io", kind: "Event", plural: "events", singular: "event", short_names: &["ev"], ..BASE },
+    Row {
+        group: "networking.k8s.io",
+        kind: "Ingress",
+        plural: "ingresses",
+        singular: "ingress",
+        short_names: &["ing"],
+        subresources: &[part("Ingress")],
+        ..BASE
+    },
+    Row {
+        group: "networking.k8s.io",
+        kind: "IngressClass",
+        plural: "ingressclasses",
+        singular: "ingressclass",
+        namespaced: false,
+        ..BASE
+    },
+    Row {
+        group: "networking.k8s.io",
+        kind: "NetworkPolicy",
+        plural: "networkpolicies",
+        singular: "networkpolicy",
+        short_names: &["netpol"],
+        ..BASE
+    },
+    Row {
+        group: "node.k8s.io",
+        kind: "RuntimeClass",
+        plural: "runtimeclasses",
+        singular: "runtimeclass",
+        namespaced: false,
+        ..BASE
+    },
+    Row {
+        group: "policy",
+        kind: "PodDisruptionBudget",
+        plural: "poddisruptionbudgets",
+        singular: "poddisruptionbudget",
+        short_names: &["pdb"],
+        subresources: &[part("PodDisruptionBudget")],
+        ..BASE
+    },
+    Row { kind: "ClusterRole", plural: "clusterroles", singular: "clusterrole", namespaced: false, ..RBAC },
+    Row {
+        kind: "ClusterRoleBinding",
+        plural: "clusterrolebindings",
+        singular: "clusterrolebinding",
+        namespaced: false,
+        ..RBAC
+    },
+    Row { kind: "Role", plural: "roles", singular: "role", ..RBAC },
+    Row { kind: "RoleBinding", plural: "rolebindings", singular: "rolebinding", ..RBAC },
+    Row {
+        group: "scheduling.k8s.io",
+        kind: "PriorityClass",
+        plural: "priorityclasses",
+        singular: "priorityclass",
+        short_names: &["pc"],
+        namespaced: false,
+        ..BASE
+    },
+    Row {
+        group: "storage.k8s.io",
+        kind: "CSIDriver",
+        plural: "csidrivers",
+        singular: "csidriver",
+        namespaced: false,
+        ..BASE
+    },
     Row {
         group: "storage.k8s.io",
         kind: "StorageClass",
@@ -280,11 +555,11 @@ static KINDS: LazyLock<Vec<Kind>> = LazyLock::new(|| ROWS.iter().map(Row::resolv
 
 impl Row {
     fn resolve(&self) -> Kind {
-        const VERSION: &str = "v1";
-        let type_id = table().id_by_kind(self.group, VERSION, self.kind).expect("every row's kind is in the table");
+        let type_id =
+            table().id_by_kind(self.group, self.version, self.kind).expect("every row's kind is in the table");
         Kind {
             group: self.group,
-            version: VERSION,
+            version: self.version,
             kind: self.kind,
             plural: self.plural,
             singular: self.singular,
@@ -294,6 +569,9 @@ impl Row {
             subresources: self.subresources,
             verbs: self.verbs,
             type_id,
+            custom: false,
+            storage_version: self.version,
+            selectable: &[],
         }
     }
 }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 /// Reads the text of the whole table.
 pub(super) fn parse(text: &'static str) -> Table {
-    let is_name = |line: &&str| !line.starts_with(['#', '@', ' ']);
+    let is_name = |line: &&str| !line.starts_with(['#', '@', '&', ' ']);
     let by_name: HashMap<&'static str, TypeId> =
         text.lines().filter(is_name).enumerate().map(|(at, name)| (name, type_id(at))).collect();
     let mut types: Vec<Type> = Vec::with_capacity(by_name.len());
@@ -19,10 +19,19 @@ pub(super) fn parse(text: &'static str) -> Table {
         } else if let Some(kind) = line.strip_prefix("@ ") {
             let owner = types.last_mut().expect("a kind line follows a type line");
             owner.kinds.push(parse_kind(kind));
+        } else if line.starts_with('&') {
+            types.last_mut().expect("an attribute line follows a type line").atomic = true;
         } else if !line.starts_with('#') {
             kept = zero::kept(line);
             let always = zero::always(line).split(' ').filter(|name| !name.is_empty()).collect();
-            types.push(Type { name: line, kinds: Vec::new(), fields: Vec::new(), always, wire: Vec::new() });
+            types.push(Type {
+                name: line,
+                kinds: Vec::new(),
+                fields: Vec::new(),
+                atomic: false,
+                always,
+                wire: Vec::new(),
+            });
         }
     }
     let mut by_kind = HashMap::new();
@@ -59,6 +68,7 @@ fn parse_field(kept: &str, line: &'static str, by_name: &HashMap<&'static str, T
         list_type: ListType::Atomic,
         map_keys: Vec::new(),
         atomic_map: false,
+        granular: false,
         patch_strategy: PatchStrategy::default(),
         patch_merge_key: None,
     };
@@ -69,6 +79,7 @@ fn parse_field(kept: &str, line: &'static str, by_name: &HashMap<&'static str, T
 fn set_attribute(field: &mut Field, attribute: &'static str) {
     match attribute.split_once('=') {
         None if attribute == "!" => field.required = true,
+        None if attribute == "G" => field.granular = true,
         None => field.atomic_map = true,
         Some(("L", "map")) => field.list_type = ListType::Map,
         Some(("L", "set")) => field.list_type = ListType::Set,

@@ -9,7 +9,7 @@ mod load;
 mod zero;
 
 pub use conform::{Findings, TypeError, conform, prune, unknown_fields};
-pub use kinds::{Kind, Subresource, kind, kinds, resource};
+pub use kinds::{CustomKind, Kind, Subresource, kind, kinds, resource};
 
 use std::{collections::HashMap, sync::LazyLock};
 
@@ -48,6 +48,8 @@ pub struct Type {
     pub kinds: Vec<Gvk>,
     /// Sorted by name.
     pub fields: Vec<Field>,
+    /// Whether server-side apply takes an object of it as a whole.
+    pub atomic: bool,
     /// Objects that are present even when nothing is set in them (`status: {}`).
     pub always: Vec<&'static str>,
     /// The same fields as protobuf sees them, sorted by number.
@@ -75,6 +77,8 @@ pub struct Field {
     pub map_keys: Vec<&'static str>,
     /// Whether a map or object is applied as a whole.
     pub atomic_map: bool,
+    /// Whether it is applied field by field though its type says otherwise.
+    pub granular: bool,
     /// How strategic merge treats the field.
     pub patch_strategy: PatchStrategy,
     /// The key by which strategic merge pairs the elements of a list.
@@ -130,9 +134,10 @@ pub enum Element {
 }
 
 /// How server-side apply merges a list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ListType {
     /// As a whole.
+    #[default]
     Atomic,
     /// Scalars without repetition.
     Set,

@@ -15,13 +15,27 @@ pub(super) fn always(type_name: &str) -> &'static str {
 }
 
 fn lookup(rows: &[(&str, &'static str)], type_name: &str) -> &'static str {
-    let key = type_name.strip_prefix("api.").or_else(|| type_name.strip_prefix("apimachinery.pkg.apis."));
+    let prefixes = ["api.", "apimachinery.pkg.apis.", "apiextensions-apiserver.pkg.apis.", "kube-aggregator.pkg.apis."];
+    let key = prefixes.into_iter().find_map(|prefix| type_name.strip_prefix(prefix));
     let found = key.and_then(|key| rows.binary_search_by(|(name, _)| (*name).cmp(key)).ok());
     found.map_or("", |at| rows[at].1)
 }
 
 /// Sorted by type.
 static KEPT: &[(&str, &str)] = &[
+    (
+        "admissionregistration.v1.MutatingWebhook",
+        "failurePolicy matchPolicy reinvocationPolicy sideEffects timeoutSeconds",
+    ),
+    ("admissionregistration.v1.ServiceReference", "path port"),
+    ("admissionregistration.v1.ValidatingWebhook", "failurePolicy matchPolicy sideEffects timeoutSeconds"),
+    ("apiextensions.v1.CustomResourceDefinitionVersion", "deprecationWarning"),
+    (
+        "apiextensions.v1.JSONSchemaProps",
+        "maxItems maxLength maxProperties maximum minItems minLength minProperties minimum multipleOf x-kubernetes-preserve-unknown-fields",
+    ),
+    ("apiextensions.v1.ServiceReference", "path port"),
+    ("apiregistration.v1.ServiceReference", "port"),
     ("apps.v1.DaemonSetSpec", "revisionHistoryLimit"),
     ("apps.v1.DaemonSetStatus", "collisionCount"),
     ("apps.v1.DeploymentSpec", "progressDeadlineSeconds replicas revisionHistoryLimit"),
@@ -33,15 +47,21 @@ static KEPT: &[(&str, &str)] = &[
     ("apps.v1.StatefulSetStatus", "availableReplicas collisionCount"),
     ("authentication.v1.TokenRequestSpec", "expirationSeconds"),
     ("autoscaling.v1.HorizontalPodAutoscalerSpec", "minReplicas targetCPUUtilizationPercentage"),
+    ("autoscaling.v2.HPAScalingRules", "selectPolicy stabilizationWindowSeconds"),
+    ("autoscaling.v2.HorizontalPodAutoscalerSpec", "minReplicas"),
+    ("autoscaling.v2.HorizontalPodAutoscalerStatus", "observedGeneration"),
+    ("autoscaling.v2.MetricTarget", "averageUtilization"),
     (
         "batch.v1.CronJobSpec",
         "failedJobsHistoryLimit startingDeadlineSeconds successfulJobsHistoryLimit suspend timeZone",
     ),
     (
         "batch.v1.JobSpec",
-        "activeDeadlineSeconds backoffLimit backoffLimitPerIndex completionMode completions managedBy manualSelector \
-         maxFailedIndexes parallelism podReplacementPolicy suspend ttlSecondsAfterFinished",
+        "activeDeadlineSeconds backoffLimit backoffLimitPerIndex completionMode completions managedBy manualSelector maxFailedIndexes parallelism podReplacementPolicy suspend ttlSecondsAfterFinished",
     ),
+    ("batch.v1.JobStatus", "failedIndexes ready terminating"),
+    ("batch.v1.PodFailurePolicyOnExitCodesRequirement", "containerName"),
+    ("batch.v1.SuccessPolicyRule", "succeededCount succeededIndexes"),
     ("coordination.v1.LeaseSpec", "holderIdentity leaseDurationSeconds leaseTransitions preferredHolder strategy"),
     ("core.v1.AppArmorProfile", "localhostProfile"),
     ("core.v1.AzureDiskVolumeSource", "cachingMode fsType kind readOnly"),
@@ -88,9 +108,7 @@ static KEPT: &[(&str, &str)] = &[
     ),
     (
         "core.v1.PodSpec",
-        "activeDeadlineSeconds automountServiceAccountToken enableServiceLinks hostUsers hostnameOverride \
-         preemptionPolicy priority runtimeClassName setHostnameAsFQDN shareProcessNamespace \
-         terminationGracePeriodSeconds",
+        "activeDeadlineSeconds automountServiceAccountToken enableServiceLinks hostUsers hostnameOverride preemptionPolicy priority runtimeClassName setHostnameAsFQDN shareProcessNamespace terminationGracePeriodSeconds",
     ),
     ("core.v1.PortStatus", "error"),
     ("core.v1.Probe", "terminationGracePeriodSeconds"),
@@ -128,13 +146,30 @@ static KEPT: &[(&str, &str)] = &[
     ("meta.v1.ObjectMeta", "deletionGracePeriodSeconds"),
     ("meta.v1.OwnerReference", "blockOwnerDeletion controller"),
     ("meta.v1.Preconditions", "resourceVersion uid"),
+    ("networking.v1.HTTPIngressPath", "pathType"),
+    ("networking.v1.IngressSpec", "ingressClassName"),
+    ("networking.v1.NetworkPolicyPort", "endPort protocol"),
+    ("policy.v1.PodDisruptionBudgetSpec", "unhealthyPodEvictionPolicy"),
+    ("scheduling.v1.PriorityClass", "preemptionPolicy"),
+    (
+        "storage.v1.CSIDriverSpec",
+        "attachRequired fsGroupPolicy podInfoOnMount requiresRepublish seLinuxMount storageCapacity",
+    ),
     ("storage.v1.StorageClass", "allowVolumeExpansion reclaimPolicy volumeBindingMode"),
 ];
 
 /// Sorted by type.
 static ALWAYS: &[(&str, &str)] = &[
+    ("admissionregistration.v1.MutatingWebhook", "clientConfig"),
+    ("admissionregistration.v1.ValidatingAdmissionPolicy", "spec status"),
+    ("admissionregistration.v1.ValidatingAdmissionPolicyBinding", "spec"),
+    ("admissionregistration.v1.ValidatingWebhook", "clientConfig"),
+    ("apiextensions.v1.CustomResourceDefinition", "spec status"),
+    ("apiextensions.v1.CustomResourceDefinitionSpec", "names"),
+    ("apiextensions.v1.CustomResourceDefinitionStatus", "acceptedNames"),
+    ("apiregistration.v1.APIService", "spec status"),
     ("apps.v1.DaemonSet", "spec status"),
-    ("apps.v1.DaemonSetSpec", "updateStrategy"),
+    ("apps.v1.DaemonSetSpec", "template updateStrategy"),
     ("apps.v1.Deployment", "spec status"),
     ("apps.v1.DeploymentSpec", "strategy template"),
     ("apps.v1.ReplicaSet", "spec status"),
@@ -142,12 +177,20 @@ static ALWAYS: &[(&str, &str)] = &[
     ("apps.v1.StatefulSetSpec", "template updateStrategy"),
     ("authentication.v1.TokenRequest", "spec status"),
     ("autoscaling.v1.Scale", "spec status"),
+    ("autoscaling.v2.HorizontalPodAutoscaler", "spec status"),
+    ("autoscaling.v2.HorizontalPodAutoscalerSpec", "scaleTargetRef"),
+    ("batch.v1.CronJob", "spec status"),
+    ("batch.v1.CronJobSpec", "jobTemplate"),
+    ("batch.v1.Job", "spec status"),
+    ("batch.v1.JobSpec", "template"),
+    ("batch.v1.JobTemplateSpec", "spec"),
     ("coordination.v1.Lease", "spec"),
     ("core.v1.Binding", "target"),
     ("core.v1.Container", "resources"),
     ("core.v1.ContainerStatus", "lastState state"),
     ("core.v1.EphemeralContainer", "resources"),
     ("core.v1.Event", "involvedObject source"),
+    ("core.v1.LimitRange", "spec"),
     ("core.v1.Namespace", "spec status"),
     ("core.v1.Node", "spec status"),
     ("core.v1.NodeDaemonEndpoints", "kubeletEndpoint"),
@@ -160,10 +203,20 @@ static ALWAYS: &[(&str, &str)] = &[
     ("core.v1.PodTemplate", "template"),
     ("core.v1.PodTemplateSpec", "spec"),
     ("core.v1.PreferredSchedulingTerm", "preference"),
+    ("core.v1.ReplicationController", "spec status"),
+    ("core.v1.ResourceQuota", "spec status"),
     ("core.v1.Service", "spec status"),
     ("core.v1.ServiceStatus", "loadBalancer"),
     ("core.v1.WeightedPodAffinityTerm", "podAffinityTerm"),
     ("discovery.v1.Endpoint", "conditions"),
+    ("networking.v1.Ingress", "spec status"),
+    ("networking.v1.IngressClass", "spec"),
+    ("networking.v1.IngressStatus", "loadBalancer"),
+    ("networking.v1.NetworkPolicy", "spec"),
+    ("policy.v1.PodDisruptionBudget", "spec status"),
+    ("rbac.v1.ClusterRoleBinding", "roleRef"),
+    ("rbac.v1.RoleBinding", "roleRef"),
+    ("storage.v1.CSIDriver", "spec"),
 ];
 
 #[cfg(test)]
@@ -176,7 +229,9 @@ mod tests {
         for rows in [KEPT, ALWAYS] {
             assert!(rows.is_sorted_by_key(|(name, _)| *name));
             for (name, fields) in rows {
-                let full = [format!("api.{name}"), format!("apimachinery.pkg.apis.{name}")];
+                let full =
+                    ["api", "apimachinery.pkg.apis", "apiextensions-apiserver.pkg.apis", "kube-aggregator.pkg.apis"];
+                let full = full.map(|prefix| format!("{prefix}.{name}"));
                 let a_type = full.iter().find_map(|full| table().by_name(full)).unwrap_or_else(|| panic!("{name}"));
                 for field in fields.split(' ') {
                     let field = a_type.field(field).unwrap_or_else(|| panic!("{name} has no {field}"));

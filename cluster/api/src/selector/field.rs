@@ -24,7 +24,11 @@ pub struct FieldTerm {
 
 /// The fields of a kind that can be selected by, beside its name and namespace.
 pub fn supported_fields(kind: &Kind) -> &'static [&'static str] {
+    if kind.custom {
+        return kind.selectable;
+    }
     match (kind.group, kind.kind) {
+        ("batch", "Job") => &["status.successful"],
         ("", "Pod") => &[
             "spec.nodeName",
             "spec.restartPolicy",

@@ -18,6 +18,7 @@ pub(super) fn workload(kind: &str, object: &Value, errors: &mut Errors) {
         "Deployment" => deployment(spec, errors),
         "ReplicaSet" => replica_set(spec, errors),
         "StatefulSet" => stateful_set(spec, errors),
+        "DaemonSet" => daemon_set(spec, errors),
         _ => revision(object, errors),
     }
 }
@@ -25,7 +26,7 @@ pub(super) fn workload(kind: &str, object: &Value, errors: &mut Errors) {
 /// Checks what changed in a workload of a kind.
 pub(super) fn update(kind: &str, old: &Value, new: &Value, errors: &mut Errors) {
     match kind {
-        "Deployment" | "ReplicaSet" => {
+        "Deployment" | "ReplicaSet" | "DaemonSet" => {
             checks::immutable(&SPEC.child("selector"), &old["spec"]["selector"], &new["spec"]["selector"], errors);
         }
         "StatefulSet" => stateful_set_update(&old["spec"], &new["spec"], errors),
@@ -179,6 +180,21 @@ fn replica_set(spec: &Value, errors: &mut Errors) {
     selector_and_template(spec, "empty selector is invalid for deployment", errors);
     pod::template(&spec["template"], &SPEC.child("template"), errors);
     lasting_template(spec, errors);
+}
+
+fn daemon_set(spec: &Value, errors: &mut Errors) {
+    selector_and_template(spec, "empty selector is invalid for daemonset", errors);
+    pod::template(&spec["template"], &SPEC.child("template"), errors);
+    lasting_template(spec, errors);
+    let path = SPEC.child("updateStrategy");
+    let strategy = &spec["updateStrategy"];
+    checks::one_of(&path.child("type"), strategy.text("type"), &["OnDelete", "RollingUpdate"], errors);
+    let rolling_path = path.child("rollingUpdate");
+    for name in ["maxUnavailable", "maxSurge"] {
+        int_or_percent(&strategy["rollingUpdate"][name], &rolling_path.child(name), errors);
+    }
+    checks::nonnegative(spec, "minReadySeconds", &SPEC, errors);
+    checks::nonnegative(spec, "revisionHistoryLimit", &SPEC, errors);
 }
 
 fn stateful_set(spec: &Value, errors: &mut Errors) {

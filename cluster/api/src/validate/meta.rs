@@ -74,7 +74,7 @@ fn name_check(kind: &Kind) -> fn(&str) -> Vec<String> {
     match (kind.group, kind.kind) {
         ("", "Namespace") => names::dns1123_label,
         ("", "Service") => names::dns1035_label,
-        ("" | "events.k8s.io", "Event") => names::path_segment,
+        ("" | "events.k8s.io", "Event") | ("rbac.authorization.k8s.io", _) => names::path_segment,
         _ => names::dns1123_subdomain,
     }
 }

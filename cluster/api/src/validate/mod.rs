@@ -5,6 +5,7 @@
 //! Kubernetes' words. One file per family of kinds; what they share is in `meta` and `checks`.
 
 mod apps;
+mod batch;
 mod checks;
 mod core;
 mod error;
@@ -14,6 +15,7 @@ mod network;
 pub mod options;
 mod path;
 mod pod;
+mod policy;
 mod service;
 mod storage;
 
@@ -31,6 +33,9 @@ pub fn create(kind: &Kind, object: &Value) -> Vec<FieldError> {
         return errors;
     }
     meta::create(kind, object, &mut errors);
+    if kind.custom {
+        return errors;
+    }
     body(kind, object, &mut errors);
     match (kind.group, kind.kind) {
         ("", "Pod") => pod::create(object, &mut errors),
@@ -44,6 +49,9 @@ pub fn create(kind: &Kind, object: &Value) -> Vec<FieldError> {
 pub fn update(kind: &Kind, old: &Value, new: &Value) -> Vec<FieldError> {
     let mut errors = Vec::new();
     meta::update(old, new, &mut errors);
+    if kind.custom {
+        return errors;
+    }
     match (kind.group, kind.kind) {
         ("", "Pod") => pod::update(old, new, &mut errors),
         ("", "Service") => service::update(old, new, &mut errors),
@@ -55,6 +63,11 @@ pub fn update(kind: &Kind, old: &Value, new: &Value) -> Vec<FieldError> {
         ("", "PersistentVolumeClaim") => storage::claim_update(old, new, &mut errors),
         ("storage.k8s.io", "StorageClass") => storage::class_update(old, new, &mut errors),
         ("apps", _) => apps::update(kind.kind, old, new, &mut errors),
+        ("batch", "Job") => batch::job_update(old, new, &mut errors),
+        ("rbac.authorization.k8s.io", "RoleBinding" | "ClusterRoleBinding") => {
+            policy::role_binding_update(old, new, &mut errors);
+        }
+        ("scheduling.k8s.io", "PriorityClass") => policy::priority_class_update(old, new, &mut errors),
         ("discovery.k8s.io", "EndpointSlice") => network::endpoint_slice_update(old, new, &mut errors),
         _ => {}
     }
@@ -66,11 +79,14 @@ pub fn update(kind: &Kind, old: &Value, new: &Value) -> Vec<FieldError> {
 pub fn update_status(kind: &Kind, old: &Value, new: &Value) -> Vec<FieldError> {
     let mut errors = Vec::new();
     meta::update(old, new, &mut errors);
+    if kind.custom {
+        return errors;
+    }
     match (kind.group, kind.kind) {
         ("", "Pod") => pod::update_status(old, new, &mut errors),
         ("", "Namespace") => core::namespace_status(new, &mut errors),
         ("", "Node") => core::node(new, &mut errors),
-        ("apps", _) => apps::status(kind.kind, old, new, &mut errors),
+        ("apps", "Deployment" | "ReplicaSet" | "StatefulSet") => apps::status(kind.kind, old, new, &mut errors),
         _ => {}
     }
     errors
@@ -91,6 +107,18 @@ fn body(kind: &Kind, object: &Value, errors: &mut Vec<FieldError>) {
         ("", "PersistentVolumeClaim") => storage::claim(object, errors),
         ("storage.k8s.io", "StorageClass") => storage::class(object, errors),
         ("apps", _) => apps::workload(kind.kind, object, errors),
+        ("batch", "Job") => batch::job(object, errors),
+        ("batch", "CronJob") => batch::cron_job(object, errors),
+        ("admissionregistration.k8s.io", "MutatingWebhookConfiguration" | "ValidatingWebhookConfiguration") => {
+            policy::webhooks(object, errors);
+        }
+        ("autoscaling", "HorizontalPodAutoscaler") => policy::autoscaler(object, errors),
+        ("networking.k8s.io", "Ingress") => policy::ingress(object, errors),
+        ("networking.k8s.io", "NetworkPolicy") => policy::network_policy(object, errors),
+        ("policy", "PodDisruptionBudget") => policy::budget(object, errors),
+        ("rbac.authorization.k8s.io", "Role" | "ClusterRole") => policy::role(kind.kind, object, errors),
+        ("rbac.authorization.k8s.io", _) => policy::role_binding(kind.kind, object, errors),
+        ("scheduling.k8s.io", "PriorityClass") => policy::priority_class(object, errors),
         ("discovery.k8s.io", "EndpointSlice") => network::endpoint_slice(object, errors),
         ("coordination.k8s.io", "Lease") => core::lease(object, errors),
         _ => {}

@@ -15,8 +15,7 @@ pub(crate) async fn create(server: &ApiServer, kind: &'static Kind, object: &mut
     match (kind.group, kind.kind) {
         ("", "Pod") => {
             service_account::admit(server, object).await?;
-            pod::admit(object);
-            Ok(())
+            pod::admit(server, object).await
         }
         ("", "PersistentVolumeClaim") => {
             storage_class::admit(server, object).await?;

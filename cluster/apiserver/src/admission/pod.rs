@@ -1,6 +1,7 @@
 //! Pods: priority, and for how long they stay on a node that is lost.
 
-use kpkg_api::meta;
+use crate::{ApiServer, failure::Result, registry::well_known};
+use kpkg_api::{meta, status::Status};
 use serde_json::{Value, json};
 
 /// How long a pod tolerates a node that is not ready or not reachable, if it does not say.
@@ -12,10 +13,46 @@ const UNREACHABLE: &str = "node.kubernetes.io/unreachable";
 const SYSTEM_CLASSES: [(&str, i64); 2] =
     [("system-cluster-critical", 2_000_000_000), ("system-node-critical", 2_000_001_000)];
 
+/// What a priority class says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Class {
+    name: String,
+    value: i64,
+    preemption: Option<String>,
+}
+
 /// Admits a new pod.
-pub(super) fn admit(pod: &mut Value) {
-    prioritize(pod);
+pub(super) async fn admit(server: &ApiServer, pod: &mut Value) -> Result<()> {
+    let class = class(server, pod).await?;
+    prioritize(pod, class);
     tolerate(pod);
+    Ok(())
+}
+
+/// The class that a pod names, or the default one.
+async fn class(server: &ApiServer, pod: &Value) -> Result<Option<Class>> {
+    let name = pod["spec"]["priorityClassName"].as_str().unwrap_or_default();
+    if let Some((name, value)) = SYSTEM_CLASSES.into_iter().find(|(system, _)| *system == name) {
+        return Ok(Some(Class { name: name.to_owned(), value, preemption: None }));
+    }
+    let kind = well_known("scheduling.k8s.io", "PriorityClass");
+    let read = |object: &Value| Class {
+        name: meta::name(object).to_owned(),
+        value: object["value"].as_i64().unwrap_or_default(),
+        preemption: object["preemptionPolicy"].as_str().map(str::to_owned),
+    };
+    if name.is_empty() {
+        let all = server.shelf(kind).all(None).await?;
+        let defaults = all.iter().filter(|object| object.value["globalDefault"] == true);
+        return Ok(defaults.map(|object| read(&object.value)).min_by_key(|class| class.value));
+    }
+    match server.find(kind, None, name).await? {
+        Some(object) => Ok(Some(read(&object.value))),
+        None => {
+            let why = format!("no PriorityClass with name {name} was found");
+            Err(Status::forbidden("", "pods", meta::name(pod), &why))
+        }
+    }
 }
 
 /// Admits a changed pod.
@@ -23,12 +60,15 @@ pub(super) fn admit_update(pod: &mut Value) {
     tolerate(pod);
 }
 
-fn prioritize(pod: &mut Value) {
-    let class = pod["spec"]["priorityClassName"].as_str().unwrap_or_default();
-    let value = SYSTEM_CLASSES.iter().find(|(name, _)| *name == class).map_or(0, |(_, value)| *value);
+fn prioritize(pod: &mut Value, class: Option<Class>) {
     let spec = meta::child_mut(pod, "spec");
-    spec.insert("priority".to_owned(), json!(value));
-    spec.entry("preemptionPolicy").or_insert_with(|| json!("PreemptLowerPriority"));
+    spec.insert("priority".to_owned(), json!(class.as_ref().map_or(0, |class| class.value)));
+    let preemption = class.as_ref().and_then(|class| class.preemption.clone());
+    if let Some(class) = class {
+        spec.insert("priorityClassName".to_owned(), class.name.into());
+    }
+    spec.entry("preemptionPolicy")
+        .or_insert_with(|| preemption.unwrap_or_else(|| "PreemptLowerPriority".to_owned()).into());
 }
 
 fn tolerate(pod: &mut Value) {
@@ -58,12 +98,13 @@ mod tests {
     #[test]
     fn tolerations_are_added_unless_covered() {
         let mut pod = json!({"spec": {}});
-        admit(&mut pod);
+        prioritize(&mut pod, None);
+        admit_update(&mut pod);
         admit_update(&mut pod);
         assert_eq!(pod["spec"]["tolerations"].as_array().map(Vec::len), Some(2));
         assert_eq!(pod["spec"]["priority"], 0);
         let mut pod = json!({"spec": {"tolerations": [{"operator": "Exists"}]}});
-        admit(&mut pod);
+        admit_update(&mut pod);
         assert_eq!(pod["spec"]["tolerations"], json!([{"operator": "Exists"}]));
     }
 }

@@ -63,6 +63,19 @@ pub(crate) fn decode_patch(body: &[u8]) -> Result<Value> {
         .map_err(|why| Status::bad_request(format!("error decoding patch: {why}")))
 }
 
+/// Decodes what is to be applied: YAML, and JSON as part of it.
+pub(crate) fn decode_apply(body: &[u8]) -> Result<Value> {
+    let decoded = match self::json::decode(body) {
+        Ok(decoded) => decoded,
+        Err(_) => yaml(body).map_err(|why| Status::bad_request(format!("error decoding YAML: {why}")))?,
+    };
+    match decoded.duplicates.first() {
+        None if decoded.value.is_object() => Ok(decoded.value),
+        None => Err(Status::bad_request("error decoding YAML: an object is expected")),
+        Some(duplicate) => Err(Status::bad_request(format!("error decoding YAML: {duplicate}"))),
+    }
+}
+
 fn protobuf(body: &[u8], type_: &Type) -> Result<Decoded> {
     let value = match protobuf::decode(body) {
         // The envelope does not say what is in it.

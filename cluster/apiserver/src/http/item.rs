@@ -6,7 +6,7 @@ use crate::{
     admission, body,
     failure::{self, Result},
     path::ResourcePath,
-    registry::{DeleteOptions, Deleted, Modified, Part, Patch},
+    registry::{DeleteOptions, Deleted, Part, Patch},
     reply,
     shelf::Object,
     show,
@@ -80,9 +80,8 @@ impl Call<'_> {
         let namespace = path.namespace.as_deref();
         let bytes = body::read(body).await?;
         let (object, created) = if *self.method() == Method::PATCH {
-            let patch = Patch::decode(body::media_type(&self.parts.headers), &bytes)?;
-            let patched = self.server.patch(&mut context, path.kind, namespace, name, part, &patch).await?;
-            (Modified::into_object(patched), false)
+            let patch = Patch::decode(body::media_type(&self.parts.headers), &self.query, &bytes)?;
+            self.server.patch(&mut context, path.kind, namespace, name, part, &patch).await?
         } else if *self.method() == Method::PUT {
             let decoded = body::decode(&self.parts.headers, &bytes, path.kind.type_())?;
             self.server.update(&mut context, path.kind, namespace, name, part, decoded).await?

@@ -11,7 +11,7 @@ use axum::{
     Router,
     body::Body,
     extract::{Request, State},
-    middleware::{Next, from_fn, from_fn_with_state},
+    middleware::{Next, from_fn_with_state},
 };
 use http::{Method, Response, StatusCode};
 use kpkg_api::status::{Reason, Status};
@@ -28,8 +28,8 @@ pub(super) fn wrap(router: Router, server: Arc<ApiServer>) -> Router {
     router
         .layer(from_fn_with_state(server.clone(), authorize))
         .layer(from_fn_with_state(server.clone(), authenticate))
-        .layer(from_fn_with_state(server, limit))
-        .layer(from_fn(find_target))
+        .layer(from_fn_with_state(server.clone(), limit))
+        .layer(from_fn_with_state(server, find_target))
         .layer(TraceLayer::new_for_http())
         .layer(CatchPanicLayer::custom(panicked))
 }
@@ -47,8 +47,8 @@ fn panicked(cause: Box<dyn Any + Send + 'static>) -> Response<Body> {
     ))
 }
 
-async fn find_target(mut request: Request, next: Next) -> Response<Body> {
-    let target = path::parse(request.uri().path());
+async fn find_target(State(server): State<Arc<ApiServer>>, mut request: Request, next: Next) -> Response<Body> {
+    let target = path::parse(&server.catalogs.current(), request.uri().path());
     let long = is_long_running(&target, request.method(), request.uri().query());
     request.extensions_mut().insert(Arc::new(target));
     request.extensions_mut().insert(LongRunning(long));

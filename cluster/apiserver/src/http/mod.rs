@@ -64,7 +64,7 @@ impl Call<'_> {
     }
 
     pub(crate) fn context(&self) -> Result<Context> {
-        Context::new(self.identity.clone(), &self.query)
+        Context::new(self.identity.clone(), &self.query, &self.parts.headers)
     }
 
     /// Reads and decodes the body as an object of a type.

@@ -23,13 +23,14 @@ impl Call<'_> {
             return method_not_allowed();
         }
         let headers = &self.parts.headers;
+        let catalog = self.server.catalogs.current();
         match target {
             Target::Health(check) => Ok(self.health(check).await),
             Target::Version => Ok(reply::json(StatusCode::OK, &version())),
-            Target::CoreVersions => Ok(discovery::core(headers)),
-            Target::Groups => Ok(discovery::groups(headers)),
-            Target::Group(group) => Ok(discovery::group(group)),
-            Target::GroupVersion(group, version) => Ok(discovery::resources(group, version)),
+            Target::CoreVersions => Ok(discovery::core(&catalog, headers)),
+            Target::Groups => Ok(discovery::groups(&catalog, headers)),
+            Target::Group(group) => Ok(discovery::group(&catalog, group)),
+            Target::GroupVersion(group, version) => Ok(discovery::resources(&catalog, group, version)),
             Target::TokenKeys => Ok(reply::json(StatusCode::OK, &self.server.tokens.key_set())),
             Target::TokenIssuer => Ok(reply::json(StatusCode::OK, &self.server.tokens.issuer_document())),
             Target::OpenApi => Ok(openapi(self.parts.uri.path())),

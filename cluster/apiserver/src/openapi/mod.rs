@@ -95,6 +95,9 @@ fn type_schema(type_: &Type, texts: &Texts) -> Value {
     if let Some(text) = texts.of_type(&name) {
         value["description"] = text.into();
     }
+    if type_.atomic {
+        value["x-kubernetes-map-type"] = "atomic".into();
+    }
     let required: Vec<&str> = type_.fields.iter().filter(|field| field.required).map(|field| field.name).collect();
     if !required.is_empty() {
         value["required"] = json!(required);

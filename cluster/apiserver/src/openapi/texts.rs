@@ -4,16 +4,30 @@
 
 use k8s_openapi::{
     api::{
-        apps::v1::{ControllerRevision, Deployment, ReplicaSet, StatefulSet},
+        admissionregistration::v1::{
+            MutatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
+            ValidatingWebhookConfiguration,
+        },
+        apps::v1::{ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet},
+        autoscaling::v2::HorizontalPodAutoscaler,
+        batch::v1::{CronJob, Job},
         coordination::v1::Lease,
         core::v1::{
-            Binding, ConfigMap, Endpoints, Event as CoreEvent, Namespace, Node, PersistentVolume,
-            PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount,
+            Binding, ConfigMap, Endpoints, Event as CoreEvent, LimitRange, Namespace, Node, PersistentVolume,
+            PersistentVolumeClaim, Pod, PodTemplate, ReplicationController, ResourceQuota, Secret, Service,
+            ServiceAccount,
         },
         discovery::v1::EndpointSlice,
         events::v1::Event,
-        storage::v1::StorageClass,
+        networking::v1::{Ingress, IngressClass, NetworkPolicy},
+        node::v1::RuntimeClass,
+        policy::v1::PodDisruptionBudget,
+        rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding},
+        scheduling::v1::PriorityClass,
+        storage::v1::{CSIDriver, StorageClass},
     },
+    apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
+    kube_aggregator::pkg::apis::apiregistration::v1::APIService,
     schemars::{JsonSchema, Schema, SchemaGenerator},
 };
 use serde_json::{Map, Value};
@@ -28,7 +42,7 @@ fn gather<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
 }
 
 /// Every served kind; the types that they are made of follow.
-const KINDS: [Gather; 20] = [
+const KINDS: [Gather; 45] = [
     gather::<Binding>,
     gather::<ConfigMap>,
     gather::<ControllerRevision>,
@@ -49,6 +63,31 @@ const KINDS: [Gather; 20] = [
     gather::<ServiceAccount>,
     gather::<StatefulSet>,
     gather::<StorageClass>,
+    gather::<MutatingWebhookConfiguration>,
+    gather::<ValidatingAdmissionPolicy>,
+    gather::<ValidatingAdmissionPolicyBinding>,
+    gather::<ValidatingWebhookConfiguration>,
+    gather::<DaemonSet>,
+    gather::<HorizontalPodAutoscaler>,
+    gather::<CronJob>,
+    gather::<Job>,
+    gather::<LimitRange>,
+    gather::<PodTemplate>,
+    gather::<ReplicationController>,
+    gather::<ResourceQuota>,
+    gather::<Ingress>,
+    gather::<IngressClass>,
+    gather::<NetworkPolicy>,
+    gather::<RuntimeClass>,
+    gather::<PodDisruptionBudget>,
+    gather::<ClusterRole>,
+    gather::<ClusterRoleBinding>,
+    gather::<Role>,
+    gather::<RoleBinding>,
+    gather::<PriorityClass>,
+    gather::<CSIDriver>,
+    gather::<CustomResourceDefinition>,
+    gather::<APIService>,
 ];
 
 impl Texts {

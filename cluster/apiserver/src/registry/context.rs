@@ -1,12 +1,10 @@
 //! What a write knows beside the object.
 
+use super::Model;
 use crate::{Identity, body::Decoded, failure::Result, query::Query};
+use http::{HeaderMap, header};
 use jiff::Timestamp;
-use kpkg_api::{
-    schema::{self, Kind},
-    status::Status,
-    text::quote,
-};
+use kpkg_api::{schema::Kind, status::Status, text::quote, validate::FieldError};
 use serde_json::{Map, Value};
 
 /// What becomes of fields that the schema does not have, or that are given twice: `fieldValidation`.
@@ -26,13 +24,15 @@ pub(crate) struct Context {
     /// Go through everything, but write nothing.
     pub(crate) dry_run: bool,
     pub(crate) field_validation: FieldValidation,
+    /// To whom the fields that are written belong: `fieldManager`.
+    pub(crate) manager: String,
     /// To be sent with the answer.
     pub(crate) warnings: Vec<String>,
 }
 
 impl Context {
     /// The context of a request by somebody.
-    pub(crate) fn new(identity: Identity, query: &Query) -> Result<Self> {
+    pub(crate) fn new(identity: Identity, query: &Query, headers: &HeaderMap) -> Result<Self> {
         let field_validation = match query.text("fieldValidation") {
             "" | "Warn" => FieldValidation::Warn,
             "Ignore" => FieldValidation::Ignore,
@@ -45,7 +45,8 @@ impl Context {
             }
         };
         let dry_run = is_dry_run(query.all("dryRun"))?;
-        Ok(Self { identity, now: Timestamp::now(), dry_run, field_validation, warnings: Vec::new() })
+        let manager = manager(query.text("fieldManager"), headers, &identity)?;
+        Ok(Self { identity, now: Timestamp::now(), dry_run, field_validation, manager, warnings: Vec::new() })
     }
 
     /// The context of what the server does by itself.
@@ -55,8 +56,14 @@ impl Context {
             now: Timestamp::now(),
             dry_run: false,
             field_validation: FieldValidation::Ignore,
+            manager: "kube-apiserver".to_owned(),
             warnings: Vec::new(),
         }
+    }
+
+    /// The same request, without the warnings.
+    pub(super) fn again(&self) -> Self {
+        Self { identity: self.identity.clone(), manager: self.manager.clone(), warnings: Vec::new(), ..*self }
     }
 
     /// The time of the request as objects have it.
@@ -65,14 +72,13 @@ impl Context {
     }
 
     /// Makes a decoded body an object of a kind: identity, unknown fields, types.
-    pub(crate) fn conform(&mut self, kind: &Kind, decoded: Decoded) -> Result<Value> {
+    pub(crate) fn conform(&mut self, model: &Model, decoded: Decoded) -> Result<Value> {
         let Decoded { mut value, duplicates } = decoded;
+        let kind = model.kind();
         identify(kind, &mut value)?;
-        let findings = schema::conform(kind.type_(), &mut value)
-            .map_err(|error| Status::cannot_be_handled(kind, &error.to_string()))?;
-        self.judge(kind, duplicates.into_iter().chain(findings.unknown).collect())?;
+        let unknown = model.conform(&mut value).map_err(|why| Status::cannot_be_handled(kind, &why))?;
+        self.judge(kind, duplicates.into_iter().chain(unknown).collect())?;
         if let Some(metadata) = value["metadata"].as_object_mut() {
-            metadata.remove("managedFields");
             metadata.remove("selfLink");
         }
         Ok(value)
@@ -89,6 +95,33 @@ impl Context {
         }
         Ok(())
     }
+}
+
+/// The longest name of a field manager.
+const MAX_MANAGER: usize = 128;
+
+/// Who manages what is written: as the client says, else its program's name, else who it is.
+fn manager(said: &str, headers: &HeaderMap, identity: &Identity) -> Result<String> {
+    if !said.is_empty() {
+        let fault = if said.len() > MAX_MANAGER {
+            Some(FieldError::too_long("fieldManager", MAX_MANAGER))
+        } else if said.chars().any(char::is_control) {
+            Some(FieldError::invalid("fieldManager", said, "should only contain printable characters"))
+        } else {
+            None
+        };
+        return match fault {
+            Some(fault) => Err(Status::invalid_kind("meta.k8s.io", "PatchOptions", "", &[fault])),
+            None => Ok(said.to_owned()),
+        };
+    }
+    let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let name = match agent.split('/').next().unwrap_or_default() {
+        // Components inside this process have no user agent, but a name.
+        "" => identity.user.rsplit(':').next().unwrap_or_default(),
+        name => name,
+    };
+    Ok(name.chars().filter(|c| !c.is_control()).take(MAX_MANAGER).collect())
 }
 
 /// Whether `dryRun` asks for a dry run.

@@ -1,6 +1,6 @@
 //! Create.
 
-use super::{Context, metadata, view};
+use super::{Context, Model, Part, metadata, view};
 use crate::{
     ApiServer, admission,
     body::Decoded,
@@ -8,12 +8,7 @@ use crate::{
     shelf::{Object, Write},
     strategy,
 };
-use kpkg_api::{
-    defaults, meta, names,
-    schema::Kind,
-    status::Status,
-    validate::{self, FieldError},
-};
+use kpkg_api::{meta, names, schema::Kind, status::Status, validate::FieldError};
 use kpkg_store::Precondition;
 use serde_json::Value;
 use std::sync::Arc;
@@ -39,28 +34,34 @@ impl ApiServer {
         namespace: Option<&str>,
         body: Decoded,
     ) -> Result<Arc<Object>> {
-        let object = context.conform(kind, body)?;
-        self.create_object(context, kind, namespace, object).await
+        let model = self.model(kind);
+        let object = context.conform(&model, body)?;
+        self.create_object(context, &model, namespace, object, false).await
     }
 
-    /// Makes an object that conforms to its kind.
-    pub(crate) async fn create_object(
+    /// Makes an object that conforms to its kind; `booked` if the owners of its fields are already noted.
+    pub(super) async fn create_object(
         &self,
         context: &mut Context,
-        kind: &'static Kind,
+        model: &Model,
         namespace: Option<&str>,
         mut object: Value,
+        booked: bool,
     ) -> Result<Arc<Object>> {
+        let kind = model.kind();
         metadata::settle_namespace(kind, namespace, &mut object)?;
         metadata::birth(context, &mut object)?;
-        defaults::apply(kind, &mut object);
+        model.set_defaults(&mut object);
         let generated = meta::name(&object).is_empty() && metadata::generate_name(&mut object);
         admission::create(self, kind, &mut object).await?;
+        if !booked {
+            model.book(context, Part::Main, None, &mut object);
+        }
         strategy::of(kind).prepare_create(&mut object);
         // Held until the Service is written, so that nobody else gets its address.
         let lease = self.allocator.lease(self, kind).await?;
         lease.assign(kind, None, &mut object)?;
-        let mut faults = validate::create(kind, &object);
+        let mut faults = model.validate_new(&object);
         if faults.is_empty() {
             faults = path_faults(&object);
         }

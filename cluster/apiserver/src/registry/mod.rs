@@ -8,6 +8,7 @@ mod create;
 mod delete;
 mod list;
 mod metadata;
+mod model;
 mod modify;
 mod patch;
 mod update;
@@ -18,9 +19,10 @@ pub(crate) use context::{Context, is_dry_run};
 pub(crate) use delete::{DeleteOptions, Deleted};
 pub(crate) use list::{ListOptions, Selection};
 pub(crate) use metadata::{bump_generation, suffix as random_suffix};
+pub(crate) use model::Model;
 pub(crate) use modify::{Modified, Step};
-pub(crate) use patch::Patch;
-pub(crate) use update::Part;
+pub(crate) use patch::{Patch, refusal};
+pub(crate) use update::{Make, Part};
 pub(crate) use view::{shown, stored_kind};
 pub(crate) use watch::{Initial, WatchOptions};
 
@@ -58,6 +60,11 @@ impl Registry {
 }
 
 impl ApiServer {
+    /// The schema of a kind.
+    pub(crate) fn model(&self, kind: &'static Kind) -> Model {
+        Model::BuiltIn(kind)
+    }
+
     pub(crate) fn shelf(&self, kind: &'static Kind) -> &Shelf {
         self.registry.shelf(kind)
     }

@@ -2,12 +2,7 @@
 
 use super::{Context, Modified, Step, metadata, modify, view};
 use crate::{ApiServer, admission, body::Decoded, failure::Result, shelf::Object, strategy};
-use kpkg_api::{
-    defaults, meta,
-    schema::Kind,
-    status::Status,
-    validate::{self, FieldError},
-};
+use kpkg_api::{meta, schema::Kind, status::Status, validate::FieldError};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -20,6 +15,29 @@ pub(crate) enum Part {
     Status,
     /// A namespace's `spec.finalizers`.
     Finalize,
+    /// The number of replicas.
+    Scale,
+}
+
+impl Part {
+    /// The subresource through which it is written.
+    pub(crate) fn subresource(self) -> &'static str {
+        match self {
+            Self::Main => "",
+            Self::Status => "status",
+            Self::Finalize => "finalize",
+            Self::Scale => "scale",
+        }
+    }
+}
+
+/// Makes the new version of an object, as the client wants it, out of the old one.
+#[derive(Clone, Copy)]
+pub(crate) enum Make<'a> {
+    /// The owners of changed fields are still to be noted.
+    Update(&'a (dyn Fn(&Value) -> Result<Value> + Send + Sync)),
+    /// They are noted already.
+    Apply(&'a (dyn Fn(&Value) -> Result<Value> + Send + Sync)),
 }
 
 impl ApiServer {
@@ -33,13 +51,14 @@ impl ApiServer {
         part: Part,
         body: Decoded,
     ) -> Result<(Arc<Object>, bool)> {
-        let mut object = context.conform(kind, body)?;
+        let model = self.model(kind);
+        let mut object = context.conform(&model, body)?;
         metadata::settle_namespace(kind, namespace, &mut object)?;
         metadata::settle_name(name, &mut object)?;
         let rules = strategy::of(kind);
         if meta::resource_version(&object).is_empty() {
             if rules.create_on_update && part == Part::Main && self.find(kind, namespace, name).await?.is_none() {
-                return Ok((self.create_object(context, kind, namespace, object).await?, true));
+                return Ok((self.create_object(context, &model, namespace, object, false).await?, true));
             }
             if !rules.unconditional_update {
                 let fault = FieldError::invalid("metadata.resourceVersion", 0, "must be specified for an update");
@@ -47,11 +66,11 @@ impl ApiServer {
             }
         }
         let change = |_: &Value| Ok(object.clone());
-        let modified = self.change(context, kind, namespace, name, part, &change).await?;
+        let modified = self.change(context, kind, namespace, name, part, Make::Update(&change)).await?;
         Ok((modified.into_object(), false))
     }
 
-    /// Changes an object: `change` makes the new version, as the client wants it, out of the old one.
+    /// Changes an object.
     pub(crate) async fn change(
         &self,
         context: &Context,
@@ -59,30 +78,35 @@ impl ApiServer {
         namespace: Option<&str>,
         name: &str,
         part: Part,
-        change: &(dyn Fn(&Value) -> Result<Value> + Send + Sync),
+        make: Make<'_>,
     ) -> Result<Modified> {
         // Addresses and ports in use are looked up before; none is given out until this change is written.
         let lease = self.allocator.lease(self, kind).await?;
+        let model = self.model(kind);
         let mut decide = |object: &Object| {
             let old = view::shown(kind, &object.value);
-            let mut new = change(&old)?;
+            let mut new = match make {
+                Make::Update(make) | Make::Apply(make) => make(&old)?,
+            };
             modify::check_version(kind, &old, &new)?;
             metadata::carry_over(&old, &mut new);
-            defaults::apply(kind, &mut new);
+            model.set_defaults(&mut new);
             let rules = strategy::of(kind);
+            if matches!(part, Part::Main | Part::Scale) {
+                admission::update(kind, &mut new);
+            }
+            if matches!(make, Make::Update(_)) {
+                model.book(context, part, Some(&old), &mut new);
+            }
             match part {
-                Part::Main => {
-                    admission::update(kind, &mut new);
+                Part::Main | Part::Scale => {
                     rules.prepare_update(kind, &old, &mut new);
                     lease.assign(kind, Some(&old), &mut new)?;
                 }
                 Part::Status => rules.prepare_status_update(&old, &mut new),
                 Part::Finalize => finalize(&old, &mut new),
             }
-            let faults = match part {
-                Part::Main | Part::Finalize => validate::update(kind, &old, &new),
-                Part::Status => validate::update_status(kind, &old, &new),
-            };
+            let faults = model.validate(part, &old, &new);
             if !faults.is_empty() {
                 return Err(Status::invalid(kind, name, &faults));
             }
@@ -100,7 +124,11 @@ impl ApiServer {
 fn finalize(old: &Value, new: &mut Value) {
     let finalizers = new["spec"]["finalizers"].take();
     let metadata = new["metadata"]["finalizers"].take();
+    let managed = new["metadata"]["managedFields"].take();
     *new = old.clone();
+    if managed.is_array() {
+        new["metadata"]["managedFields"] = managed;
+    }
     new["spec"]["finalizers"] = if finalizers.is_null() { Value::Array(Vec::new()) } else { finalizers };
     if metadata.is_array() {
         new["metadata"]["finalizers"] = metadata;

@@ -1,5 +1,6 @@
 //! What differs from kind to kind: a row of rules each, and code where a row is not enough.
 
+mod job;
 mod namespace;
 mod pod;
 
@@ -67,6 +68,14 @@ const STORAGE: Rules =
 const SLICE: Rules = Rules { counted: &["/endpoints", "/ports", "/addressType"], ..PLAIN };
 const LEASE: Rules = Rules { create_on_update: true, unconditional_update: false, ..PLAIN };
 const EVENT: Rules = Rules { create_on_update: true, ..PLAIN };
+/// Kinds with a spec and a status, both plain.
+const SPECIFIED: Rules = Rules { counted: &["/spec"], status: NewStatus::Empty, ..PLAIN };
+/// The same without a status.
+const COUNTED: Rules = Rules { counted: &["/spec"], ..PLAIN };
+const QUOTA: Rules = Rules { status: NewStatus::Empty, returns_deleted: true, ..PLAIN };
+const JOB: Rules = Rules { create: job::create, ..SPECIFIED };
+const HOOKS: Rules = Rules { counted: &["/webhooks"], ..PLAIN };
+const DEFINITION: Rules = Rules { unconditional_update: false, returns_deleted: true, ..SPECIFIED };
 const RETURNED: Rules = Rules { returns_deleted: true, ..PLAIN };
 
 /// The rules of a kind.
@@ -79,6 +88,20 @@ pub(crate) fn of(kind: &Kind) -> &'static Rules {
         ("", "ServiceAccount") | ("storage.k8s.io", "StorageClass") => &RETURNED,
         ("apps", "Deployment") => &DEPLOYMENT,
         ("apps", "ReplicaSet" | "StatefulSet") => &WORKLOAD,
+        ("apps", "DaemonSet") | ("", "ReplicationController") => &WORKLOAD,
+        ("batch", "Job") => &JOB,
+        ("batch", "CronJob")
+        | ("networking.k8s.io", "Ingress")
+        | ("policy", "PodDisruptionBudget")
+        | ("autoscaling", "HorizontalPodAutoscaler")
+        | ("apiregistration.k8s.io", "APIService")
+        | ("admissionregistration.k8s.io", "ValidatingAdmissionPolicy") => &SPECIFIED,
+        ("", "ResourceQuota") => &QUOTA,
+        ("networking.k8s.io", "NetworkPolicy" | "IngressClass")
+        | ("admissionregistration.k8s.io", "ValidatingAdmissionPolicyBinding") => &COUNTED,
+        ("admissionregistration.k8s.io", _) => &HOOKS,
+        ("apiextensions.k8s.io", "CustomResourceDefinition") => &DEFINITION,
+        ("", "PodTemplate") | ("storage.k8s.io", "CSIDriver") => &RETURNED,
         ("discovery.k8s.io", "EndpointSlice") => &SLICE,
         ("coordination.k8s.io", "Lease") => &LEASE,
         ("" | "events.k8s.io", "Event") => &EVENT,

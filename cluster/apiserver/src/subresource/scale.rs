@@ -6,13 +6,13 @@ use crate::{
     failure::Result,
     http::Call,
     path::ResourcePath,
-    registry::{Context, Part, Patch},
+    registry::{Context, Make, Model, Part, Patch, refusal},
     reply,
 };
 use axum::body::Body;
 use http::{Method, Response, StatusCode};
 use kpkg_api::{
-    meta,
+    apply, meta,
     schema::{self, Type},
     selector::LabelSelector,
     status::Status,
@@ -30,8 +30,11 @@ pub(super) async fn handle(call: &Call<'_>, path: &ResourcePath, name: &str, bod
     let context = call.context()?;
     let bytes = body::read(body).await?;
     let wanted = Wanted::decode(call, &bytes)?;
-    let change = |old: &Value| wanted.apply(&context, name, old);
-    let changed = call.server.change(&context, path.kind, namespace, name, Part::Main, &change).await?.into_object();
+    let model = call.server.model(path.kind);
+    let applied = |old: &Value| wanted.server_side(&context, &model, name, old);
+    let changed = |old: &Value| wanted.apply(name, old);
+    let make = if wanted.is_apply() { Make::Apply(&applied) } else { Make::Update(&changed) };
+    let changed = call.server.change(&context, path.kind, namespace, name, Part::Scale, make).await?.into_object();
     Ok(reply::encoded(StatusCode::OK, encoding, &scale_of(&changed.value)))
 }
 
@@ -49,13 +52,38 @@ impl Wanted {
     fn decode(call: &Call<'_>, bytes: &[u8]) -> Result<Self> {
         let headers = &call.parts.headers;
         if *call.method() == Method::PATCH {
-            return Patch::decode(body::media_type(headers), bytes).map(Self::Patch);
+            return Patch::decode(body::media_type(headers), &call.query, bytes).map(Self::Patch);
         }
         body::decode(headers, bytes, type_()).map(|decoded| Self::Scale(decoded.value))
     }
 
+    fn is_apply(&self) -> bool {
+        matches!(self, Self::Patch(Patch::Apply { .. }))
+    }
+
+    /// The workload with the number of replicas applied that is wanted.
+    fn server_side(&self, context: &Context, model: &Model, name: &str, old: &Value) -> Result<Value> {
+        let Self::Patch(Patch::Apply { config, force }) = self else { return self.apply(name, old) };
+        let mut wanted = json!({});
+        if !config["spec"]["replicas"].is_null() {
+            wanted["spec"] = json!({"replicas": config["spec"]["replicas"]});
+        }
+        let applied =
+            model.write(context, Part::Scale, |writer| apply::apply(model.node(), Some(old), &wanted, writer, *force));
+        let applied = applied.map_err(|error| refusal(config, error))?;
+        let mut scale = scale_of(&applied);
+        for key in ["resourceVersion", "uid"] {
+            if let Some(value) = config["metadata"].get(key) {
+                scale["metadata"][key] = value.clone();
+            }
+        }
+        let mut new = Self::Scale(scale).apply(name, old)?;
+        new["metadata"]["managedFields"] = applied["metadata"]["managedFields"].clone();
+        Ok(new)
+    }
+
     /// The workload with the wanted number of replicas.
-    fn apply(&self, _context: &Context, name: &str, old: &Value) -> Result<Value> {
+    fn apply(&self, name: &str, old: &Value) -> Result<Value> {
         let mut scale = match self {
             Self::Scale(scale) => scale.clone(),
             Self::Patch(patch) => {

@@ -4,8 +4,10 @@
 //! cells. Columns and texts follow Kubernetes' `pkg/printers/internalversion/printers.go`.
 
 mod age;
+mod batch;
 mod cluster;
 mod pods;
+mod policy;
 mod storage;
 mod workloads;
 
@@ -117,6 +119,23 @@ fn columns(kind: &Kind) -> Columns {
         ("apps", "Deployment") => workloads::DEPLOYMENT,
         ("apps", "ReplicaSet") => workloads::REPLICA_SET,
         ("apps", "StatefulSet") => workloads::STATEFUL_SET,
+        ("apps", "DaemonSet") => workloads::DAEMON_SET,
+        ("", "ReplicationController") => workloads::REPLICATION_CONTROLLER,
+        ("batch", "Job") => batch::JOB,
+        ("batch", "CronJob") => batch::CRON_JOB,
+        ("networking.k8s.io", "Ingress") => policy::INGRESS,
+        ("networking.k8s.io", "IngressClass") => policy::INGRESS_CLASS,
+        ("networking.k8s.io", "NetworkPolicy") => policy::NETWORK_POLICY,
+        ("policy", "PodDisruptionBudget") => policy::BUDGET,
+        ("autoscaling", "HorizontalPodAutoscaler") => policy::AUTOSCALER,
+        ("scheduling.k8s.io", "PriorityClass") => policy::PRIORITY_CLASS,
+        ("node.k8s.io", "RuntimeClass") => policy::RUNTIME_CLASS,
+        ("rbac.authorization.k8s.io", "Role" | "ClusterRole") => policy::ROLE,
+        ("rbac.authorization.k8s.io", _) => policy::ROLE_BINDING,
+        ("admissionregistration.k8s.io", "MutatingWebhookConfiguration" | "ValidatingWebhookConfiguration") => {
+            policy::WEBHOOKS
+        }
+        ("apiextensions.k8s.io", "CustomResourceDefinition") => policy::DEFINITION,
         ("apps", "ControllerRevision") => workloads::CONTROLLER_REVISION,
         _ => OTHER,
     }

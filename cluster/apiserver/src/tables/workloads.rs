@@ -66,6 +66,54 @@ pub(super) const STATEFUL_SET: Columns = Columns {
     ..NAMED
 };
 
+/// How DaemonSets are shown.
+pub(super) const DAEMON_SET: Columns = Columns {
+    columns: &[
+        number("Desired"),
+        number("Current"),
+        number("Ready"),
+        number("Up-to-date"),
+        number("Available"),
+        text("Node Selector"),
+        text("Age"),
+        wide("Containers"),
+        wide("Images"),
+        wide("Selector"),
+    ],
+    cells: |object| {
+        let (names, images) = containers(object);
+        let status = |key: &str| Value::from(count(object, &format!("/status/{key}")));
+        let nodes = kpkg_api::meta::strings(&object["spec"]["template"]["spec"]["nodeSelector"]);
+        vec![
+            status("desiredNumberScheduled"),
+            status("currentNumberScheduled"),
+            status("numberReady"),
+            status("updatedNumberScheduled"),
+            status("numberAvailable"),
+            super::join(nodes.map(|(key, value)| format!("{key}={value}"))),
+            age(object),
+            names,
+            images,
+            selector(object),
+        ]
+    },
+    ..NAMED
+};
+
+/// How ReplicationControllers are shown.
+pub(super) const REPLICATION_CONTROLLER: Columns = Columns {
+    columns: &[number("Desired"), number("Current"), number("Ready"), text("Age")],
+    cells: |object| {
+        vec![
+            count(object, "/spec/replicas").into(),
+            count(object, "/status/replicas").into(),
+            count(object, "/status/readyReplicas").into(),
+            age(object),
+        ]
+    },
+    ..NAMED
+};
+
 /// How ControllerRevisions are shown.
 pub(super) const CONTROLLER_REVISION: Columns = Columns {
     columns: &[text("Controller"), number("Revision"), text("Age")],

@@ -121,3 +121,28 @@ async fn mistakes_read_as_with_kubernetes() {
     let invalid = DEPLOYMENT.replace("\"image\": \"nginx\"", "\"image\": \"\"");
     assert!(fails("apply -f -", &invalid).await.contains("spec.template.spec.containers[0].image: Required value"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn server_side_apply_works() {
+    let Some(program) = program() else { return };
+    let (_cluster, kubectl) = start(&program).await;
+    let apply = "apply --server-side -f -";
+    assert_eq!(kubectl.ok(apply, DEPLOYMENT).await, "deployment.apps/web serverside-applied\n");
+    kubectl.ok("scale deployment web --replicas=5", "").await;
+    let output = kubectl.run(&["apply", "--server-side", "-f", "-"], DEPLOYMENT).await;
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    let want = r#"Apply failed with 1 conflict: conflict with "kubectl" with subresource "scale" using apps/v1: .spec.replicas"#;
+    assert!(text.contains(want), "{text}");
+    kubectl.ok("apply --server-side --force-conflicts --dry-run=server -f -", DEPLOYMENT).await;
+    assert_eq!(kubectl.ok("get deploy web -o jsonpath={.spec.replicas}", "").await, "5");
+    kubectl.ok("apply --server-side --force-conflicts -f -", DEPLOYMENT).await;
+    assert_eq!(kubectl.ok("get deploy web -o jsonpath={.spec.replicas}", "").await, "2");
+    let shown = kubectl.ok("get deploy web -o yaml --show-managed-fields", "").await;
+    assert!(shown.contains("f:replicas: {}") && !shown.contains("subresource: scale"), "{shown}");
+    // From the client's side and on from the server's.
+    let other = DEPLOYMENT.replace("\"name\": \"web\"}, \"spec\"", "\"name\": \"old\"}, \"spec\"");
+    kubectl.ok("apply -f -", &other).await;
+    kubectl.ok(apply, &other.replace("nginx", "nginx:2")).await;
+    assert_eq!(kubectl.ok("get deploy old -o jsonpath={.spec.template.spec.containers[0].image}", "").await, "nginx:2");
+    assert_eq!(kubectl.ok("apply -f -", &other.replace("nginx", "nginx:3")).await, "deployment.apps/old configured\n");
+}

@@ -1,6 +1,7 @@
 //! The API server as clients see it: in-process through the router, through `kube::Client`, and by the real kubectl.
 
 mod access;
+mod applies;
 mod client;
 mod deletes;
 mod discovery;

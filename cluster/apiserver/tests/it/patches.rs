@@ -41,7 +41,7 @@ async fn bad_patches_are_refused() {
         ("application/merge-patch+json", r#"{"metadata": {"name": "b"}}"#, 400),
         ("application/merge-patch+json", r#"{"metadata": {"resourceVersion": "1"}}"#, 409),
         ("application/merge-patch+json", r#"{"data": {"a": 1}}"#, 400),
-        ("application/apply-patch+yaml", "{}", 415),
+        ("application/apply-patch+yaml", "{}", 422),
         ("application/json", "{}", 415),
     ];
     for (media_type, body, code) in cases {

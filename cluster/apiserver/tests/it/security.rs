@@ -68,7 +68,8 @@ async fn names_are_not_paths() {
         assert_eq!(answer.failure().0, 422, "{name}");
     }
     for kind in kpkg_api::schema::kinds().iter().filter(|kind| kind.kind != "Binding") {
-        let group = if kind.group.is_empty() { "/api/v1".to_owned() } else { format!("/apis/{}/v1", kind.group) };
+        let group =
+            if kind.group.is_empty() { "/api/v1".to_owned() } else { format!("/apis/{}/{}", kind.group, kind.version) };
         let namespace = if kind.namespaced { "/namespaces/default" } else { "" };
         for metadata in [json!({}), json!({"name": ".."}), json!({"name": "a/b"})] {
             let answer =
