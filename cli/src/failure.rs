@@ -24,8 +24,9 @@ pub(crate) fn report(error: &anyhow::Error, printer: &Printer) -> ExitCode {
         text.push_str(&cause);
     }
     printer.error(&text);
-    if let Some(Hint(hint)) = hint {
-        printer.hint(hint);
+    let advice = || error.downcast_ref::<kpkg_release::ReleaseError>().and_then(kpkg_release::ReleaseError::advice);
+    if let Some(hint) = hint.map(|Hint(hint)| hint.clone()).or_else(advice) {
+        printer.hint(&hint);
     }
     ExitCode::FAILURE
 }

@@ -32,7 +32,13 @@ impl Format {
         Ok(match self {
             Self::Table => table(),
             Self::Json => format!("{}\n", serde_json::to_string(value)?),
-            Self::Yaml => kpkg_yaml::write_json(value),
+            Self::Yaml => yaml(value),
         })
     }
+}
+
+/// A value as YAML that ends its last line.
+pub(crate) fn yaml(value: &Value) -> String {
+    let text = kpkg_yaml::write_json(value);
+    if text.ends_with('\n') { text } else { format!("{text}\n") }
 }

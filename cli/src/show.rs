@@ -7,6 +7,8 @@ use kpkg_release::diff::{self, Difference, Line};
 use kpkg_release::record::Hook;
 use kpkg_release::{Plan, Release, values};
 
+use crate::format;
+
 /// A release's status as Helm prints it.
 pub(crate) fn status(release: &Release, hide_notes: bool) -> String {
     let mut text = heading(release, false);
@@ -75,13 +77,13 @@ pub(crate) fn dry_run(release: &Release) -> String {
 
 /// Everything that is recorded of a release.
 pub(crate) fn everything(release: &Release) -> Result<String> {
-    let computed = kpkg_yaml::Value::Map(values::computed(release)?);
+    let computed = kpkg_yaml::Value::Map(values::computed(release)?).to_json();
     Ok(format!(
         "{}{}USER-SUPPLIED VALUES:\n{}\nCOMPUTED VALUES:\n{}\nHOOKS:\n{}MANIFEST:\n{}\n{}",
         heading(release, true),
         tests(release),
-        kpkg_yaml::write_json(&release.config),
-        kpkg_yaml::write(&computed),
+        format::yaml(&release.config),
+        format::yaml(&computed),
         hooks(release),
         release.manifest,
         notes(release)

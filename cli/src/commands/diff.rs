@@ -78,7 +78,9 @@ impl Args {
     async fn compare(&self, session: &Session) -> Result<Vec<Difference>> {
         let history = session.history(&self.name).await?;
         let newest = history.existing()?;
-        let settings: Settings = self.operation.settings(session.driver, Some(&self.change));
+        let mut settings: Settings = self.operation.settings(session.driver, Some(&self.change));
+        // Nothing is written: fields that others took over are part of the answer, not in its way.
+        settings.apply.force_conflicts = true;
         if let Some(revision) = self.revision {
             let (old, new) = (history.revision(revision)?, history.revision(self.to.unwrap_or(newest.version))?);
             let objects = |release| Desired::from_record(release, &session.cluster).map(|it| it.objects);

@@ -6,7 +6,7 @@ use anyhow::Result;
 use kpkg_release::{Release, values};
 use serde_json::{Value, json};
 
-use crate::format::Format;
+use crate::format::{self, Format};
 use crate::printer::Printer;
 use crate::session::PlaceArgs;
 use crate::{runtime, show};
@@ -95,7 +95,7 @@ impl What {
                 } else {
                     ("USER-SUPPLIED VALUES:", release.config.clone())
                 };
-                output.value(&values, || format!("{title}\n{}", kpkg_yaml::write_json(&values)))
+                output.value(&values, || format!("{title}\n{}", format::yaml(&values)))
             }
         }
     }

@@ -252,6 +252,38 @@ pub struct Unready {
 }
 
 impl ReleaseError {
+    /// What the user may do about it, if there is anything in particular.
+    pub fn advice(&self) -> Option<String> {
+        Some(match self {
+            Self::Exists { name, .. } => {
+                format!("`kpkg upgrade {name}` changes it, `kpkg uninstall {name}` removes it")
+            }
+            Self::Foreign { .. } => "`--take-ownership` takes it over; otherwise rename or delete it".to_owned(),
+            Self::Refused { reason, .. } if reason == "Conflict" => {
+                "`--force-conflicts` takes these fields from their managers".to_owned()
+            }
+            Self::Refused { reason, message, .. } if reason == "Invalid" && message.contains("immutable") => {
+                "the field cannot change in place: delete the object, and the upgrade makes it anew".to_owned()
+            }
+            Self::UnknownKind { .. } => {
+                "install the chart that brings the kind's definition first, or put the definition into `crds/`"
+                    .to_owned()
+            }
+            Self::Pending { name, revision, .. } => format!(
+                "if no other program is at work, wait a few minutes and repeat this, or delete the record: `kubectl delete secret {}`",
+                crate::record::secret_name(name, *revision)
+            ),
+            Self::Held { .. } | Self::LeaseLost { .. } => "repeat this when the other is done".to_owned(),
+            Self::Moved { .. } => "plan it again".to_owned(),
+            Self::NotDeployed { name } => format!("`kpkg upgrade --install {name}` installs it"),
+            Self::NoRevision { name, .. } => format!("`kpkg history {name}` lists the revisions"),
+            Self::Record { record, .. } => {
+                format!("it may be damaged or of a newer version; `kubectl get secret {record} -o yaml` shows it")
+            }
+            _ => return None,
+        })
+    }
+
     /// Wraps an error of the API client.
     pub(crate) fn cluster(action: impl Into<String>) -> impl FnOnce(kube::Error) -> Self {
         let action = action.into();
