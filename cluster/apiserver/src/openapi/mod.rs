@@ -241,6 +241,6 @@ mod tests {
         assert_eq!(ports["x-kubernetes-patch-merge-key"], "containerPort");
         let patch = &core["paths"]["/api/v1/namespaces/{namespace}/pods/{name}"]["patch"];
         assert_eq!(patch["parameters"][2]["name"], "fieldValidation");
-        assert!(document("/openapi/v3/nothing").is_none());
+        assert!(document(&Catalog::default(), "/openapi/v3/nothing").is_none());
     }
 }
