@@ -38,7 +38,7 @@ fn examples_run_as_they_stand() {
             continue;
         }
         run += 1;
-        // A page may delete the cluster, and its images with it.
+        // A page deletes its cluster at its end, and the images with it.
         for (chart, reference) in images::BUNDLED {
             machine.kpkg(&["image", "load", &images::bundled(chart, reference).display().to_string()]).ok();
         }
@@ -48,5 +48,5 @@ fn examples_run_as_they_stand() {
         assert_eq!(ran.code, 0, "{}\n{}\n{}", page.display(), ran.out, ran.err);
     }
     assert!(run > 0, "no page has an example");
-    machine.delete_cluster();
+    machine.assert_nothing_left();
 }

@@ -213,6 +213,16 @@ impl Machine {
     #[track_caller]
     pub fn delete_cluster(&self) {
         self.kpkg(&["cluster", "delete", "--yes"]).ok();
+        self.assert_nothing_left();
+    }
+
+    /// Compares with what was there before the cluster.
+    ///
+    /// # Panics
+    ///
+    /// If anything of the cluster is left.
+    #[track_caller]
+    pub fn assert_nothing_left(&self) {
         assert!(!self.data_dir().exists(), "the data directory is left");
         assert_eq!(self.run("nft", &["list", "ruleset"]).ok().trim(), "", "nftables rules are left");
         let links = self.run("ip", &["-o", "link"]).ok();

@@ -137,6 +137,11 @@ impl Status {
         status
     }
 
+    /// The definition of the object's kind is being deleted.
+    pub fn create_while_terminating() -> Self {
+        Self::new(Reason::MethodNotAllowed, "create not allowed while custom resource definition is terminating")
+    }
+
     /// There is such an object already.
     pub fn already_exists(group: &str, plural: &str, name: &str) -> Self {
         let message = format!("{} {} already exists", qualified(plural, group), quote(name));

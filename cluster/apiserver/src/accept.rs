@@ -2,7 +2,7 @@
 
 use crate::failure::Result;
 use http::{HeaderMap, header};
-use kpkg_api::status::Status;
+use kpkg_api::{schema::Kind, status::Status};
 
 /// What is shown of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +84,12 @@ pub(crate) fn ranges(headers: &HeaderMap) -> Vec<Media<'_>> {
 /// What is answered to a request for objects.
 pub(crate) fn objects(headers: &HeaderMap, include: Include) -> Result<(Form, Encoding)> {
     ranges(headers).iter().find_map(|range| choose(range, include)).ok_or_else(not_acceptable)
+}
+
+/// The same for objects of a kind: protobuf knows no custom ones.
+pub(crate) fn objects_of(kind: &Kind, headers: &HeaderMap, include: Include) -> Result<(Form, Encoding)> {
+    let possible = |(_, encoding): &(Form, Encoding)| !kind.custom || *encoding != Encoding::Protobuf;
+    ranges(headers).iter().filter_map(|range| choose(range, include)).find(possible).ok_or_else(not_acceptable)
 }
 
 /// What is answered where only JSON lines can be: a watch.

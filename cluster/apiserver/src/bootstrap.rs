@@ -1,7 +1,7 @@
 //! What every cluster has from the start: the system's namespaces, and the Service of the API itself.
 
 use crate::{
-    ApiServer, expire,
+    ApiServer, custom, expire,
     failure::Result,
     registry::{Context, Make, Part, well_known},
 };
@@ -31,6 +31,8 @@ impl ApiServer {
         if let Some(slice) = self.kubernetes_endpoints() {
             self.ensure("discovery.k8s.io", "EndpointSlice", Some("default"), slice).await?;
         }
+        self.serve_customs().await?;
+        custom::start_cleanup(self, self.running.clone());
         expire::start(self, self.running.clone());
         Ok(())
     }

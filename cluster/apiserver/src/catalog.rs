@@ -7,6 +7,7 @@ use std::{
     ptr,
     sync::{Arc, PoisonError, RwLock},
 };
+use tokio::sync::{Mutex, MutexGuard, Notify};
 
 /// All kinds that are served at a moment.
 #[derive(Debug, Default)]
@@ -16,16 +17,31 @@ pub(crate) struct Catalog {
 
 /// The newest [`Catalog`].
 #[derive(Debug, Default)]
-pub(crate) struct Catalogs(RwLock<Arc<Catalog>>);
+pub(crate) struct Catalogs {
+    newest: RwLock<Arc<Catalog>>,
+    turns: Mutex<()>,
+    news: Arc<Notify>,
+}
 
 impl Catalogs {
     pub(crate) fn current(&self) -> Arc<Catalog> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.newest.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Serves these custom kinds from now on.
     pub(crate) fn replace(&self, customs: Vec<Arc<Custom>>) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Catalog { customs });
+        *self.newest.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Catalog { customs });
+        self.news.notify_one();
+    }
+
+    /// Waits until nobody else is about to replace it.
+    pub(crate) async fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turns.lock().await
+    }
+
+    /// Notified whenever it was replaced.
+    pub(crate) fn news(&self) -> Arc<Notify> {
+        self.news.clone()
     }
 }
 

@@ -1,7 +1,9 @@
 //! Objects as clients want to see them.
 
 use crate::{
+    ApiServer,
     accept::{Form, Include},
+    custom::{self, Custom},
     registry,
     shelf::Object,
     tables,
@@ -11,15 +13,31 @@ use kpkg_api::schema::Kind;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
+/// A kind, and how its objects are shown.
+#[derive(Debug, Clone)]
+pub(crate) struct View {
+    pub(crate) kind: &'static Kind,
+    /// What is known of it, if it is a custom one.
+    custom: Option<Arc<Custom>>,
+}
+
+impl ApiServer {
+    /// How objects of a kind are shown.
+    pub(crate) fn view(&self, kind: &'static Kind) -> View {
+        View { kind, custom: kind.custom.then(|| self.catalogs.current().custom(kind).cloned()).flatten() }
+    }
+}
+
 /// One object, as JSON.
-pub(crate) fn object(kind: &'static Kind, form: Form, object: &Arc<Object>) -> Bytes {
+pub(crate) fn object(view: &View, form: Form, object: &Arc<Object>) -> Bytes {
+    let kind = view.kind;
     match form {
-        Form::Object if std::ptr::eq(kind, registry::stored_kind(kind)) => object.json().clone(),
+        Form::Object if registry::is_own(kind, &object.value) => object.json().clone(),
         Form::Object => registry::shown(kind, &object.value).to_string().into(),
         Form::Partial => partial(&object.value).to_string().into(),
         Form::Table(include) => {
             let metadata = json!({"resourceVersion": object.value["metadata"]["resourceVersion"]});
-            table(kind, std::slice::from_ref(object), include, metadata, true)
+            table(view, std::slice::from_ref(object), include, metadata, true)
         }
     }
 }
@@ -30,11 +48,12 @@ pub(crate) fn partial(object: &Value) -> Value {
 }
 
 /// A list, as JSON. `metadata` is the list's.
-pub(crate) fn list(kind: &'static Kind, form: Form, objects: &[Arc<Object>], metadata: Value) -> Bytes {
+pub(crate) fn list(view: &View, form: Form, objects: &[Arc<Object>], metadata: Value) -> Bytes {
+    let kind = view.kind;
     let (list_kind, api_version) = match form {
         Form::Object => (format!("{}List", kind.kind), kind.api_version()),
         Form::Partial => ("PartialObjectMetadataList".to_owned(), "meta.k8s.io/v1".to_owned()),
-        Form::Table(include) => return table(kind, objects, include, metadata, true),
+        Form::Table(include) => return table(view, objects, include, metadata, true),
     };
     // Put together from the objects' own bytes, which are encoded once.
     let mut body =
@@ -43,7 +62,7 @@ pub(crate) fn list(kind: &'static Kind, form: Form, objects: &[Arc<Object>], met
         if at > 0 {
             body.push(b',');
         }
-        body.extend_from_slice(&self::object(kind, form, item));
+        body.extend_from_slice(&self::object(view, form, item));
     }
     body.extend_from_slice(b"]}\n");
     body.into()
@@ -51,12 +70,17 @@ pub(crate) fn list(kind: &'static Kind, form: Form, objects: &[Arc<Object>], met
 
 /// A table, as JSON. `metadata` is the list's.
 pub(crate) fn table(
-    kind: &'static Kind,
+    view: &View,
     objects: &[Arc<Object>],
     include: Include,
     metadata: Value,
     with_columns: bool,
 ) -> Bytes {
-    let shown: Vec<_> = objects.iter().map(|object| registry::shown(kind, &object.value)).collect();
-    tables::table(kind, shown.iter().map(AsRef::as_ref), metadata, include, with_columns).to_string().into()
+    let shown: Vec<_> = objects.iter().map(|object| registry::shown(view.kind, &object.value)).collect();
+    let objects = shown.iter().map(AsRef::as_ref);
+    let table = match &view.custom {
+        Some(custom) => custom::table(custom, objects, metadata, include, with_columns),
+        None => tables::table(view.kind, objects, metadata, include, with_columns),
+    };
+    table.to_string().into()
 }

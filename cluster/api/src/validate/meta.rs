@@ -34,11 +34,11 @@ pub(super) fn create(kind: &Kind, object: &Value, errors: &mut Errors) {
     } else if !metadata.text("namespace").is_empty() {
         errors.push(FieldError::forbidden("metadata.namespace", "not allowed on this type"));
     }
-    common(metadata, errors);
+    common(kind, metadata, errors);
 }
 
 /// Checks changed metadata.
-pub(super) fn update(old: &Value, new: &Value, errors: &mut Errors) {
+pub(super) fn update(kind: &Kind, old: &Value, new: &Value, errors: &mut Errors) {
     let (old, new) = (&old["metadata"], &new["metadata"]);
     no_new_finalizers(old, new, errors);
     let generation = new.int("generation").unwrap_or_default();
@@ -51,7 +51,7 @@ pub(super) fn update(old: &Value, new: &Value, errors: &mut Errors) {
             errors.push(FieldError::invalid(METADATA.child(key), shown, IMMUTABLE));
         }
     }
-    common(new, errors);
+    common(kind, new, errors);
 }
 
 /// The metadata of a pod template, which has no name of its own.
@@ -60,13 +60,13 @@ pub(super) fn template(metadata: &Value, path: &Path<'_>, errors: &mut Errors) {
     annotations(&metadata["annotations"], &path.child("annotations"), errors);
 }
 
-fn common(metadata: &Value, errors: &mut Errors) {
+fn common(kind: &Kind, metadata: &Value, errors: &mut Errors) {
     if metadata.int("generation").is_some_and(|generation| generation < 0) {
         errors.push(FieldError::invalid("metadata.generation", metadata["generation"].clone(), NEGATIVE));
     }
     template(metadata, &METADATA, errors);
     owners(&metadata["ownerReferences"], &METADATA.child("ownerReferences"), errors);
-    finalizers(metadata, &METADATA.child("finalizers"), errors);
+    finalizers(kind, metadata, &METADATA.child("finalizers"), errors);
 }
 
 /// What a kind's names must look like.
@@ -129,14 +129,18 @@ fn owner_ref(owner: &Value, path: &Path<'_>, errors: &mut Errors) {
     }
 }
 
-fn finalizers(metadata: &Value, path: &Path<'_>, errors: &mut Errors) {
+fn finalizers(kind: &Kind, metadata: &Value, path: &Path<'_>, errors: &mut Errors) {
     const ORPHAN: &str = "orphan";
     const FOREGROUND: &str = "foregroundDeletion";
     const STANDARD: [&str; 3] = [ORPHAN, FOREGROUND, "kubernetes"];
     let list: Vec<&str> = metadata.items("finalizers").iter().filter_map(Value::as_str).collect();
     for finalizer in &list {
         checks::qualified(path, finalizer, errors);
-        if !finalizer.contains('/') && !STANDARD.contains(finalizer) {
+        if !kind.custom
+            && kind.group != "apiextensions.k8s.io"
+            && !finalizer.contains('/')
+            && !STANDARD.contains(finalizer)
+        {
             let why = "name is neither a standard finalizer name nor is it fully qualified";
             errors.push(FieldError::invalid(path, *finalizer, why));
         }

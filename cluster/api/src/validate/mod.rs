@@ -48,7 +48,7 @@ pub fn create(kind: &Kind, object: &Value) -> Vec<FieldError> {
 /// What is wrong with a changed object.
 pub fn update(kind: &Kind, old: &Value, new: &Value) -> Vec<FieldError> {
     let mut errors = Vec::new();
-    meta::update(old, new, &mut errors);
+    meta::update(kind, old, new, &mut errors);
     if kind.custom {
         return errors;
     }
@@ -78,7 +78,7 @@ pub fn update(kind: &Kind, old: &Value, new: &Value) -> Vec<FieldError> {
 /// What is wrong with an object whose status was written.
 pub fn update_status(kind: &Kind, old: &Value, new: &Value) -> Vec<FieldError> {
     let mut errors = Vec::new();
-    meta::update(old, new, &mut errors);
+    meta::update(kind, old, new, &mut errors);
     if kind.custom {
         return errors;
     }

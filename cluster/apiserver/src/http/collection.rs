@@ -43,7 +43,7 @@ impl Call<'_> {
     }
 
     async fn list(&self, path: &ResourcePath) -> Result<Response<Body>> {
-        let (form, encoding) = accept::objects(&self.parts.headers, self.include()?)?;
+        let (form, encoding) = accept::objects_of(path.kind, &self.parts.headers, self.include()?)?;
         let selection = Selection::parse(path.kind, &self.query)?;
         let options = ListOptions::parse(&self.query)?;
         let listed = self.server.list(path.kind, path.namespace.as_deref(), &selection, &options).await?;
@@ -69,7 +69,7 @@ impl Call<'_> {
             });
             return Ok(reply::encoded(StatusCode::OK, encoding, &list));
         }
-        let body = show::list(path.kind, form, &listed.objects, Value::Object(metadata));
+        let body = show::list(&self.server.view(path.kind), form, &listed.objects, Value::Object(metadata));
         Ok(reply::json_bytes(StatusCode::OK, body))
     }
 
@@ -79,21 +79,24 @@ impl Call<'_> {
         let options = WatchOptions::parse(&self.query)?;
         let begun = self.server.watch(path.kind, path.namespace.as_deref(), &selection, &options).await;
         let prefix = path.namespace.clone();
-        Ok(stream::response(stream::Watch { kind: path.kind, namespace: prefix, form, selection, options }, begun))
+        Ok(stream::response(
+            stream::Watch { view: self.server.view(path.kind), namespace: prefix, form, selection, options },
+            begun,
+        ))
     }
 
     async fn create(&mut self, path: &ResourcePath, body: Body) -> Result<Response<Body>> {
         if !path.kind.verbs.contains(&"create") {
             return method_not_allowed();
         }
-        let (form, encoding) = accept::objects(&self.parts.headers, self.include()?)?;
+        let (form, encoding) = accept::objects_of(path.kind, &self.parts.headers, self.include()?)?;
         let mut context = self.context()?;
         let decoded = self.decode(body, path.kind.type_()).await?;
         if path.kind.is("", "Binding") {
             return crate::subresource::bind_by_collection(self, &context, path, decoded).await;
         }
         let created = self.server.create(&mut context, path.kind, path.namespace.as_deref(), decoded).await?;
-        let mut response = Self::answer(StatusCode::CREATED, path, form, encoding, &created);
+        let mut response = self.answer(StatusCode::CREATED, path, form, encoding, &created);
         reply::warn(&mut response, &context.warnings);
         Ok(response)
     }
@@ -106,7 +109,7 @@ impl Call<'_> {
         let selection = Selection::parse(path.kind, &self.query)?;
         let namespace = path.namespace.as_deref();
         let deleted = self.server.delete_collection(&context, path.kind, namespace, &selection, &options).await?;
-        let body = show::list(path.kind, Form::Object, &deleted, json!({}));
+        let body = show::list(&self.server.view(path.kind), Form::Object, &deleted, json!({}));
         Ok(reply::json_bytes(StatusCode::OK, body))
     }
 }

@@ -37,6 +37,7 @@ impl Call<'_> {
 
     /// An answer with an object in it.
     pub(crate) fn answer(
+        &self,
         code: StatusCode,
         path: &ResourcePath,
         form: Form,
@@ -44,17 +45,17 @@ impl Call<'_> {
         object: &Arc<Object>,
     ) -> Response<Body> {
         if encoding == Encoding::Json {
-            reply::json_bytes(code, show::object(path.kind, form, object))
+            reply::json_bytes(code, show::object(&self.server.view(path.kind), form, object))
         } else {
             reply::encoded(code, encoding, &crate::registry::shown(path.kind, &object.value))
         }
     }
 
     pub(crate) async fn get(&self, path: &ResourcePath, name: &str) -> Result<Response<Body>> {
-        let (form, encoding) = accept::objects(&self.parts.headers, self.include()?)?;
+        let (form, encoding) = accept::objects_of(path.kind, &self.parts.headers, self.include()?)?;
         let object = self.server.get(path.kind, path.namespace.as_deref(), name).await?;
         self.check_age(&object).await?;
-        Ok(Self::answer(StatusCode::OK, path, form, encoding, &object))
+        Ok(self.answer(StatusCode::OK, path, form, encoding, &object))
     }
 
     /// `resourceVersion` of a get: an object at least as new as that. What is read is always the newest.
@@ -75,7 +76,7 @@ impl Call<'_> {
         part: Part,
         body: Body,
     ) -> Result<Response<Body>> {
-        let (form, encoding) = accept::objects(&self.parts.headers, self.include()?)?;
+        let (form, encoding) = accept::objects_of(path.kind, &self.parts.headers, self.include()?)?;
         let mut context = self.context()?;
         let namespace = path.namespace.as_deref();
         let bytes = body::read(body).await?;
@@ -89,13 +90,13 @@ impl Call<'_> {
             return Err(Status::method_not_allowed());
         };
         let code = if created { StatusCode::CREATED } else { StatusCode::OK };
-        let mut response = Self::answer(code, path, form, encoding, &object);
+        let mut response = self.answer(code, path, form, encoding, &object);
         reply::warn(&mut response, &context.warnings);
         Ok(response)
     }
 
     async fn delete(&self, path: &ResourcePath, name: &str, body: Body) -> Result<Response<Body>> {
-        let (_, encoding) = accept::objects(&self.parts.headers, self.include()?)?;
+        let (_, encoding) = accept::objects_of(path.kind, &self.parts.headers, self.include()?)?;
         let bytes = body::read(body).await?;
         let options = DeleteOptions::parse(&self.decode_options(&bytes)?.value, &self.query)?;
         let mut context = self.context()?;

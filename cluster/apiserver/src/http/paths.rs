@@ -1,7 +1,7 @@
 //! Paths that are no resource: health, version, discovery, OpenAPI.
 
 use super::{Call, method_not_allowed};
-use crate::{discovery, failure::Result, openapi, path::Target, reply};
+use crate::{catalog::Catalog, discovery, failure::Result, openapi, path::Target, reply};
 use axum::body::Body;
 use http::{Method, Response, StatusCode};
 use kpkg_api::status::Status;
@@ -33,7 +33,7 @@ impl Call<'_> {
             Target::GroupVersion(group, version) => Ok(discovery::resources(&catalog, group, version)),
             Target::TokenKeys => Ok(reply::json(StatusCode::OK, &self.server.tokens.key_set())),
             Target::TokenIssuer => Ok(reply::json(StatusCode::OK, &self.server.tokens.issuer_document())),
-            Target::OpenApi => Ok(openapi(self.parts.uri.path())),
+            Target::OpenApi => Ok(openapi(&catalog, self.parts.uri.path())),
             Target::Resource(_) | Target::Review(_) | Target::BadName(_) | Target::Nothing => Ok(reply::no_such_path()),
         }
     }
@@ -69,8 +69,8 @@ impl Call<'_> {
 }
 
 /// A document of OpenAPI v3. The older v2 is not served: clients fall back on v3.
-fn openapi(path: &str) -> Response<Body> {
-    openapi::document(path).map_or_else(reply::no_such_path, |body| reply::json_bytes(StatusCode::OK, body))
+fn openapi(catalog: &Catalog, path: &str) -> Response<Body> {
+    openapi::document(catalog, path).map_or_else(reply::no_such_path, |body| reply::json_bytes(StatusCode::OK, body))
 }
 
 fn version() -> Value {

@@ -6,13 +6,13 @@ use crate::{
     registry::{Initial, Selection, WatchOptions},
     reply,
     shelf::{Change, Changes, News, Object, Verb},
-    show,
+    show::{self, View},
 };
 use axum::body::Body;
 use bytes::{BufMut, Bytes, BytesMut};
 use futures::{Stream, stream};
 use http::{Response, StatusCode};
-use kpkg_api::{meta, schema::Kind, status::Status};
+use kpkg_api::{meta, status::Status};
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -24,7 +24,7 @@ const CHUNK: usize = 64 * 1024;
 
 /// What is watched, and how it is shown.
 pub(super) struct Watch {
-    pub(super) kind: &'static Kind,
+    pub(super) view: View,
     pub(super) namespace: Option<String>,
     pub(super) form: Form,
     pub(super) selection: Selection,
@@ -138,8 +138,8 @@ impl Running {
             let line = match self.watch.form {
                 // A table's first event carries the columns, so its lines differ from watch to watch.
                 Form::Table(_) => self.line(verb, object),
-                form => change.line(self.watch.kind, verb, form, || {
-                    frame(verb.as_str(), &show::object(self.watch.kind, form, object))
+                form => change.line(self.watch.view.kind, verb, form, || {
+                    frame(verb.as_str(), &show::object(&self.watch.view, form, object))
                 }),
             };
             chunk.push(line);
@@ -152,10 +152,9 @@ impl Running {
     }
 
     fn line(&mut self, verb: Verb, object: &Arc<Object>) -> Bytes {
-        let kind = self.watch.kind;
         let shown = match self.watch.form {
             Form::Table(include) => self.table(include, object),
-            form => show::object(kind, form, object),
+            form => show::object(&self.watch.view, form, object),
         };
         frame(verb.as_str(), &shown)
     }
@@ -163,7 +162,7 @@ impl Running {
     fn table(&mut self, include: Include, object: &Arc<Object>) -> Bytes {
         let columns = !std::mem::replace(&mut self.columns_sent, true);
         let metadata = json!({"resourceVersion": meta::resource_version(&object.value)});
-        show::table(self.watch.kind, std::slice::from_ref(object), include, metadata, columns)
+        show::table(&self.watch.view, std::slice::from_ref(object), include, metadata, columns)
     }
 
     /// How far the watch is, if that is news.
@@ -181,13 +180,15 @@ impl Running {
         if let Some(annotations) = annotations {
             metadata["annotations"] = annotations;
         }
-        let kind = self.watch.kind;
+        let kind = self.watch.view.kind;
         let object: Value = match self.watch.form {
             Form::Object => json!({"kind": kind.kind, "apiVersion": kind.api_version(), "metadata": metadata}),
             Form::Partial => {
                 json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata})
             }
-            Form::Table(include) => return frame("BOOKMARK", &show::table(kind, &[], include, metadata, false)),
+            Form::Table(include) => {
+                return frame("BOOKMARK", &show::table(&self.watch.view, &[], include, metadata, false));
+            }
         };
         frame("BOOKMARK", object.to_string().as_bytes())
     }

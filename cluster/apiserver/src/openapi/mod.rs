@@ -2,8 +2,10 @@
 //!
 //! One document a group and version. Documents are made at first use and kept.
 
+mod custom;
 mod texts;
 
+use crate::catalog::Catalog;
 use bytes::Bytes;
 use kpkg_api::schema::{self, Element, Field, Kind, ListType, Shape, Type, TypeId};
 use serde_json::{Map, Value, json};
@@ -25,22 +27,23 @@ static DOCUMENTS: LazyLock<BTreeMap<String, Bytes>> = LazyLock::new(|| {
 });
 
 /// The document at `/openapi/v3` (the index) or `/openapi/v3/...`.
-pub(crate) fn document(path: &str) -> Option<Bytes> {
+pub(crate) fn document(catalog: &Catalog, path: &str) -> Option<Bytes> {
     let rest = path.trim_matches('/').strip_prefix("openapi/v3")?.trim_matches('/');
     if rest.is_empty() {
-        return Some(index());
+        return Some(index(catalog));
     }
-    DOCUMENTS.get(rest).cloned()
+    DOCUMENTS.get(rest).cloned().or_else(|| custom::document(catalog, rest))
 }
 
 /// Names every document with a hash, so that clients keep what has not changed.
-fn index() -> Bytes {
+fn index(catalog: &Catalog) -> Bytes {
     let entry = |(path, document): (&String, &Bytes)| {
         let digest = ring::digest::digest(&ring::digest::SHA256, document);
         let hash: String = digest.as_ref().iter().map(|byte| format!("{byte:02X}")).collect();
         (path.clone(), json!({"serverRelativeURL": format!("/openapi/v3/{path}?hash={hash}")}))
     };
-    let paths: Map<String, Value> = DOCUMENTS.iter().map(entry).collect();
+    let customs = custom::documents(catalog);
+    let paths: Map<String, Value> = DOCUMENTS.iter().chain(&customs).map(entry).collect();
     json!({"paths": paths}).to_string().into()
 }
 
@@ -48,20 +51,21 @@ fn make(kinds: &[&'static Kind], texts: &Texts) -> Value {
     let mut paths = Map::new();
     let mut wanted = BTreeSet::new();
     for kind in kinds {
-        add_paths(kind, &mut paths);
+        add_paths(kind, &definition_name(kind.type_()), &mut paths);
         collect(kind.type_id, &mut wanted);
     }
-    let schemas: Map<String, Value> = wanted
-        .into_iter()
-        .map(|id| schema::table().get(id))
-        .map(|it| (definition_name(it), type_schema(it, texts)))
-        .collect();
+    let schemas = schemas(wanted, texts);
     json!({
         "openapi": "3.0.0",
         "info": {"title": "Kubernetes", "version": "v1.37"},
         "paths": paths,
         "components": {"schemas": schemas},
     })
+}
+
+fn schemas(types: BTreeSet<TypeId>, texts: &Texts) -> Map<String, Value> {
+    let types = types.into_iter().map(|id| schema::table().get(id));
+    types.map(|it| (definition_name(it), type_schema(it, texts))).collect()
 }
 
 /// The type and all that it is made of.
@@ -170,7 +174,7 @@ fn element_schema(element: Element) -> Value {
 
 /// The paths of a kind, as far as clients look at them: which kind they are of, and which query
 /// parameters writes take.
-fn add_paths(kind: &Kind, paths: &mut Map<String, Value>) {
+fn add_paths(kind: &Kind, definition: &str, paths: &mut Map<String, Value>) {
     let base =
         if kind.group.is_empty() { "/api/v1".to_owned() } else { format!("/apis/{}/{}", kind.group, kind.version) };
     let collection = if kind.namespaced {
@@ -178,7 +182,7 @@ fn add_paths(kind: &Kind, paths: &mut Map<String, Value>) {
     } else {
         format!("{base}/{}", kind.plural)
     };
-    let reference = json!({"$ref": format!("#/components/schemas/{}", definition_name(kind.type_()))});
+    let reference = json!({"$ref": format!("#/components/schemas/{definition}")});
     let content = json!({"application/json": {"schema": reference}});
     let operation = |action: &str, writes: bool| {
         let mut value = json!({
@@ -220,10 +224,10 @@ mod tests {
 
     #[test]
     fn documents_are_whole() {
-        let index: Value = serde_json::from_slice(&document("/openapi/v3").unwrap()).unwrap();
+        let index: Value = serde_json::from_slice(&document(&Catalog::default(), "/openapi/v3").unwrap()).unwrap();
         for (path, entry) in index["paths"].as_object().unwrap() {
             assert!(entry["serverRelativeURL"].as_str().unwrap().contains("?hash="));
-            let text = document(&format!("/openapi/v3/{path}")).unwrap();
+            let text = document(&Catalog::default(), &format!("/openapi/v3/{path}")).unwrap();
             let value: Value = serde_json::from_slice(&text).unwrap();
             let schemas = value["components"]["schemas"].as_object().unwrap();
             for name in String::from_utf8_lossy(&text).split("#/components/schemas/").skip(1) {
@@ -231,11 +235,12 @@ mod tests {
                 assert!(schemas.contains_key(name), "{path}: {name}");
             }
         }
-        let core: Value = serde_json::from_slice(&document("/openapi/v3/api/v1").unwrap()).unwrap();
+        let core: Value =
+            serde_json::from_slice(&document(&Catalog::default(), "/openapi/v3/api/v1").unwrap()).unwrap();
         let ports = &core["components"]["schemas"]["io.k8s.api.core.v1.Container"]["properties"]["ports"];
         assert_eq!(ports["x-kubernetes-patch-merge-key"], "containerPort");
         let patch = &core["paths"]["/api/v1/namespaces/{namespace}/pods/{name}"]["patch"];
         assert_eq!(patch["parameters"][2]["name"], "fieldValidation");
-        assert!(document("/openapi/v3/nothing").is_none());
+        assert!(document(&Catalog::default(), "/openapi/v3/nothing").is_none());
     }
 }

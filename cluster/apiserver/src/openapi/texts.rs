@@ -91,6 +91,11 @@ const KINDS: [Gather; 45] = [
 ];
 
 impl Texts {
+    /// No texts.
+    pub(super) fn none() -> Self {
+        Self(Map::new())
+    }
+
     /// Gathers the texts of all served kinds.
     pub(super) fn gather() -> Self {
         let mut generator = SchemaGenerator::default();

@@ -4,6 +4,7 @@ use super::{Context, Model, Part, metadata, view};
 use crate::{
     ApiServer, admission,
     body::Decoded,
+    custom,
     failure::Result,
     shelf::{Object, Write},
     strategy,
@@ -34,7 +35,7 @@ impl ApiServer {
         namespace: Option<&str>,
         body: Decoded,
     ) -> Result<Arc<Object>> {
-        let model = self.model(kind);
+        let model = self.model(kind)?;
         let object = context.conform(&model, body)?;
         self.create_object(context, &model, namespace, object, false).await
     }
@@ -49,6 +50,12 @@ impl ApiServer {
         booked: bool,
     ) -> Result<Arc<Object>> {
         let kind = model.kind();
+        if let Model::Custom(custom) = model {
+            if custom.terminating {
+                return Err(Status::create_while_terminating());
+            }
+            context.warnings.extend(custom.deprecation.clone());
+        }
         metadata::settle_namespace(kind, namespace, &mut object)?;
         metadata::birth(context, &mut object)?;
         model.set_defaults(&mut object);
@@ -58,6 +65,10 @@ impl ApiServer {
             model.book(context, Part::Main, None, &mut object);
         }
         strategy::of(kind).prepare_create(&mut object);
+        if custom::is_definition(kind) {
+            custom::settle(&self.catalogs.current(), &mut object, &context.now_text());
+            context.warnings.extend(custom::warnings(&object));
+        }
         // Held until the Service is written, so that nobody else gets its address.
         let lease = self.allocator.lease(self, kind).await?;
         lease.assign(kind, None, &mut object)?;
@@ -70,6 +81,9 @@ impl ApiServer {
         }
         let created = self.store_new(context, kind, namespace, view::stored(kind, object), generated).await;
         drop(lease);
+        if custom::is_definition(kind) && !context.dry_run {
+            self.serve_customs().await?;
+        }
         created
     }
 

@@ -211,7 +211,7 @@ impl ApiServer {
             (None, _) => {}
         }
         let pages = Pages { selection, limit: options.limit, base: &base };
-        match pages.read(shelf, range).await {
+        match pages.read(&shelf, range).await {
             Err(status) if status.reason() == Reason::Expired => Err(expired(options.token.as_ref())),
             result => result,
         }

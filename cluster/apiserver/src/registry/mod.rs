@@ -23,7 +23,7 @@ pub(crate) use model::Model;
 pub(crate) use modify::{Modified, Step};
 pub(crate) use patch::{Patch, refusal};
 pub(crate) use update::{Make, Part};
-pub(crate) use view::{shown, stored_kind};
+pub(crate) use view::{is_own, shown, stored_kind};
 pub(crate) use watch::{Initial, WatchOptions};
 
 use crate::{
@@ -36,36 +36,51 @@ use kpkg_api::{
     status::Status,
 };
 use kpkg_store::Store;
-use std::{ptr, sync::Arc};
+use std::{
+    collections::HashMap,
+    ptr,
+    sync::{Arc, Mutex, PoisonError},
+};
 use tokio_util::sync::CancellationToken;
 
 /// The shelves of all kinds.
-#[derive(Debug)]
 pub(crate) struct Registry {
-    shelves: Vec<Shelf>,
+    shelves: Vec<Arc<Shelf>>,
+    /// Those of custom kinds by group and plural: all versions have one.
+    customs: Mutex<HashMap<(&'static str, &'static str), Arc<Shelf>>>,
+    make: Box<dyn Fn(&'static Kind) -> Arc<Shelf> + Send + Sync>,
 }
 
 impl Registry {
     pub(crate) fn new(store: &Arc<dyn Store>, shutdown: &CancellationToken) -> Self {
         let runtime = tokio::runtime::Handle::current();
-        let shelf = |kind| Shelf::new(kind, store.clone(), runtime.clone(), shutdown.clone());
-        Self { shelves: schema::kinds().iter().map(shelf).collect() }
+        let (store, shutdown) = (store.clone(), shutdown.clone());
+        let make = move |kind| Arc::new(Shelf::new(kind, store.clone(), runtime.clone(), shutdown.clone()));
+        Self { shelves: schema::kinds().iter().map(&make).collect(), customs: Mutex::default(), make: Box::new(make) }
     }
 
     /// Where objects of a kind are kept. A kind that is a view of another has no shelf of its own.
-    pub(crate) fn shelf(&self, kind: &'static Kind) -> &Shelf {
+    pub(crate) fn shelf(&self, kind: &'static Kind) -> Arc<Shelf> {
+        if kind.custom {
+            let mut customs = self.customs.lock().unwrap_or_else(PoisonError::into_inner);
+            return customs.entry((kind.group, kind.plural)).or_insert_with(|| (self.make)(kind)).clone();
+        }
         let kind = stored_kind(kind);
-        self.shelves.iter().find(|shelf| ptr::eq(shelf.kind, kind)).expect("every kind has a shelf")
+        self.shelves.iter().find(|shelf| ptr::eq(shelf.kind, kind)).expect("every kind has a shelf").clone()
     }
 }
 
 impl ApiServer {
     /// The schema of a kind.
-    pub(crate) fn model(&self, kind: &'static Kind) -> Model {
-        Model::BuiltIn(kind)
+    pub(crate) fn model(&self, kind: &'static Kind) -> Result<Model> {
+        if !kind.custom {
+            return Ok(Model::BuiltIn(kind));
+        }
+        // Its definition may be gone since the request came.
+        self.catalogs.current().custom(kind).cloned().map(Model::Custom).ok_or_else(Status::path_not_found)
     }
 
-    pub(crate) fn shelf(&self, kind: &'static Kind) -> &Shelf {
+    pub(crate) fn shelf(&self, kind: &'static Kind) -> Arc<Shelf> {
         self.registry.shelf(kind)
     }
 

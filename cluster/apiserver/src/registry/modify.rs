@@ -2,7 +2,7 @@
 
 use super::{Context, not_found};
 use crate::{
-    ApiServer,
+    ApiServer, custom,
     failure::Result,
     shelf::{Object, Write},
 };
@@ -78,7 +78,12 @@ impl ApiServer {
                 Step::Remove => shelf.delete(key.clone(), &object).await?.map(Modified::Removed),
             };
             match write {
-                Ok(modified) => return Ok(modified),
+                Ok(modified) => {
+                    if custom::is_definition(kind) {
+                        self.serve_customs().await?;
+                    }
+                    return Ok(modified);
+                }
                 Err(newer) => current = newer,
             }
         }

@@ -63,8 +63,8 @@ impl Patch {
         Ok(Self::Apply { config, force: query.flag("force") })
     }
 
-    /// Applies the patch to an object of a type.
-    pub(crate) fn apply(&self, type_: &Type, object: &mut Value) -> Result<()> {
+    /// Applies the patch to an object of a type; of one without type only some can.
+    pub(crate) fn apply(&self, type_: Option<&Type>, object: &mut Value) -> Result<()> {
         match self {
             Self::Json(operations) => patch::json(object, operations).map_err(|error| {
                 if error.is_unprocessable() {
@@ -81,11 +81,17 @@ impl Patch {
                 Ok(())
             }
             Self::Merge(_) => Err(Status::bad_request("a merge patch must be an object")),
-            Self::Strategic(patch) => patch::strategic(patch::Mode::ApiServer, type_, object, patch).map_err(|error| {
-                let make: fn(String) -> Status =
-                    if error.is_bad_request() { Status::bad_request } else { |why| Status::new(Reason::Invalid, why) };
-                make(error.to_string())
-            }),
+            Self::Strategic(patch) => {
+                let Some(type_) = type_ else { return Err(Status::unsupported_media_type(&[JSON, MERGE, APPLY])) };
+                patch::strategic(patch::Mode::ApiServer, type_, object, patch).map_err(|error| {
+                    let make: fn(String) -> Status = if error.is_bad_request() {
+                        Status::bad_request
+                    } else {
+                        |why| Status::new(Reason::Invalid, why)
+                    };
+                    make(error.to_string())
+                })
+            }
             Self::Apply { .. } => Err(Status::internal("an apply is no patch")),
         }
     }
@@ -135,7 +141,7 @@ impl ApiServer {
         part: Part,
         patch: &Patch,
     ) -> Result<(Arc<Object>, bool)> {
-        let model = self.model(kind);
+        let model = self.model(kind)?;
         if let Patch::Apply { config, .. } = patch {
             check_identity(&model, config)?;
             if part == Part::Main && self.find(kind, namespace, name).await?.is_none() {

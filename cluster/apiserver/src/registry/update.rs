@@ -1,7 +1,7 @@
 //! Update, and the common end of all that changes an object.
 
 use super::{Context, Modified, Step, metadata, modify, view};
-use crate::{ApiServer, admission, body::Decoded, failure::Result, shelf::Object, strategy};
+use crate::{ApiServer, admission, body::Decoded, custom, failure::Result, shelf::Object, strategy};
 use kpkg_api::{meta, schema::Kind, status::Status, validate::FieldError};
 use serde_json::Value;
 use std::sync::Arc;
@@ -51,7 +51,7 @@ impl ApiServer {
         part: Part,
         body: Decoded,
     ) -> Result<(Arc<Object>, bool)> {
-        let model = self.model(kind);
+        let model = self.model(kind)?;
         let mut object = context.conform(&model, body)?;
         metadata::settle_namespace(kind, namespace, &mut object)?;
         metadata::settle_name(name, &mut object)?;
@@ -82,7 +82,7 @@ impl ApiServer {
     ) -> Result<Modified> {
         // Addresses and ports in use are looked up before; none is given out until this change is written.
         let lease = self.allocator.lease(self, kind).await?;
-        let model = self.model(kind);
+        let model = self.model(kind)?;
         let mut decide = |object: &Object| {
             let old = view::shown(kind, &object.value);
             let mut new = match make {
@@ -105,6 +105,9 @@ impl ApiServer {
                 }
                 Part::Status => rules.prepare_status_update(&old, &mut new),
                 Part::Finalize => finalize(&old, &mut new),
+            }
+            if custom::is_definition(kind) && part == Part::Main {
+                custom::settle(&self.catalogs.current(), &mut new, &context.now_text());
             }
             let faults = model.validate(part, &old, &new);
             if !faults.is_empty() {

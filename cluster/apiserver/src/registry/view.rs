@@ -1,6 +1,6 @@
 //! Kinds that are another view of the objects of a kind: Events exist in two groups.
 
-use kpkg_api::schema::Kind;
+use kpkg_api::{meta, schema::Kind};
 use serde_json::Value;
 use std::borrow::Cow;
 
@@ -28,6 +28,13 @@ pub(crate) fn stored_kind(kind: &'static Kind) -> &'static Kind {
 
 /// A stored object as an object of a kind.
 pub(crate) fn shown<'a>(kind: &Kind, object: &'a Value) -> Cow<'a, Value> {
+    if kind.custom {
+        return if is_own(kind, object) {
+            Cow::Borrowed(object)
+        } else {
+            Cow::Owned(in_version(object.clone(), kind.api_version()))
+        };
+    }
     if !is_view(kind) {
         return Cow::Borrowed(object);
     }
@@ -36,7 +43,25 @@ pub(crate) fn shown<'a>(kind: &Kind, object: &'a Value) -> Cow<'a, Value> {
 
 /// An object of a kind as it is stored.
 pub(super) fn stored(kind: &'static Kind, object: Value) -> Value {
+    if kind.custom && kind.version != kind.storage_version {
+        return in_version(object, format!("{}/{}", kind.group, kind.storage_version));
+    }
     if is_view(kind) { renamed(stored_kind(kind), object, |pair| pair) } else { object }
+}
+
+/// Whether a stored object is one of a kind as it is.
+pub(crate) fn is_own(kind: &Kind, object: &Value) -> bool {
+    if kind.custom {
+        let (group, version) = meta::api_version(object).split_once('/').unwrap_or_default();
+        return group == kind.group && version == kind.version;
+    }
+    !is_view(kind)
+}
+
+/// The versions of a custom kind differ in nothing but their name.
+fn in_version(mut object: Value, api_version: String) -> Value {
+    object["apiVersion"] = api_version.into();
+    object
 }
 
 fn renamed(

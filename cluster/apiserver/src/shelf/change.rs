@@ -65,7 +65,7 @@ impl Change {
 
     /// The event's line; made anew only for forms that are not kept.
     pub(crate) fn line(&self, kind: &'static Kind, verb: Verb, form: Form, make: impl FnOnce() -> Bytes) -> Bytes {
-        let own = std::ptr::eq(kind, registry::stored_kind(kind));
+        let own = [&self.before, &self.after].into_iter().flatten().all(|object| registry::is_own(kind, &object.value));
         let slot = match form {
             Form::Object if own => 0,
             Form::Partial => 1,

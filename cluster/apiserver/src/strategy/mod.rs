@@ -21,6 +21,8 @@ pub(crate) struct Rules {
     pub(crate) returns_deleted: bool,
     /// Whether an update of the status leaves the labels alone.
     status_keeps_labels: bool,
+    /// Whether it leaves all metadata alone, and all else is counted.
+    custom: bool,
     create: fn(&mut Value),
     update: fn(&Value, &mut Value),
 }
@@ -31,6 +33,8 @@ enum NewStatus {
     Sent,
     /// Nothing.
     Empty,
+    /// None at all.
+    Dropped,
     /// What the server says.
     Made(fn(&Value) -> Value),
 }
@@ -42,6 +46,7 @@ const PLAIN: Rules = Rules {
     unconditional_update: true,
     returns_deleted: false,
     status_keeps_labels: false,
+    custom: false,
     create: |_| {},
     update: |_, _| {},
 };
@@ -78,8 +83,14 @@ const HOOKS: Rules = Rules { counted: &["/webhooks"], ..PLAIN };
 const DEFINITION: Rules = Rules { unconditional_update: false, returns_deleted: true, ..SPECIFIED };
 const RETURNED: Rules = Rules { returns_deleted: true, ..PLAIN };
 
+const CUSTOM: Rules = Rules { unconditional_update: false, custom: true, ..PLAIN };
+const CUSTOM_WITH_STATUS: Rules = Rules { status: NewStatus::Dropped, ..CUSTOM };
+
 /// The rules of a kind.
 pub(crate) fn of(kind: &Kind) -> &'static Rules {
+    if kind.custom {
+        return if kind.has_status() { &CUSTOM_WITH_STATUS } else { &CUSTOM };
+    }
     match (kind.group, kind.kind) {
         ("", "Pod") => &POD,
         ("", "Namespace") => &NAMESPACE,
@@ -115,9 +126,12 @@ impl Rules {
         match self.status {
             NewStatus::Sent => {}
             NewStatus::Empty => object["status"] = json!({}),
+            NewStatus::Dropped => {
+                object.as_object_mut().map(|object| object.remove("status"));
+            }
             NewStatus::Made(make) => object["status"] = make(object),
         }
-        if !self.counted.is_empty() {
+        if !self.counted.is_empty() || self.custom {
             meta::metadata_mut(object).insert("generation".to_owned(), json!(1));
         }
         (self.create)(object);
@@ -129,7 +143,7 @@ impl Rules {
             copy(old, new, "status");
         }
         (self.update)(old, new);
-        self.count(old, new);
+        self.count(kind, old, new);
     }
 
     /// Prepares a new version of an object written through its `status`.
@@ -142,12 +156,25 @@ impl Rules {
             }
         }
         copy_metadata(old, new, "ownerReferences");
+        if self.custom {
+            ["labels", "annotations", "finalizers"].iter().for_each(|key| copy_metadata(old, new, key));
+        }
         if self.status_keeps_labels {
             copy_metadata(old, new, "labels");
         }
     }
 
-    fn count(&self, old: &Value, new: &mut Value) {
+    fn count(&self, kind: &Kind, old: &Value, new: &mut Value) {
+        let wanted = |object: &Value| {
+            let mut object = object.clone();
+            if let Some(map) = object.as_object_mut() {
+                map.retain(|key, _| key != "metadata" && !(key == "status" && kind.has_status()));
+            }
+            object
+        };
+        if self.custom && wanted(old) != wanted(new) {
+            crate::registry::bump_generation(new);
+        }
         if self.counted.iter().any(|path| old.pointer(path) != new.pointer(path)) {
             crate::registry::bump_generation(new);
         }

@@ -23,19 +23,19 @@ use serde_json::{Value, json};
 pub(super) async fn handle(call: &Call<'_>, path: &ResourcePath, name: &str, body: Body) -> Result<Response<Body>> {
     let (_, encoding) = accept::objects(&call.parts.headers, accept::Include::None)?;
     let namespace = path.namespace.as_deref();
+    let model = call.server.model(path.kind)?;
     if *call.method() == Method::GET {
         let object = call.server.get(path.kind, namespace, name).await?;
-        return Ok(reply::encoded(StatusCode::OK, encoding, &scale_of(&object.value)));
+        return Ok(reply::encoded(StatusCode::OK, encoding, &scale_of(&model, &object.value)));
     }
     let context = call.context()?;
     let bytes = body::read(body).await?;
     let wanted = Wanted::decode(call, &bytes)?;
-    let model = call.server.model(path.kind);
     let applied = |old: &Value| wanted.server_side(&context, &model, name, old);
-    let changed = |old: &Value| wanted.apply(name, old);
+    let changed = |old: &Value| wanted.apply(&model, name, old);
     let make = if wanted.is_apply() { Make::Apply(&applied) } else { Make::Update(&changed) };
     let changed = call.server.change(&context, path.kind, namespace, name, Part::Scale, make).await?.into_object();
-    Ok(reply::encoded(StatusCode::OK, encoding, &scale_of(&changed.value)))
+    Ok(reply::encoded(StatusCode::OK, encoding, &scale_of(&model, &changed.value)))
 }
 
 fn type_() -> &'static Type {
@@ -63,32 +63,32 @@ impl Wanted {
 
     /// The workload with the number of replicas applied that is wanted.
     fn server_side(&self, context: &Context, model: &Model, name: &str, old: &Value) -> Result<Value> {
-        let Self::Patch(Patch::Apply { config, force }) = self else { return self.apply(name, old) };
+        let Self::Patch(Patch::Apply { config, force }) = self else { return self.apply(model, name, old) };
         let mut wanted = json!({});
         if !config["spec"]["replicas"].is_null() {
-            wanted["spec"] = json!({"replicas": config["spec"]["replicas"]});
+            model.scale_paths().set(&mut wanted, config["spec"]["replicas"].clone());
         }
         let applied =
             model.write(context, Part::Scale, |writer| apply::apply(model.node(), Some(old), &wanted, writer, *force));
         let applied = applied.map_err(|error| refusal(config, error))?;
-        let mut scale = scale_of(&applied);
+        let mut scale = scale_of(model, &applied);
         for key in ["resourceVersion", "uid"] {
             if let Some(value) = config["metadata"].get(key) {
                 scale["metadata"][key] = value.clone();
             }
         }
-        let mut new = Self::Scale(scale).apply(name, old)?;
+        let mut new = Self::Scale(scale).apply(model, name, old)?;
         new["metadata"]["managedFields"] = applied["metadata"]["managedFields"].clone();
         Ok(new)
     }
 
     /// The workload with the wanted number of replicas.
-    fn apply(&self, name: &str, old: &Value) -> Result<Value> {
+    fn apply(&self, model: &Model, name: &str, old: &Value) -> Result<Value> {
         let mut scale = match self {
             Self::Scale(scale) => scale.clone(),
             Self::Patch(patch) => {
-                let mut scale = scale_of(old);
-                patch.apply(type_(), &mut scale)?;
+                let mut scale = scale_of(model, old);
+                patch.apply(Some(type_()), &mut scale)?;
                 scale
             }
         };
@@ -105,7 +105,7 @@ impl Wanted {
             return Err(Status::invalid_kind("autoscaling", "Scale", name, &[fault]));
         }
         let mut new = old.clone();
-        new["spec"]["replicas"] = replicas.into();
+        model.scale_paths().set(&mut new, replicas.into());
         // The version and the identity that the client has seen, for the check of the update.
         for key in ["resourceVersion", "uid"] {
             if let Some(value) = scale["metadata"].get(key) {
@@ -117,14 +117,19 @@ impl Wanted {
 }
 
 /// A workload's scale.
-fn scale_of(object: &Value) -> Value {
-    let selector = LabelSelector::from_json(&object["spec"]["selector"]).map(|selector| selector.to_string());
+fn scale_of(model: &Model, object: &Value) -> Value {
+    let paths = model.scale_paths();
+    let selector = match model {
+        Model::BuiltIn(_) => selector_of(&object["spec"]["selector"]),
+        Model::Custom(_) => paths.selector(object).to_owned(),
+    };
+    let (wanted, there) = paths.counts(object);
     let metadata: serde_json::Map<String, Value> = ["name", "namespace", "uid", "resourceVersion", "creationTimestamp"]
         .into_iter()
         .filter_map(|key| Some((key.to_owned(), object["metadata"].get(key)?.clone())))
         .collect();
     let mut spec = json!({});
-    if let Some(replicas) = object["spec"]["replicas"].as_i64().filter(|replicas| *replicas != 0) {
+    if let Some(replicas) = wanted.filter(|replicas| *replicas != 0) {
         spec["replicas"] = replicas.into();
     }
     json!({
@@ -133,8 +138,16 @@ fn scale_of(object: &Value) -> Value {
         "metadata": metadata,
         "spec": spec,
         "status": {
-            "replicas": object["status"]["replicas"].as_i64().unwrap_or_default(),
-            "selector": selector.unwrap_or_default(),
+            "replicas": there,
+            "selector": selector,
         },
     })
+}
+
+/// A selector as text; that of a `ReplicationController` is a map of labels.
+fn selector_of(selector: &Value) -> String {
+    let is_plain = selector.get("matchLabels").is_none() && selector.get("matchExpressions").is_none();
+    let labels = json!({"matchLabels": selector});
+    let parsed = LabelSelector::from_json(if is_plain { &labels } else { selector });
+    parsed.map(|selector| selector.to_string()).unwrap_or_default()
 }

@@ -141,6 +141,11 @@ fn columns(kind: &Kind) -> Columns {
     }
 }
 
+/// The time since a timestamp, as a cell.
+pub(crate) fn age_of(at: &Value) -> Value {
+    age::since(at).into()
+}
+
 /// The time since the object was made.
 fn age(object: &Value) -> Value {
     age::since(&object["metadata"]["creationTimestamp"]).into()

@@ -3,6 +3,7 @@
 mod access;
 mod applies;
 mod client;
+mod customs;
 mod deletes;
 mod discovery;
 mod kit;
