@@ -7,6 +7,7 @@ pub(crate) mod image;
 mod install;
 mod list;
 mod status;
+mod template;
 mod uninstall;
 
 use std::process::ExitCode;
@@ -21,6 +22,7 @@ pub(crate) enum Command {
     Install(Box<install::Args>),
     List(list::Args),
     Status(status::Args),
+    Template(Box<template::Args>),
     Uninstall(uninstall::Args),
     #[cfg(target_os = "linux")]
     Cluster(cluster::Args),
@@ -34,6 +36,7 @@ pub(crate) fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitCod
         Command::Install(args) => install::run(*args, printer),
         Command::List(args) => list::run(args, printer),
         Command::Status(args) => status::run(args, printer),
+        Command::Template(args) => template::run(*args, printer),
         Command::Uninstall(args) => uninstall::run(args, printer),
         #[cfg(target_os = "linux")]
         Command::Cluster(args) => cluster::run(args, printer),

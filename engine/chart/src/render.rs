@@ -185,6 +185,10 @@ impl Host for Answers<'_> {
         self.missed.borrow_mut().insert(key);
         Value::map(Entries::new())
     }
+
+    fn host_by_name(&self, name: &str) -> String {
+        self.facts.resolver.map(|resolve| resolve(name)).unwrap_or_default()
+    }
 }
 
 fn failure(path: &str, error: &Error, lookups: Vec<LookupKey>) -> RenderError {
