@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use kpkg_template::semver::is_compatible;
 use kpkg_template::{
@@ -50,9 +51,14 @@ pub fn render_files(
 /// Takes the notes out of the files: only the chart's own are shown.
 fn take_notes(files: &mut BTreeMap<String, String>, chart: &str) -> String {
     let own = format!("{chart}/templates/NOTES.txt");
-    let notes = files.get(&own).cloned().unwrap_or_default();
-    files.retain(|path, _| !path.ends_with("NOTES.txt"));
+    let notes = files.get(&own).or_else(|| files.get(&format!("{own}.j2"))).cloned().unwrap_or_default();
+    files.retain(|path, _| !is_notes(path));
     notes
+}
+
+/// Whether a template writes notes rather than manifests.
+fn is_notes(path: &str) -> bool {
+    path.strip_suffix(".j2").unwrap_or(path).ends_with("NOTES.txt")
 }
 
 struct Job<'a> {
@@ -88,8 +94,8 @@ impl Job<'_> {
             units.iter().map(|unit| (unit.path.as_str(), unit.file.text())).collect();
         let templates = Templates::parse(texts.iter().map(|(path, text)| (*path, text.as_ref())))
             .map_err(|(path, error)| failure(&path, &error, Vec::new()))?;
-        let host = Answers { facts: self.facts, missed: RefCell::default() };
-        let mut renderer = Renderer::new(&templates, &host, self.ambient, Limits::default());
+        let host = Rc::new(Answers { facts: self.facts.clone(), missed: RefCell::default() });
+        let mut renderer = Renderer::new(&templates, host.clone(), self.ambient, Limits::default());
         let mut files = BTreeMap::new();
         for unit in &units {
             if unit.path.rsplit('/').next().is_some_and(|base| base.starts_with('_')) {
@@ -164,18 +170,18 @@ impl Scope {
 }
 
 /// Answers `lookup` from the facts, and remembers what they do not hold.
-struct Answers<'a> {
-    facts: &'a ClusterFacts,
+struct Answers {
+    facts: ClusterFacts,
     missed: RefCell<BTreeSet<LookupKey>>,
 }
 
-impl Answers<'_> {
+impl Answers {
     fn missed(&self) -> Vec<LookupKey> {
         self.missed.borrow().iter().cloned().collect()
     }
 }
 
-impl Host for Answers<'_> {
+impl Host for Answers {
     fn lookup(&self, request: &LookupRequest) -> Value {
         let LookupRequest { api_version, kind, namespace, name } = request.clone();
         let key = LookupKey { api_version, kind, namespace, name };

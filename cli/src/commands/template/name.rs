@@ -1,5 +1,7 @@
 //! The release's name: given, by a template, or Helm's stand-in.
 
+use std::rc::Rc;
+
 use anyhow::{Context, Result, bail};
 use kpkg_chart::Ambient;
 use kpkg_template::{Limits, NoHost, Renderer, Templates, Value, with_stack};
@@ -30,7 +32,7 @@ pub(super) fn of<'a>(args: &'a Args, ambient: &Ambient) -> Result<(String, &'a s
 fn from_template(text: &str, ambient: &Ambient) -> Result<String> {
     let templates = Templates::parse([("name-template", text)]).map_err(|(_, error)| error)?;
     let name = with_stack(|| {
-        Renderer::new(&templates, &NoHost, ambient, Limits::default()).render("name-template", &Value::Nil)
+        Renderer::new(&templates, Rc::new(NoHost), ambient, Limits::default()).render("name-template", &Value::Nil)
     })??;
     String::from_utf8(name).context("the name that `--name-template` makes is not text")
 }
