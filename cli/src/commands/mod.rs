@@ -2,10 +2,13 @@
 
 #[cfg(target_os = "linux")]
 pub(crate) mod cluster;
+mod create;
 #[cfg(target_os = "linux")]
 pub(crate) mod image;
 mod install;
+mod lint;
 mod list;
+mod show;
 mod status;
 mod template;
 mod uninstall;
@@ -19,8 +22,11 @@ use crate::printer::Printer;
 /// What `kpkg` can be asked to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Create(create::Args),
     Install(Box<install::Args>),
+    Lint(Box<lint::Args>),
     List(list::Args),
+    Show(show::Args),
     Status(status::Args),
     Template(Box<template::Args>),
     Uninstall(uninstall::Args),
@@ -33,7 +39,10 @@ pub(crate) enum Command {
 /// Runs one command.
 pub(crate) fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitCode> {
     match command {
+        Command::Create(args) => create::run(args, printer),
         Command::Install(args) => install::run(*args, printer),
+        Command::Lint(args) => lint::run(*args, printer),
+        Command::Show(args) => show::run(args, printer),
         Command::List(args) => list::run(args, printer),
         Command::Status(args) => status::run(args, printer),
         Command::Template(args) => template::run(*args, printer),

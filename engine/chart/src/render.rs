@@ -45,7 +45,19 @@ pub fn render_files(
     facts: &ClusterFacts,
     ambient: &Ambient,
 ) -> Result<(BTreeMap<String, String>, Vec<LookupKey>), RenderError> {
-    with_stack(|| Job { values, release, facts, ambient }.run()).map_err(RenderError::Thread)?
+    with_stack(|| Job { values, release, facts, ambient, lenient: false }.run()).map_err(RenderError::Thread)?
+}
+
+/// What templates wrote, by path, when `required` and `fail` let everything pass.
+pub(crate) fn render_leniently(
+    values: &Values,
+    release: &ReleaseInfo,
+    facts: &ClusterFacts,
+) -> Result<BTreeMap<String, String>, RenderError> {
+    let ambient = Ambient::seeded(0, jiff::Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC));
+    let job = Job { values, release, facts, ambient: &ambient, lenient: true };
+    let (files, _) = with_stack(|| job.run()).map_err(RenderError::Thread)??;
+    Ok(files)
 }
 
 /// Takes the notes out of the files: only the chart's own are shown.
@@ -66,6 +78,8 @@ struct Job<'a> {
     release: &'a ReleaseInfo,
     facts: &'a ClusterFacts,
     ambient: &'a Ambient,
+    /// Let `required` and `fail` pass.
+    lenient: bool,
 }
 
 /// A template file, and the scope it runs in.
@@ -95,7 +109,7 @@ impl Job<'_> {
         let templates = Templates::parse(texts.iter().map(|(path, text)| (*path, text.as_ref())))
             .map_err(|(path, error)| failure(&path, &error, Vec::new()))?;
         let host = Rc::new(Answers { facts: self.facts.clone(), missed: RefCell::default() });
-        let mut renderer = Renderer::new(&templates, host.clone(), self.ambient, Limits::default());
+        let mut renderer = Renderer::new(&templates, host.clone(), self.ambient, Limits::default()).lint(self.lenient);
         let mut files = BTreeMap::new();
         for unit in &units {
             if unit.path.rsplit('/').next().is_some_and(|base| base.starts_with('_')) {
