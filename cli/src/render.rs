@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use kpkg_chart::{Ambient, Chart, File, ReleaseInfo, Rendered, Values, values};
+use kpkg_chart::values::{self, Checks};
+use kpkg_chart::{Ambient, Chart, File, ReleaseInfo, Rendered, Values};
 use kpkg_release::{Cluster, prepare};
 
 use crate::bundled;
@@ -47,6 +48,16 @@ impl ValuesArgs {
         files.is_empty() && [set, set_string, set_file, set_json, set_literal].iter().all(|it| it.is_empty())
     }
 
+    /// Reads the files and merges everything with the chart's own values.
+    pub(crate) fn merge(&self, chart: &Chart) -> Result<Values> {
+        self.merge_with(chart, Checks { schema: true })
+    }
+
+    /// As [`ValuesArgs::merge`], with a choice of checks.
+    pub(crate) fn merge_with(&self, chart: &Chart, checks: Checks) -> Result<Values> {
+        Ok(values::merge_with(chart, &self.inputs()?, checks)?)
+    }
+
     /// Reads the files: everything that the user gives, in order.
     pub(crate) fn inputs(&self) -> Result<Vec<values::Input>> {
         let mut inputs = Vec::new();
@@ -58,7 +69,7 @@ impl ValuesArgs {
         inputs.extend(self.set.iter().cloned().map(values::Input::Set));
         inputs.extend(self.set_string.iter().cloned().map(values::Input::SetString));
         for text in &self.set_file {
-            let named = text.split(',').filter_map(|part| part.split_once('=')).map(|(_, path)| path.to_owned());
+            let named = values::files_named(text).into_iter();
             let files = named.map(|path| Ok((path.clone(), read(Path::new(&path))?))).collect::<Result<_>>()?;
             inputs.push(values::Input::SetFile { text: text.clone(), files });
         }
@@ -91,6 +102,20 @@ pub(crate) fn load(reference: &str) -> Result<Chart> {
     kpkg_chart::load_files(files).with_context(|| format!("cannot load the bundled chart `{reference}`"))
 }
 
+/// Refuses what is there to be included by others, and charts whose dependencies are not at hand.
+pub(crate) fn check_installable(chart: &Chart) -> Result<()> {
+    let kind = &chart.metadata.kind;
+    if !kind.is_empty() && kind != "application" {
+        anyhow::bail!("{kind} charts are not installable");
+    }
+    let missing: Vec<&str> = chart.missing_dependencies().into_iter().map(|it| it.name.as_str()).collect();
+    if !missing.is_empty() {
+        let problem = format!("found in Chart.yaml, but missing in charts/ directory: {}", missing.join(", "));
+        return Err(anyhow::anyhow!(problem).context("an error occurred while checking for chart dependencies"));
+    }
+    Ok(())
+}
+
 /// Renders against a cluster: what templates look up is fetched, and they run again, until they ask
 /// for nothing new.
 pub(crate) async fn against(
@@ -99,9 +124,19 @@ pub(crate) async fn against(
     values: &Values,
     release: &ReleaseInfo,
 ) -> Result<Rendered> {
+    against_with(cluster, chart, values, release, &Ambient::new(rand::random(), jiff::Zoned::now())).await
+}
+
+/// As [`against`], with chance and time of the caller's; one seed serves all rounds, so that what is
+/// drawn does not depend on how often templates run.
+pub(crate) async fn against_with(
+    cluster: &Cluster,
+    chart: &Chart,
+    values: &Values,
+    release: &ReleaseInfo,
+    ambient: &Ambient,
+) -> Result<Rendered> {
     let mut facts = prepare::facts(cluster);
-    // One seed for all rounds: what is drawn does not depend on how often templates run.
-    let ambient = Ambient::new(rand::random(), jiff::Zoned::now());
     for _ in 0..MAX_ROUNDS {
         let (chart, values, release) = (chart.clone(), values.clone(), release.clone());
         let (known, chance) = (facts.clone(), ambient.clone());

@@ -6,13 +6,17 @@ pub(crate) mod cluster;
 mod diff;
 mod get;
 mod history;
+mod create;
 #[cfg(target_os = "linux")]
 pub(crate) mod image;
 mod install;
+mod lint;
 mod list;
 mod plan;
 mod rollback;
+mod show;
 mod status;
+mod template;
 mod test;
 mod uninstall;
 mod upgrade;
@@ -26,6 +30,7 @@ use crate::printer::Printer;
 /// What `kpkg` can be asked to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Create(create::Args),
     Install(Box<install::Args>),
     Upgrade(Box<upgrade::Args>),
     Rollback(Box<rollback::Args>),
@@ -33,11 +38,14 @@ pub(crate) enum Command {
     Apply(Box<apply::Args>),
     Diff(Box<diff::Args>),
     Test(Box<test::Args>),
+    Lint(Box<lint::Args>),
     List(list::Args),
+    Show(show::Args),
     Status(status::Args),
     #[command(alias = "hist")]
     History(history::Args),
     Get(get::Args),
+    Template(Box<template::Args>),
     Uninstall(uninstall::Args),
     #[cfg(target_os = "linux")]
     Cluster(cluster::Args),
@@ -48,6 +56,7 @@ pub(crate) enum Command {
 /// Runs one command.
 pub(crate) fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitCode> {
     match command {
+        Command::Create(args) => create::run(args, printer),
         Command::Install(args) => install::run(*args, printer),
         Command::Upgrade(args) => upgrade::run(*args, printer),
         Command::Rollback(args) => rollback::run(*args, printer),
@@ -59,6 +68,9 @@ pub(crate) fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitCod
         Command::Status(args) => status::run(args, printer),
         Command::History(args) => history::run(args, printer),
         Command::Get(args) => get::run(args, printer),
+        Command::Lint(args) => lint::run(*args, printer),
+        Command::Show(args) => show::run(args, printer),
+        Command::Template(args) => template::run(*args, printer),
         Command::Uninstall(args) => uninstall::run(args, printer),
         #[cfg(target_os = "linux")]
         Command::Cluster(args) => cluster::run(args, printer),

@@ -36,6 +36,7 @@ impl Default for ClusterFacts {
             },
             api_versions: DEFAULT_API_VERSIONS.split_whitespace().map(str::to_owned).collect(),
             objects: std::collections::BTreeMap::new(),
+            resolver: None,
         }
     }
 }
@@ -156,7 +157,7 @@ impl Object for Version {
         matches!(name, "String" | "GitVersion").then_some(NO_PARAMS)
     }
 
-    fn call(&self, _context: &mut Context<'_>, name: &str, _args: &[Value]) -> Result<Value, Failure> {
+    fn call(&self, _context: &mut Context, name: &str, _args: &[Value]) -> Result<Value, Failure> {
         Ok(if name == "String" { self.0.normalized().into() } else { self.0.version.as_str().into() })
     }
 
@@ -198,7 +199,7 @@ impl Object for ApiVersions {
         (name == "Has").then_some(Signature { params: &[Type::String], variadic: false })
     }
 
-    fn call(&self, _context: &mut Context<'_>, _name: &str, args: &[Value]) -> Result<Value, Failure> {
+    fn call(&self, _context: &mut Context, _name: &str, args: &[Value]) -> Result<Value, Failure> {
         let found = matches!(args.first(), Some(Value::String(text)) if self.0.iter().any(|known| known.as_bytes() == text.as_bytes()));
         Ok(Value::Bool(found))
     }

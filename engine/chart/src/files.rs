@@ -98,7 +98,7 @@ impl Object for Files {
         Some(Signature { params, variadic: false })
     }
 
-    fn call(&self, context: &mut Context<'_>, name: &str, args: &[Value]) -> Result<Value, Failure> {
+    fn call(&self, context: &mut Context, name: &str, args: &[Value]) -> Result<Value, Failure> {
         let argument = argument(args);
         Ok(match name {
             "Get" => {

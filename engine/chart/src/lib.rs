@@ -8,6 +8,9 @@
 //! - [`Values`]: what the user supplied, and all values once defaults are merged in
 //! - [`ReleaseInfo`], [`ClusterFacts`]: what rendering takes besides; `lookup` is answered from facts
 //! - [`Rendered`]: [`Manifest`]s in the order to apply them, [`Hook`]s, notes
+//! - [`listing`]: the same as one text; [`description`]: a chart's own files as text
+//! - [`starter`]: new charts
+//! - [`lint`](lint::lint): what is wrong with a chart; [`origin`]: where a value came from
 //!
 //! ```
 //! use kpkg_chart::{Ambient, ClusterFacts, File, ReleaseInfo, load_files, render, values};
@@ -36,16 +39,23 @@ mod capabilities;
 mod chart;
 mod coalesce;
 mod dependencies;
+pub mod description;
 mod error;
 mod files;
 mod glob;
 pub mod kinds;
+pub mod lint;
+pub mod listing;
 mod load;
 mod manifests;
 mod metadata;
+pub mod origin;
+mod positions;
 mod render;
 mod rendered;
 mod schema;
+mod similar;
+pub mod starter;
 mod strvals;
 pub mod values;
 
@@ -56,4 +66,7 @@ pub use load::{load, load_files, read_values, unpack};
 pub use manifests::split_manifests;
 pub use metadata::{Dependency, Lock, Maintainer, Metadata};
 pub use render::{render, render_files};
-pub use rendered::{ClusterFacts, Hook, KubeVersion, LookupKey, Manifest, ReleaseInfo, Rendered, Values};
+pub use rendered::{
+    ClusterFacts, Hook, KubeVersion, LookupKey, Manifest, ReleaseInfo, Rendered, Values, check_release_name,
+};
+pub use similar::nearest;

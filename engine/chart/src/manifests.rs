@@ -96,21 +96,21 @@ pub fn split_manifests(text: &str) -> Vec<&str> {
 
 /// What of a document decides where it goes.
 #[derive(Debug, Default)]
-struct Head {
-    api_version: String,
-    kind: String,
-    name: String,
+pub(crate) struct Head {
+    pub(crate) api_version: String,
+    pub(crate) kind: String,
+    pub(crate) name: String,
     annotations: BTreeMap<String, String>,
 }
 
 /// Why a document was refused.
-struct Fault {
-    problem: String,
+pub(crate) struct Fault {
+    pub(crate) problem: String,
     line: Option<usize>,
 }
 
 impl Head {
-    fn read(text: &str) -> Result<Self, Fault> {
+    pub(crate) fn read(text: &str) -> Result<Self, Fault> {
         let options = Options { integers: true, ..Options::default() };
         let value = kpkg_yaml::read_with(text, options).map_err(|error| Fault {
             problem: format!("error converting YAML to JSON: {error}"),

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use kpkg_template::semver::is_compatible;
 use kpkg_template::{
@@ -44,15 +45,32 @@ pub fn render_files(
     facts: &ClusterFacts,
     ambient: &Ambient,
 ) -> Result<(BTreeMap<String, String>, Vec<LookupKey>), RenderError> {
-    with_stack(|| Job { values, release, facts, ambient }.run()).map_err(RenderError::Thread)?
+    with_stack(|| Job { values, release, facts, ambient, lenient: false }.run()).map_err(RenderError::Thread)?
+}
+
+/// What templates wrote, by path, when `required` and `fail` let everything pass.
+pub(crate) fn render_leniently(
+    values: &Values,
+    release: &ReleaseInfo,
+    facts: &ClusterFacts,
+) -> Result<BTreeMap<String, String>, RenderError> {
+    let ambient = Ambient::seeded(0, jiff::Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC));
+    let job = Job { values, release, facts, ambient: &ambient, lenient: true };
+    let (files, _) = with_stack(|| job.run()).map_err(RenderError::Thread)??;
+    Ok(files)
 }
 
 /// Takes the notes out of the files: only the chart's own are shown.
 fn take_notes(files: &mut BTreeMap<String, String>, chart: &str) -> String {
     let own = format!("{chart}/templates/NOTES.txt");
-    let notes = files.get(&own).cloned().unwrap_or_default();
-    files.retain(|path, _| !path.ends_with("NOTES.txt"));
+    let notes = files.get(&own).or_else(|| files.get(&format!("{own}.j2"))).cloned().unwrap_or_default();
+    files.retain(|path, _| !is_notes(path));
     notes
+}
+
+/// Whether a template writes notes rather than manifests.
+fn is_notes(path: &str) -> bool {
+    path.strip_suffix(".j2").unwrap_or(path).ends_with("NOTES.txt")
 }
 
 struct Job<'a> {
@@ -60,6 +78,8 @@ struct Job<'a> {
     release: &'a ReleaseInfo,
     facts: &'a ClusterFacts,
     ambient: &'a Ambient,
+    /// Let `required` and `fail` pass.
+    lenient: bool,
 }
 
 /// A template file, and the scope it runs in.
@@ -88,8 +108,8 @@ impl Job<'_> {
             units.iter().map(|unit| (unit.path.as_str(), unit.file.text())).collect();
         let templates = Templates::parse(texts.iter().map(|(path, text)| (*path, text.as_ref())))
             .map_err(|(path, error)| failure(&path, &error, Vec::new()))?;
-        let host = Answers { facts: self.facts, missed: RefCell::default() };
-        let mut renderer = Renderer::new(&templates, &host, self.ambient, Limits::default());
+        let host = Rc::new(Answers { facts: self.facts.clone(), missed: RefCell::default() });
+        let mut renderer = Renderer::new(&templates, host.clone(), self.ambient, Limits::default()).lint(self.lenient);
         let mut files = BTreeMap::new();
         for unit in &units {
             if unit.path.rsplit('/').next().is_some_and(|base| base.starts_with('_')) {
@@ -164,18 +184,18 @@ impl Scope {
 }
 
 /// Answers `lookup` from the facts, and remembers what they do not hold.
-struct Answers<'a> {
-    facts: &'a ClusterFacts,
+struct Answers {
+    facts: ClusterFacts,
     missed: RefCell<BTreeSet<LookupKey>>,
 }
 
-impl Answers<'_> {
+impl Answers {
     fn missed(&self) -> Vec<LookupKey> {
         self.missed.borrow().iter().cloned().collect()
     }
 }
 
-impl Host for Answers<'_> {
+impl Host for Answers {
     fn lookup(&self, request: &LookupRequest) -> Value {
         let LookupRequest { api_version, kind, namespace, name } = request.clone();
         let key = LookupKey { api_version, kind, namespace, name };
@@ -184,6 +204,10 @@ impl Host for Answers<'_> {
         }
         self.missed.borrow_mut().insert(key);
         Value::map(Entries::new())
+    }
+
+    fn host_by_name(&self, name: &str) -> String {
+        self.facts.resolver.map(|resolve| resolve(name)).unwrap_or_default()
     }
 }
 

@@ -44,7 +44,7 @@ pub enum Input {
 
 impl Input {
     /// Helm's order of precedence, whatever order the options came in.
-    fn rank(&self) -> u8 {
+    pub(crate) fn rank(&self) -> u8 {
         match self {
             Self::File { .. } | Self::Map(_) => 0,
             Self::SetJson(_) => 1,

@@ -61,7 +61,7 @@ impl Object for Time {
         Some(Signature { params, variadic: false })
     }
 
-    fn call(&self, context: &mut Context<'_>, name: &str, args: &[Value]) -> Result<Value, Failure> {
+    fn call(&self, context: &mut Context, name: &str, args: &[Value]) -> Result<Value, Failure> {
         let time = &self.0;
         let stamp = time.timestamp();
         let number = |index: usize| match args.get(index) {

@@ -149,6 +149,9 @@ impl std::error::Error for Error {
 pub struct Failure(pub(crate) Error);
 
 impl Failure {
+    /// More was written than allowed.
+    pub(crate) const TOO_LONG: &str = "output exceeds the limit";
+
     /// A complaint.
     pub fn new(text: impl Into<String>) -> Self {
         Self(Error::plain(text))

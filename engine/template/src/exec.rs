@@ -34,10 +34,10 @@ impl Default for Limits {
 }
 
 /// What functions may use while a template runs.
-pub struct Context<'h> {
+pub struct Context {
     /// Randomness and the clock.
     pub ambient: Ambient,
-    pub(crate) host: &'h dyn Host,
+    pub(crate) host: Rc<dyn Host>,
     pub(crate) set: Rc<Set>,
     pub(crate) includes: BTreeMap<Text, u32>,
     pub(crate) parsed: RefCell<BTreeMap<Text, Arc<[Arc<Tree>]>>>,
@@ -51,9 +51,9 @@ pub struct Context<'h> {
 
 const TOO_DEEP: &str = "exceeded maximum template depth (100000)";
 
-impl<'h> Context<'h> {
+impl Context {
     /// A context on the current thread, whose stack must hold what the limits allow.
-    pub(crate) fn new(set: Rc<Set>, host: &'h dyn Host, ambient: Ambient, limits: Limits) -> Self {
+    pub(crate) fn new(set: Rc<Set>, host: Rc<dyn Host>, ambient: Ambient, limits: Limits) -> Self {
         Self {
             ambient,
             host,
@@ -78,12 +78,28 @@ impl<'h> Context<'h> {
         Ok(())
     }
 
-    fn step(&mut self) -> Result<(), &'static str> {
+    pub(crate) fn step(&mut self) -> Result<(), &'static str> {
         self.steps += 1;
         if self.steps > self.limits.steps {
             return Err("template runs longer than allowed");
         }
         self.check_depth()
+    }
+
+    /// How many bytes may still be built.
+    pub(crate) fn output_left(&self) -> usize {
+        self.limits.output.saturating_sub(self.used)
+    }
+
+    /// Counts steps that another language took.
+    pub(crate) fn steps_taken(&mut self, steps: u64) {
+        self.steps = self.steps.saturating_add(steps);
+    }
+
+    /// A context to stand where this one was taken from.
+    pub(crate) fn stand_in(&self) -> Self {
+        let set = Rc::new(Set::new(crate::set::Templates::default()));
+        Self::new(set, Rc::new(crate::host::NoHost), self.ambient.clone(), self.limits)
     }
 
     /// Refuses to go deeper when the stack is nearly used up.
@@ -140,9 +156,9 @@ enum At<'t> {
     Call(&'t Call),
 }
 
-struct State<'t, 'c, 'h> {
+struct State<'t, 'c> {
     tree: &'t Tree,
-    context: &'c mut Context<'h>,
+    context: &'c mut Context,
     vars: Vec<(&'t str, Operand)>,
     at: At<'t>,
 }
@@ -150,13 +166,13 @@ struct State<'t, 'c, 'h> {
 type Run<T> = Result<T, Error>;
 
 /// Executes a tree on a value, writing to `out`.
-pub(crate) fn execute(tree: &Tree, dot: &Value, out: &mut Vec<u8>, context: &mut Context<'_>) -> Run<()> {
+pub(crate) fn execute(tree: &Tree, dot: &Value, out: &mut Vec<u8>, context: &mut Context) -> Run<()> {
     let dot = Operand::plain(dot.clone());
     let mut state = State { tree, context, vars: vec![("$", dot.clone())], at: At::Nothing };
     state.walk(&dot, &tree.root, out).map(|_| ())
 }
 
-impl<'t> State<'t, '_, '_> {
+impl<'t> State<'t, '_> {
     // === errors ===
 
     fn error(&self, problem: &str) -> Error {
@@ -367,6 +383,14 @@ impl<'t> State<'t, '_, '_> {
     fn template(&mut self, dot: &Operand, call: &'t Call, out: &mut Vec<u8>) -> Run<()> {
         self.at = At::Call(call);
         let Some(tree) = self.context.set.get(&call.name) else {
+            if let Some(jinja) = self.context.set.jinja_of(&call.name) {
+                let dot = self.pipeline(dot, call.pipe.as_ref())?;
+                let (jinja, path) = jinja;
+                let text = jinja
+                    .render(&path, &dot.value, self.context)
+                    .map_err(|error| self.error_with(error.text(), Some(error.clone())))?;
+                return self.write(&text, out);
+            }
             let name = crate::quote::quote(call.name.as_bytes());
             return Err(self.error(&format!("template {name} not defined")));
         };

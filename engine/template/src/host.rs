@@ -31,10 +31,8 @@ pub trait Host {
     /// A field of a map was read.
     fn read(&self, _map: &Map, _key: &Text, _found: bool) {}
 
-    /// Renders a template of another language, for `include`; `None` if there is none of that name.
-    fn foreign(&self, _name: &str, _data: &Value) -> Option<Result<String, String>> {
-        None
-    }
+    /// Everything inside a value was read.
+    fn read_all(&self, _value: &Value) {}
 }
 
 /// A host that knows nothing.

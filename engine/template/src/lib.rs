@@ -10,13 +10,15 @@
 //! - [`Error`], [`helm_text`]: what went wrong, where, and in Helm's words
 //!
 //! ```
+//! use std::rc::Rc;
+//!
 //! use kpkg_template::{Ambient, Limits, NoHost, Renderer, Templates, Value, with_stack};
 //!
 //! let templates = Templates::parse([("hello.txt", "Hello, {{ .name | upper }}!")]).map_err(|(_, error)| error)?;
 //! let ambient = Ambient::seeded(1, jiff::Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC));
 //! let text = with_stack(|| {
 //!     let dot = Value::map([("name".into(), "world".into())].into());
-//!     Renderer::new(&templates, &NoHost, &ambient, Limits::default()).render("hello.txt", &dot)
+//!     Renderer::new(&templates, Rc::new(NoHost), &ambient, Limits::default()).render("hello.txt", &dot)
 //! })??;
 //! assert_eq!(text, b"Hello, WORLD!");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -31,6 +33,7 @@ mod exec;
 mod format;
 mod funcs;
 mod host;
+mod jinja;
 mod json;
 mod lex;
 mod object;

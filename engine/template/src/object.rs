@@ -47,7 +47,7 @@ pub trait Object {
     }
 
     /// Calls a method with arguments of the types asked for.
-    fn call(&self, _context: &mut Context<'_>, name: &str, _args: &[Value]) -> Result<Value, Failure> {
+    fn call(&self, _context: &mut Context, name: &str, _args: &[Value]) -> Result<Value, Failure> {
         Err(Failure::new(format!("no method {name}")))
     }
 

@@ -7,19 +7,20 @@ use crate::error::Error;
 use crate::exec::{Context, Limits, execute};
 use crate::funcs::remove_no_value;
 use crate::host::Host;
+use crate::jinja::is_jinja;
 use crate::set::{Set, Templates};
 use crate::value::Value;
 
 /// Renders one template after another on the current thread, sharing what may be shared.
-pub struct Renderer<'h> {
+pub struct Renderer {
     templates: Templates,
-    context: Context<'h>,
+    context: Context,
     ambient: Ambient,
 }
 
-impl<'h> Renderer<'h> {
+impl Renderer {
     /// A renderer; call it on a thread made by [`with_stack`].
-    pub fn new(templates: &Templates, host: &'h dyn Host, ambient: &Ambient, limits: Limits) -> Self {
+    pub fn new(templates: &Templates, host: Rc<dyn Host>, ambient: &Ambient, limits: Limits) -> Self {
         let set = Rc::new(Set::new(templates.clone()));
         Self {
             templates: templates.clone(),
@@ -37,6 +38,10 @@ impl<'h> Renderer<'h> {
 
     /// Renders a template with a value as its dot.
     pub fn render(&mut self, name: &str, dot: &Value) -> Result<Vec<u8>, Error> {
+        if let Some(jinja) = self.templates.jinja().filter(|_| is_jinja(name)) {
+            self.context.ambient = self.ambient.for_file(name);
+            return jinja.render(name, dot, &mut self.context);
+        }
         let Some(tree) = self.templates.get(name) else {
             let quoted = crate::quote::quote(name.as_bytes());
             return Err(Error::plain(format!("template: no template {quoted} associated with template \"gotpl\"")));

@@ -7,40 +7,52 @@ use std::sync::Arc;
 
 use crate::ast::{Tree, is_empty};
 use crate::error::Error;
+use crate::jinja::{Jinja, is_jinja};
 use crate::parse::parse;
 
 /// Parsed templates by name; shared by all threads that render them.
 #[derive(Debug, Clone, Default)]
 pub struct Templates {
     trees: Arc<BTreeMap<Arc<str>, Arc<Tree>>>,
+    jinja: Option<Arc<Jinja>>,
 }
 
 impl Templates {
-    /// Parses files in order; a later definition of a name replaces an earlier one. On failure, says
+    /// Parses files in order, those named `*.j2` as Jinja; a later definition of a name replaces an earlier one. On failure, says
     /// which file is wrong.
     pub fn parse<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, (String, Error)> {
         let mut trees: BTreeMap<Arc<str>, Arc<Tree>> = BTreeMap::new();
+        let mut jinja = Vec::new();
         for (name, text) in files {
+            if is_jinja(name) {
+                jinja.push((name, text));
+                continue;
+            }
             let parsed = parse(name.into(), text.into()).map_err(|error| (name.to_owned(), error))?;
             for tree in parsed {
                 add(&mut trees, tree);
             }
         }
-        Ok(Self { trees: Arc::new(trees) })
+        let jinja = if jinja.is_empty() { None } else { Some(Arc::new(Jinja::parse(&jinja)?)) };
+        Ok(Self { trees: Arc::new(trees), jinja })
     }
 
     /// Whether there is a template of that name.
     pub fn contains(&self, name: &str) -> bool {
-        self.trees.contains_key(name)
+        self.trees.contains_key(name) || self.jinja.as_ref().is_some_and(|jinja| jinja.find(name) == Some(name))
     }
 
-    /// The names of all templates.
+    /// The names of all Go templates.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.trees.keys().map(AsRef::as_ref)
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<Arc<Tree>> {
         self.trees.get(name).cloned()
+    }
+
+    pub(crate) fn jinja(&self) -> Option<&Arc<Jinja>> {
+        self.jinja.as_ref()
     }
 }
 
@@ -85,5 +97,16 @@ impl Set {
             Some(parent) => parent.get(name),
             None => self.base.get(name),
         }
+    }
+
+    /// The Jinja templates.
+    pub(crate) fn jinja(&self) -> Option<&Arc<Jinja>> {
+        self.base.jinja()
+    }
+
+    /// The Jinja template that a Go template means by a name, and its path.
+    pub(crate) fn jinja_of(&self, name: &str) -> Option<(Arc<Jinja>, String)> {
+        let jinja = self.base.jinja()?;
+        is_jinja(name).then(|| jinja.find(name)).flatten().map(|path| (jinja.clone(), path.to_owned()))
     }
 }

@@ -154,7 +154,7 @@ pub fn read_values(text: &str) -> Result<Map, String> {
 }
 
 /// Cuts a text at lines that begin with `---`, as Kubernetes' reader does.
-fn split_documents(text: &str) -> Vec<&str> {
+pub(crate) fn split_documents(text: &str) -> Vec<&str> {
     let mut documents = Vec::new();
     let (mut start, mut at) = (0, 0);
     for line in text.split_inclusive('\n') {

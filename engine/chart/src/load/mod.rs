@@ -10,10 +10,11 @@ use std::path::Path;
 
 use crate::chart::{Chart, File};
 use crate::error::LoadError;
+use crate::metadata::Metadata;
 
 pub use archive::unpack;
-pub(crate) use assemble::merge_maps;
 pub use assemble::read_values;
+pub(crate) use assemble::{merge_maps, split_documents};
 
 /// The largest file of a chart, in bytes.
 pub(crate) const MAX_FILE: u64 = 5 << 20;
@@ -22,16 +23,27 @@ pub(crate) const MAX_CHART: u64 = 100 << 20;
 
 /// Loads a chart from a folder or a `.tgz`.
 pub fn load(path: &Path) -> Result<Chart, LoadError> {
+    load_files(read_files(path)?)
+}
+
+/// The files of a folder or a `.tgz`, whatever they hold.
+pub(crate) fn read_files(path: &Path) -> Result<Vec<File>, LoadError> {
     let read = |source| LoadError::Read { path: path.to_owned(), source };
-    let metadata = std::fs::metadata(path).map_err(read)?;
-    if metadata.is_dir() {
-        return load_files(directory::read(path)?);
+    if std::fs::metadata(path).map_err(read)?.is_dir() {
+        return directory::read(path);
     }
     let bytes = std::fs::read(path).map_err(read)?;
     if !bytes.starts_with(&[0x1F, 0x8B, 0x08]) {
         return Err(LoadError::NotAnArchive { path: path.to_owned() });
     }
-    load_files(unpack(&bytes)?)
+    unpack(&bytes)
+}
+
+/// What `Chart.yaml` says, unchecked.
+pub(crate) fn read_metadata(bytes: &[u8]) -> Result<Metadata, String> {
+    let mut metadata = Metadata::default();
+    typed::metadata(bytes, &mut metadata)?;
+    Ok(metadata)
 }
 
 /// Makes a chart of files that are at hand, such as those embedded in a program.

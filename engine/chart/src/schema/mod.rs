@@ -56,7 +56,7 @@ fn go_type(value: &Value) -> &'static str {
 }
 
 /// Checks values against one schema.
-fn check_one(schema: &[u8], values: &Map) -> Result<(), String> {
+pub(crate) fn check_one(schema: &[u8], values: &Map) -> Result<(), String> {
     let schema = parse(schema)?;
     let document = Document::new(&schema)?;
     document.check()?;

@@ -33,7 +33,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     fixed("ge", &[Reflect, Reflect], |_, args| Ok(Value::Bool(!less(&args[0], &args[1])?))),
 ];
 
-fn spent(context: &mut Context<'_>, bytes: Vec<u8>) -> Answer {
+fn spent(context: &mut Context, bytes: Vec<u8>) -> Answer {
     context.spend(bytes.len())?;
     Ok(bytes.into())
 }

@@ -101,14 +101,14 @@ fn failed(what: &str) -> impl Fn(&dyn std::fmt::Display) -> Failure {
     move |error| Failure::new(format!("{what}: {error}"))
 }
 
-fn rsa_der(context: &mut Context<'_>, bits: usize) -> Result<Vec<u8>, Failure> {
+fn rsa_der(context: &mut Context, bits: usize) -> Result<Vec<u8>, Failure> {
     let key = RsaPrivateKey::new(context.ambient.generator(), bits)
         .map_err(|error| failed("error generating rsa key")(&error))?;
     let der = key.to_pkcs1_der().map_err(|error| failed("error generating rsa key")(&error))?;
     Ok(der.as_bytes().to_vec())
 }
 
-fn rsa_key(context: &mut Context<'_>) -> Result<Key, Failure> {
+fn rsa_key(context: &mut Context) -> Result<Key, Failure> {
     let der = rsa_der(context, CERTIFICATE_BITS)?;
     let pair = key_pair(&pkcs8(RSA_OID, &der))?;
     Ok(Key { pem: pem("RSA PRIVATE KEY", &der), pair })
@@ -118,7 +118,7 @@ fn key_pair(pkcs8: &[u8]) -> Result<KeyPair, Failure> {
     KeyPair::try_from(pkcs8).map_err(|error| failed("parsing private key")(&error))
 }
 
-fn private_key(context: &mut Context<'_>, kind: &str) -> Result<String, Failure> {
+fn private_key(context: &mut Context, kind: &str) -> Result<String, Failure> {
     match kind {
         "" | "rsa" => Ok(pem("RSA PRIVATE KEY", &rsa_der(context, KEY_BITS)?)),
         "ecdsa" => {
@@ -234,7 +234,7 @@ fn parse_key(text: &str) -> Result<KeyPair, String> {
 
 // === certificates ===
 
-fn params(context: &mut Context<'_>, name: &str, days: i64) -> CertificateParams {
+fn params(context: &mut Context, name: &str, days: i64) -> CertificateParams {
     let mut serial = [0_u8; 16];
     context.ambient.fill(&mut serial);
     serial[0] &= 0x7F;
@@ -256,7 +256,7 @@ fn params(context: &mut Context<'_>, name: &str, days: i64) -> CertificateParams
     params
 }
 
-fn authority(context: &mut Context<'_>, args: &[Value], key: &Key) -> Answer {
+fn authority(context: &mut Context, args: &[Value], key: &Key) -> Answer {
     let mut params = params(context, &string(&args[0]), int(&args[1]));
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.key_usages.push(KeyUsagePurpose::KeyCertSign);
@@ -268,7 +268,7 @@ fn finish(certificate: Result<rcgen::Certificate, rcgen::Error>, key: &Key) -> A
     Ok(Value::object(Certificate { certificate: pem("CERTIFICATE", certificate.der()), key: key.pem.clone() }))
 }
 
-fn leaf_params(context: &mut Context<'_>, args: &[Value]) -> Result<CertificateParams, Failure> {
+fn leaf_params(context: &mut Context, args: &[Value]) -> Result<CertificateParams, Failure> {
     let mut params = params(context, &string(&args[0]), int(&args[3]));
     for address in super::items(&args[1]).unwrap_or_default() {
         let shown = crate::format::text(&address);
@@ -289,12 +289,12 @@ fn leaf_params(context: &mut Context<'_>, args: &[Value]) -> Result<CertificateP
     Ok(params)
 }
 
-fn self_signed(context: &mut Context<'_>, args: &[Value], key: &Key) -> Answer {
+fn self_signed(context: &mut Context, args: &[Value], key: &Key) -> Answer {
     let params = leaf_params(context, args)?;
     finish(params.self_signed(&key.pair), key)
 }
 
-fn signed(context: &mut Context<'_>, args: &[Value], key: &Key) -> Answer {
+fn signed(context: &mut Context, args: &[Value], key: &Key) -> Answer {
     let Value::Object(object) = &args[4] else {
         return Err(wrong_authority(&args[4]));
     };

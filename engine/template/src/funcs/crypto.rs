@@ -84,7 +84,7 @@ fn key(password: &[u8]) -> [u8; 32] {
     key
 }
 
-fn bcrypt_text(context: &mut Context<'_>, password: &[u8]) -> String {
+fn bcrypt_text(context: &mut Context, password: &[u8]) -> String {
     if password.len() > 72 {
         return "failed to encrypt string with bcrypt: bcrypt: password length exceeds 72 bytes".to_owned();
     }

@@ -78,7 +78,7 @@ fn at_second(seconds: i64) -> Option<Zoned> {
     Timestamp::from_second(seconds).ok().map(|stamp| stamp.to_zoned(TimeZone::UTC))
 }
 
-fn formatted(context: &Context<'_>, layout: &str, value: &Value, zone_name: &str) -> Answer {
+fn formatted(context: &Context, layout: &str, value: &Value, zone_name: &str) -> Answer {
     let now = &context.ambient.now;
     let time = moment(value, false).unwrap_or_else(|| now.clone());
     let zone = zone(zone_name, now.time_zone()).unwrap_or(TimeZone::UTC);
@@ -93,7 +93,7 @@ fn modify(text: &str, value: &Value) -> Answer {
 }
 
 /// Nanoseconds since a time.
-fn since(context: &Context<'_>, then: &Zoned) -> i64 {
+fn since(context: &Context, then: &Zoned) -> i64 {
     let elapsed = context.ambient.now.timestamp().duration_since(then.timestamp());
     i64::try_from(elapsed.as_nanos()).unwrap_or(i64::MAX)
 }

@@ -32,12 +32,12 @@ pub(super) static FUNCTIONS: &[Function] = &[
     fixed("adler32sum", &[Str], |_, args| Ok(adler32(text(&args[0])).to_string().into())),
 ];
 
-pub(super) fn spent(context: &mut Context<'_>, text: String) -> Answer {
+pub(super) fn spent(context: &mut Context, text: String) -> Answer {
     context.spend(text.len())?;
     Ok(text.into())
 }
 
-pub(super) fn must(context: &mut Context<'_>, text: Result<String, String>) -> Answer {
+pub(super) fn must(context: &mut Context, text: Result<String, String>) -> Answer {
     spent(context, text.map_err(Failure::new)?)
 }
 

@@ -65,7 +65,7 @@ fn without_break(mut text: String) -> String {
     text
 }
 
-fn include(context: &mut Context<'_>, name: &[u8], data: &Value) -> Answer {
+fn include(context: &mut Context, name: &[u8], data: &Value) -> Answer {
     let key = Text::from(name);
     let open = context.includes.entry(key.clone()).or_insert(0);
     let name = String::from_utf8_lossy(name);
@@ -82,10 +82,11 @@ fn include(context: &mut Context<'_>, name: &[u8], data: &Value) -> Answer {
     result
 }
 
-fn run_include(context: &mut Context<'_>, name: &str, data: &Value) -> Answer {
+fn run_include(context: &mut Context, name: &str, data: &Value) -> Answer {
     let Some(tree) = context.set.get(name) else {
-        if let Some(foreign) = context.host.foreign(name, data) {
-            return foreign.map(Value::from).map_err(Failure::new);
+        if let Some((jinja, path)) = context.set.jinja_of(name) {
+            context.check_depth().map_err(Failure::limit)?;
+            return Ok(jinja.render(&path, data, context)?.into());
         }
         return Err(Failure(Error::plain(format!(
             "template: no template {} associated with template \"gotpl\"",
@@ -98,7 +99,7 @@ fn run_include(context: &mut Context<'_>, name: &str, data: &Value) -> Answer {
     Ok(out.into())
 }
 
-fn tpl(context: &mut Context<'_>, source: &[u8], data: &Value) -> Answer {
+fn tpl(context: &mut Context, source: &[u8], data: &Value) -> Answer {
     context.check_depth().map_err(Failure::limit)?;
     let trees = parse_once(context, source)?;
     let Some(tree) = trees.iter().find(|tree| &*tree.name == "gotpl").cloned() else { return Ok("".into()) };
@@ -117,7 +118,7 @@ fn tpl(context: &mut Context<'_>, source: &[u8], data: &Value) -> Answer {
 }
 
 /// Charts call `tpl` on the same texts again and again.
-fn parse_once(context: &Context<'_>, source: &[u8]) -> Result<Arc<[Arc<crate::ast::Tree>]>, Failure> {
+fn parse_once(context: &Context, source: &[u8]) -> Result<Arc<[Arc<crate::ast::Tree>]>, Failure> {
     if let Some(trees) = context.parsed.borrow().get(source) {
         return Ok(trees.clone());
     }

@@ -8,7 +8,7 @@ use crate::value::{List, ListKind, Value};
 
 use Type::{Any, Int};
 
-type Call = fn(&mut crate::exec::Context<'_>, &[Value]) -> Answer;
+type Call = fn(&mut crate::exec::Context, &[Value]) -> Answer;
 
 const PUSH: Call = |_, args| {
     let mut list = slice_of(&args[0], "Cannot push on type")?;

@@ -104,7 +104,7 @@ pub(crate) struct Function {
     pub(crate) name: &'static str,
     pub(crate) params: &'static [Type],
     pub(crate) variadic: bool,
-    pub(crate) call: fn(&mut Context<'_>, &[Value]) -> Answer,
+    pub(crate) call: fn(&mut Context, &[Value]) -> Answer,
 }
 
 impl std::fmt::Debug for Function {
@@ -121,20 +121,12 @@ impl Function {
 }
 
 /// A function with as many arguments as parameters.
-const fn fixed(
-    name: &'static str,
-    params: &'static [Type],
-    call: fn(&mut Context<'_>, &[Value]) -> Answer,
-) -> Function {
+const fn fixed(name: &'static str, params: &'static [Type], call: fn(&mut Context, &[Value]) -> Answer) -> Function {
     Function { name, params, variadic: false, call }
 }
 
 /// A function whose last parameter takes any number of arguments.
-const fn variadic(
-    name: &'static str,
-    params: &'static [Type],
-    call: fn(&mut Context<'_>, &[Value]) -> Answer,
-) -> Function {
+const fn variadic(name: &'static str, params: &'static [Type], call: fn(&mut Context, &[Value]) -> Answer) -> Function {
     Function { name, params, variadic: true, call }
 }
 

@@ -72,7 +72,7 @@ fn extreme_float(args: &[Value], better: fn(f64, f64) -> bool) -> Value {
 }
 
 /// The numbers from start to stop, which is left out. The list's size counts as output.
-fn steps(context: &mut Context<'_>, start: i64, stop: i64, step: i64) -> Result<Vec<i64>, Failure> {
+fn steps(context: &mut Context, start: i64, stop: i64, step: i64) -> Result<Vec<i64>, Failure> {
     let down = stop < start;
     if down && step >= 0 || !down && step <= 0 {
         return Ok(Vec::new());
@@ -83,12 +83,12 @@ fn steps(context: &mut Context<'_>, start: i64, stop: i64, step: i64) -> Result<
     Ok(std::iter::successors(Some(start), |value| value.checked_add(step)).take(count).collect())
 }
 
-fn until(context: &mut Context<'_>, start: i64, stop: i64, step: i64) -> Answer {
+fn until(context: &mut Context, start: i64, stop: i64, step: i64) -> Answer {
     let numbers = steps(context, start, stop, step)?;
     Ok(Value::List(List::new(ListKind::Int, numbers.into_iter().map(Value::int).collect())))
 }
 
-fn sequence(context: &mut Context<'_>, params: &[i64]) -> Answer {
+fn sequence(context: &mut Context, params: &[i64]) -> Answer {
     let (start, end, step) = match *params {
         [end] => (1, end, if end < 1 { -1 } else { 1 }),
         [start, end] => (start, end, if end < start { -1 } else { 1 }),

@@ -10,7 +10,7 @@ use crate::value::Value;
 
 use Type::{Int, String as Str};
 
-type Call = fn(&mut Context<'_>, &[Value]) -> Answer;
+type Call = fn(&mut Context, &[Value]) -> Answer;
 
 const FIND_ALL: Call = |context, args| {
     let regex = compiled(context, &args[0])?;
@@ -63,7 +63,7 @@ fn limit(count: i64) -> usize {
     usize::try_from(count).unwrap_or(usize::MAX)
 }
 
-fn compiled(context: &Context<'_>, pattern: &Value) -> Result<Regex, Failure> {
+fn compiled(context: &Context, pattern: &Value) -> Result<Regex, Failure> {
     let key = Text::from(text(pattern));
     if let Some(regex) = context.regexes.borrow().get(&key) {
         return Ok(regex.clone());
@@ -246,7 +246,7 @@ fn translate_class(characters: &[char], start: usize, out: &mut String) -> Resul
     }
 }
 
-fn replace(context: &mut Context<'_>, args: &[Value], literal: bool) -> Answer {
+fn replace(context: &mut Context, args: &[Value], literal: bool) -> Answer {
     let regex = compiled(context, &args[0])?;
     let (source, template) = (text(&args[1]), text(&args[2]));
     let mut out = Vec::new();

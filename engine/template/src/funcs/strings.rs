@@ -111,7 +111,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     fixed("randAscii", &[Int], |context, args| random(context, int(&args[0]), |byte| (b' '..=b'~').contains(&byte))),
 ];
 
-fn spent(context: &mut Context<'_>, bytes: Vec<u8>) -> Answer {
+fn spent(context: &mut Context, bytes: Vec<u8>) -> Answer {
     context.spend(bytes.len())?;
     Ok(bytes.into())
 }
@@ -151,7 +151,7 @@ pub(super) fn lower(character: char) -> Option<char> {
     }
 }
 
-fn random(context: &mut Context<'_>, count: i64, wanted: fn(u8) -> bool) -> Answer {
+fn random(context: &mut Context, count: i64, wanted: fn(u8) -> bool) -> Answer {
     let count = usize::try_from(count).unwrap_or(0);
     context.spend(count)?;
     let alphabet: Vec<u8> = (0..=127).filter(|byte| wanted(*byte)).collect();
@@ -196,7 +196,7 @@ fn substring(start: i64, end: i64, bytes: &[u8]) -> Answer {
     }
 }
 
-fn repeat(context: &mut Context<'_>, count: i64, bytes: &[u8]) -> Answer {
+fn repeat(context: &mut Context, count: i64, bytes: &[u8]) -> Answer {
     let Ok(count) = usize::try_from(count) else {
         return Err("strings: negative Repeat count".into());
     };
@@ -208,7 +208,7 @@ fn trim_all(cut: &str, from: &str) -> Value {
     from.trim_matches(|character| cut.contains(character)).into()
 }
 
-fn indent(context: &mut Context<'_>, spaces: i64, bytes: &[u8], before: &[u8]) -> Answer {
+fn indent(context: &mut Context, spaces: i64, bytes: &[u8], before: &[u8]) -> Answer {
     let Ok(spaces) = usize::try_from(spaces) else {
         return Err("strings: negative Repeat count".into());
     };
@@ -237,7 +237,7 @@ pub(super) fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
     haystack.windows(needle.len()).position(|window| window == needle)
 }
 
-fn replace(source: &[u8], old: &[u8], new: &[u8], context: &mut Context<'_>) -> Result<Vec<u8>, Failure> {
+fn replace(source: &[u8], old: &[u8], new: &[u8], context: &mut Context) -> Result<Vec<u8>, Failure> {
     if old.is_empty() {
         // Go replaces the empty string before every character and at the end.
         let mut out = new.to_vec();

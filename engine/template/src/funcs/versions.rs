@@ -57,7 +57,7 @@ impl Object for Parsed {
         Some(Signature { params, variadic: false })
     }
 
-    fn call(&self, _context: &mut Context<'_>, name: &str, args: &[Value]) -> Result<Value, Failure> {
+    fn call(&self, _context: &mut Context, name: &str, args: &[Value]) -> Result<Value, Failure> {
         let version = &self.0;
         let bump = |major: u64, minor: u64, patch: u64| {
             let next = Version {

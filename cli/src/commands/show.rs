@@ -1,0 +1,49 @@
+//! `kpkg show`: what a chart says of itself.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use kpkg_chart::description::{Part, describe};
+
+use crate::printer::Printer;
+use crate::render;
+
+/// Show what a chart says of itself
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Metadata, values, README and CRDs
+    All(Reference),
+    /// The metadata: Chart.yaml
+    Chart(Reference),
+    /// The default values: values.yaml, comments and all
+    Values(Reference),
+    /// The README
+    Readme(Reference),
+    /// The custom resource definitions
+    Crds(Reference),
+}
+
+#[derive(Debug, clap::Args)]
+struct Reference {
+    /// Bundled chart's name, folder or archive
+    chart: String,
+}
+
+/// Prints it.
+pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
+    let (part, Reference { chart }) = match args.what {
+        What::All(reference) => (Part::All, reference),
+        What::Chart(reference) => (Part::Metadata, reference),
+        What::Values(reference) => (Part::Values, reference),
+        What::Readme(reference) => (Part::Readme, reference),
+        What::Crds(reference) => (Part::Crds, reference),
+    };
+    printer.data(&describe(&render::load(&chart)?, part))?;
+    Ok(ExitCode::SUCCESS)
+}
