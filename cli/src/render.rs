@@ -100,8 +100,11 @@ pub(crate) fn load(reference: &str) -> Result<Chart> {
 pub(crate) fn check_dependencies(chart: &Chart) -> Result<()> {
     let missing: Vec<&str> = chart.missing_dependencies().into_iter().map(|it| it.name.as_str()).collect();
     if !missing.is_empty() {
-        let problem = format!("found in Chart.yaml, but missing in charts/ directory: {}", missing.join(", "));
-        return Err(anyhow::anyhow!(problem).context("an error occurred while checking for chart dependencies"));
+        anyhow::bail!(
+            "dependencies are missing; run dependency update/build first: found in Chart.yaml, but missing in charts/ \
+             directory: {}",
+            missing.join(", ")
+        );
     }
     Ok(())
 }
