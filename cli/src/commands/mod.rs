@@ -1,5 +1,6 @@
 //! The commands, one file each; nested commands are folders.
 
+mod build;
 #[cfg(target_os = "linux")]
 pub(crate) mod cluster;
 #[cfg(target_os = "linux")]
@@ -22,6 +23,7 @@ pub(crate) enum Command {
     List(list::Args),
     Status(status::Args),
     Uninstall(uninstall::Args),
+    Build(build::Args),
     #[cfg(target_os = "linux")]
     Cluster(cluster::Args),
     #[cfg(target_os = "linux")]
@@ -35,6 +37,7 @@ pub(crate) fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitCod
         Command::List(args) => list::run(args, printer),
         Command::Status(args) => status::run(args, printer),
         Command::Uninstall(args) => uninstall::run(args, printer),
+        Command::Build(args) => build::run(args, printer),
         #[cfg(target_os = "linux")]
         Command::Cluster(args) => cluster::run(args, printer),
         #[cfg(target_os = "linux")]
