@@ -503,7 +503,12 @@ impl Analysis {
     }
 }
 
-fn is_break(character: char) -> bool {
+/// Whether a text can be written as a block.
+pub(crate) fn fits_block(text: &str) -> bool {
+    Analysis::of(text).block
+}
+
+pub(crate) fn is_break(character: char) -> bool {
     matches!(character, '\r' | '\n' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 

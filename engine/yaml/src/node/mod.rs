@@ -5,6 +5,7 @@
 //! means is asked when it is written ([`Scalar::meaning`]). Anchors, aliases and merge keys are gone after reading.
 //! The dialect is YAML 1.2's as go-yaml v3 has it: `yes` is a string, `0777` and `1_000` are numbers.
 
+mod fold;
 mod read;
 mod write;
 

@@ -88,6 +88,9 @@ fn emit_scalar(scalar: &Scalar, emitter: &mut Emitter) -> Result<(), Error> {
 
 fn string_of(scalar: &Scalar) -> Result<std::borrow::Cow<'_, str>, Error> {
     use base64::Engine as _;
+    if scalar.style == Style::Folded {
+        return Ok(super::fold::written_and_read(&scalar.text));
+    }
     if scalar.tag != Tag::Binary {
         return Ok(scalar.text.as_str().into());
     }
