@@ -442,8 +442,8 @@ mod tests {
 
     #[test]
     fn field_names_ignore_case_and_unknown_ones_fail() {
-        let read = Kustomization::read("NAMEPREFIX: a-\nresources: [x]\nbases: [y]\n").expect("reads");
-        assert_eq!((read.name_prefix.as_str(), read.resources.as_slice()), ("a-", ["x".to_owned(), "y".to_owned()].as_slice()));
+        let read = Kustomization::read("NAMEPREFIX: a-\nresources: [x]\nbases: [w]\n").expect("reads");
+        assert_eq!((read.name_prefix.as_str(), read.resources.as_slice()), ("a-", ["x".to_owned(), "w".to_owned()].as_slice()));
         let cases = [
             ("namePrefx: a\n", "invalid Kustomization: unknown field \"namePrefx\", did you mean \"namePrefix\"?"),
             ("patches: [{pth: x}]\n", "invalid Kustomization: unknown field \"patches[0].pth\", did you mean \"path\"?"),
