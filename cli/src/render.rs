@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use kpkg_chart::{Ambient, Chart, File, ReleaseInfo, Rendered, Values, values};
+use kpkg_chart::values::{self, Checks};
+use kpkg_chart::{Ambient, Chart, File, ReleaseInfo, Rendered, Values};
 use kpkg_release::{Cluster, prepare};
 
 use crate::bundled;
@@ -43,6 +44,16 @@ pub(crate) struct ValuesArgs {
 impl ValuesArgs {
     /// Reads the files and merges everything with the chart's own values.
     pub(crate) fn merge(&self, chart: &Chart) -> Result<Values> {
+        self.merge_with(chart, Checks { schema: true })
+    }
+
+    /// As [`ValuesArgs::merge`], with a choice of checks.
+    pub(crate) fn merge_with(&self, chart: &Chart, checks: Checks) -> Result<Values> {
+        Ok(values::merge_with(chart, &self.inputs()?, checks)?)
+    }
+
+    /// What the flags give, files read.
+    pub(crate) fn inputs(&self) -> Result<Vec<values::Input>> {
         let mut inputs = Vec::new();
         for path in &self.files {
             let text = read(path)?;
@@ -52,12 +63,12 @@ impl ValuesArgs {
         inputs.extend(self.set.iter().cloned().map(values::Input::Set));
         inputs.extend(self.set_string.iter().cloned().map(values::Input::SetString));
         for text in &self.set_file {
-            let named = text.split(',').filter_map(|part| part.split_once('=')).map(|(_, path)| path.to_owned());
+            let named = values::files_named(text).into_iter();
             let files = named.map(|path| Ok((path.clone(), read(Path::new(&path))?))).collect::<Result<_>>()?;
             inputs.push(values::Input::SetFile { text: text.clone(), files });
         }
         inputs.extend(self.set_literal.iter().cloned().map(values::Input::SetLiteral));
-        Ok(values::merge(chart, &inputs)?)
+        Ok(inputs)
     }
 }
 
@@ -85,6 +96,19 @@ pub(crate) fn load(reference: &str) -> Result<Chart> {
     kpkg_chart::load_files(files).with_context(|| format!("cannot load the bundled chart `{reference}`"))
 }
 
+/// Refuses charts whose dependencies are not at hand.
+pub(crate) fn check_dependencies(chart: &Chart) -> Result<()> {
+    let missing: Vec<&str> = chart.missing_dependencies().into_iter().map(|it| it.name.as_str()).collect();
+    if !missing.is_empty() {
+        anyhow::bail!(
+            "dependencies are missing; run dependency update/build first: found in Chart.yaml, but missing in charts/ \
+             directory: {}",
+            missing.join(", ")
+        );
+    }
+    Ok(())
+}
+
 /// Renders against a cluster: what templates look up is fetched, and they run again, until they ask
 /// for nothing new.
 pub(crate) async fn against(
@@ -93,9 +117,19 @@ pub(crate) async fn against(
     values: &Values,
     release: &ReleaseInfo,
 ) -> Result<Rendered> {
+    against_with(cluster, chart, values, release, &Ambient::new(rand::random(), jiff::Zoned::now())).await
+}
+
+/// As [`against`], with chance and time of the caller's; one seed serves all rounds, so that what is
+/// drawn does not depend on how often templates run.
+pub(crate) async fn against_with(
+    cluster: &Cluster,
+    chart: &Chart,
+    values: &Values,
+    release: &ReleaseInfo,
+    ambient: &Ambient,
+) -> Result<Rendered> {
     let mut facts = prepare::facts(cluster);
-    // One seed for all rounds: what is drawn does not depend on how often templates run.
-    let ambient = Ambient::new(rand::random(), jiff::Zoned::now());
     for _ in 0..MAX_ROUNDS {
         let (chart, values, release) = (chart.clone(), values.clone(), release.clone());
         let (known, chance) = (facts.clone(), ambient.clone());

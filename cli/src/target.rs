@@ -30,6 +30,11 @@ pub(crate) enum Target {
 }
 
 impl TargetArgs {
+    /// The namespace, if one was given.
+    pub(crate) fn namespace(&self) -> Option<&str> {
+        self.namespace.as_deref()
+    }
+
     /// Resolves flags over environment over the embedded cluster.
     pub(crate) async fn resolve(&self) -> Result<Target> {
         let kubeconfig = match (&self.kubeconfig, std::env::var_os("KUBECONFIG")) {

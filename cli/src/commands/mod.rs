@@ -8,6 +8,7 @@ pub(crate) mod image;
 mod install;
 mod list;
 mod status;
+mod template;
 mod uninstall;
 
 use std::process::ExitCode;
@@ -22,6 +23,7 @@ pub(crate) enum Command {
     Install(Box<install::Args>),
     List(list::Args),
     Status(status::Args),
+    Template(Box<template::Args>),
     Uninstall(uninstall::Args),
     Build(build::Args),
     #[cfg(target_os = "linux")]
@@ -36,6 +38,7 @@ pub(crate) fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitCod
         Command::Install(args) => install::run(*args, printer),
         Command::List(args) => list::run(args, printer),
         Command::Status(args) => status::run(args, printer),
+        Command::Template(args) => template::run(*args, printer),
         Command::Uninstall(args) => uninstall::run(args, printer),
         Command::Build(args) => build::run(args, printer),
         #[cfg(target_os = "linux")]

@@ -36,6 +36,7 @@ impl Default for ClusterFacts {
             },
             api_versions: DEFAULT_API_VERSIONS.split_whitespace().map(str::to_owned).collect(),
             objects: std::collections::BTreeMap::new(),
+            resolver: None,
         }
     }
 }

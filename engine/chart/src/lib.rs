@@ -8,6 +8,7 @@
 //! - [`Values`]: what the user supplied, and all values once defaults are merged in
 //! - [`ReleaseInfo`], [`ClusterFacts`]: what rendering takes besides; `lookup` is answered from facts
 //! - [`Rendered`]: [`Manifest`]s in the order to apply them, [`Hook`]s, notes
+//! - [`listing`]: the same as one text
 //!
 //! ```
 //! use kpkg_chart::{Ambient, ClusterFacts, File, ReleaseInfo, load_files, render, values};
@@ -40,6 +41,7 @@ mod error;
 mod files;
 mod glob;
 pub mod kinds;
+pub mod listing;
 mod load;
 mod manifests;
 mod metadata;
@@ -56,4 +58,6 @@ pub use load::{load, load_files, read_values, unpack};
 pub use manifests::split_manifests;
 pub use metadata::{Dependency, Lock, Maintainer, Metadata};
 pub use render::{render, render_files};
-pub use rendered::{ClusterFacts, Hook, KubeVersion, LookupKey, Manifest, ReleaseInfo, Rendered, Values};
+pub use rendered::{
+    ClusterFacts, Hook, KubeVersion, LookupKey, Manifest, ReleaseInfo, Rendered, Values, check_release_name,
+};

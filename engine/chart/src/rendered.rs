@@ -17,6 +17,25 @@ pub struct ReleaseInfo {
     pub is_upgrade: bool,
 }
 
+/// Helm's rule for names of releases; on failure, Helm's words.
+pub fn check_release_name(name: &str) -> Result<(), &'static str> {
+    let edge = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let is_part = |part: &[u8]| {
+        part.first().is_some_and(|first| edge(*first))
+            && part.last().is_some_and(|last| edge(*last))
+            && part.iter().all(|byte| edge(*byte) || *byte == b'-')
+    };
+    if name.is_empty() {
+        return Err("no name provided");
+    }
+    if name.len() > 53 || !name.as_bytes().split(|byte| *byte == b'.').all(is_part) {
+        return Err("invalid release name, must match regex \
+                    ^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$ and the length must not be \
+                    longer than 53");
+    }
+    Ok(())
+}
+
 /// A version of Kubernetes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KubeVersion {
@@ -53,6 +72,8 @@ pub struct ClusterFacts {
     pub api_versions: Vec<String>,
     /// The answers known; an object that does not exist is an empty map.
     pub objects: BTreeMap<LookupKey, Value>,
+    /// How `getHostByName` finds an address; without, it finds none.
+    pub resolver: Option<fn(&str) -> String>,
 }
 
 /// A manifest as a template wrote it.
@@ -107,4 +128,11 @@ pub struct Values {
     pub all: Map,
     /// The chart with the dependencies that these values switch on, under their aliases.
     pub(crate) chart: std::sync::Arc<crate::Chart>,
+}
+
+impl Values {
+    /// The chart with the dependencies that these values switch on, under their aliases.
+    pub fn chart(&self) -> &crate::Chart {
+        &self.chart
+    }
 }

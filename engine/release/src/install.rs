@@ -105,6 +105,13 @@ pub async fn install(
     Ok(Installed::New(Box::new(release)))
 }
 
+/// Has the server check everything that an installation would make; nothing is stored.
+pub async fn rehearse(cluster: &Cluster, prepared: &Prepared) -> Result<()> {
+    let observed = observe(cluster, &prepared.desired).await?;
+    let plan = plan::install(&prepared.desired, &observed, &prepared.name, &prepared.namespace)?;
+    apply::rehearse(cluster, &plan).await
+}
+
 /// Helm's rule for names (`pkg/chart/common/util/validate_release_name.go`).
 fn check_name(name: &str) -> Result<()> {
     let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';

@@ -20,6 +20,7 @@ pub fn facts(cluster: &Cluster) -> ClusterFacts {
         kube_version: KubeVersion { version: cluster.version.clone(), major: next(), minor: next() },
         api_versions: cluster.api_versions(),
         objects: std::collections::BTreeMap::new(),
+        resolver: None,
     }
 }
 

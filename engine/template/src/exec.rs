@@ -285,7 +285,7 @@ impl<'t> State<'t, '_, '_> {
                 }
             }
             Value::Map(map) => {
-                let boxed = map.kind != crate::value::MapKind::String;
+                let boxed = !map.kind.is_of_strings();
                 let entries: Vec<_> = map.entries().iter().map(|(key, value)| (key.clone(), value.clone())).collect();
                 for (key, value) in entries {
                     if !each(self, Value::String(key), Operand { value, boxed })? {
@@ -555,7 +555,7 @@ impl<'t> State<'t, '_, '_> {
                 if has_args {
                     return Err(self.error(&format!("{name} is not a method but has arguments")));
                 }
-                let boxed = map.kind != crate::value::MapKind::String;
+                let boxed = !map.kind.is_of_strings();
                 let value = map.get(name.as_bytes());
                 self.context.host.read(map, name, value.is_some());
                 return Ok(match value {
@@ -635,7 +635,11 @@ impl<'t> State<'t, '_, '_> {
         let failure = if value.is_nil() {
             Failure::new("call of nil")
         } else {
-            let shown = args.first().map_or_else(|| format::text(&value), ToString::to_string);
+            let piped = || match &value {
+                Value::String(text) => text.to_string(),
+                other => format!("<{} Value>", other.type_name()),
+            };
+            let shown = args.first().map_or_else(piped, ToString::to_string);
             Failure::new(format!("non-function {shown} of type {}", value.type_name()))
         };
         self.call_error(at, "call", failure)

@@ -1,0 +1,234 @@
+//! `kpkg template`: what a chart writes, without a cluster.
+
+mod helm;
+mod name;
+mod post_render;
+mod server;
+mod write;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use kpkg_chart::listing::{self, Selection};
+use kpkg_chart::values::Checks;
+use kpkg_chart::{Ambient, Chart, ClusterFacts, KubeVersion, ReleaseInfo, RenderError, Rendered, Values};
+
+use crate::embedded::EmbeddedArgs;
+use crate::failure::Hint;
+use crate::printer::Printer;
+use crate::render::{self, ValuesArgs};
+use crate::target::TargetArgs;
+
+/// Render a chart's templates and print what they write
+///
+/// The output is that of `helm template`. No cluster is asked unless `--dry-run=server` says so: templates
+/// see the versions that `--kube-version` and `--api-versions` give, and `lookup` finds nothing.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Name of the release and chart, or the chart alone
+    #[arg(value_name = "[NAME] CHART", num_args = 1..=2, required = true)]
+    names: Vec<String>,
+
+    #[command(flatten)]
+    values: ValuesArgs,
+
+    #[command(flatten)]
+    target: TargetArgs,
+
+    #[command(flatten)]
+    embedded: EmbeddedArgs,
+
+    /// Only show manifests of these templates, such as `templates/service.yaml` (patterns allowed)
+    #[arg(short, long, value_name = "TEMPLATE")]
+    show_only: Vec<String>,
+
+    /// Write files into this folder instead of standard output
+    #[arg(long, value_name = "DIR")]
+    output_dir: Option<PathBuf>,
+
+    /// Put the files of `--output-dir` into a folder named after the release
+    #[arg(long)]
+    release_name: bool,
+
+    /// Also print what the charts' `crds/` hold
+    #[arg(long)]
+    include_crds: bool,
+
+    /// Leave out hooks that are tests
+    #[arg(long)]
+    skip_tests: bool,
+
+    /// Leave out all hooks
+    #[arg(long)]
+    no_hooks: bool,
+
+    /// Version of Kubernetes that templates see
+    #[arg(long, value_name = "VERSION")]
+    kube_version: Option<String>,
+
+    /// More API versions for templates to see, such as `cert-manager.io/v1`
+    #[arg(short, long, value_name = "VERSION", value_delimiter = ',')]
+    api_versions: Vec<String>,
+
+    /// Render an upgrade, not an installation
+    #[arg(long)]
+    is_upgrade: bool,
+
+    /// Do not check values against `values.schema.json`
+    #[arg(long)]
+    skip_schema_validation: bool,
+
+    /// Allow `getHostByName` to ask DNS
+    #[arg(long)]
+    enable_dns: bool,
+
+    /// Name the release by a template, such as `app-{{ randAlpha 5 | lower }}`
+    #[arg(long, value_name = "TEMPLATE")]
+    name_template: Option<String>,
+
+    /// Accept that no name is given
+    #[arg(short, long)]
+    generate_name: bool,
+
+    /// Program that gets the manifests on standard input and writes those to use
+    #[arg(long, value_name = "PROGRAM", conflicts_with = "output_dir")]
+    post_renderer: Option<PathBuf>,
+
+    /// Argument of the post-renderer
+    #[arg(long, value_name = "ARGUMENT", requires = "post_renderer", allow_hyphen_values = true)]
+    post_renderer_args: Vec<String>,
+
+    /// `server` renders and checks against a cluster
+    #[arg(long, value_name = "WHERE", default_value = "client", num_args = 0..=1, default_missing_value = "client", require_equals = true)]
+    dry_run: DryRun,
+
+    /// As `--dry-run=server`
+    #[arg(long, conflicts_with = "dry_run")]
+    validate: bool,
+
+    /// Draw random values from this seed, with a clock that stands still: the same output every time
+    #[arg(long, value_name = "NUMBER")]
+    seed: Option<u64>,
+
+    /// Where the clock stands, in seconds since 1970; with `--seed` alone, at 0
+    #[arg(long, value_name = "SECONDS", env = "SOURCE_DATE_EPOCH", hide_env_values = true)]
+    clock: Option<i64>,
+
+    /// Print what templates wrote even if it is not YAML
+    #[arg(long)]
+    debug: bool,
+
+    #[command(flatten)]
+    ignored: helm::Ignored,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum DryRun {
+    Client,
+    Server,
+}
+
+/// Renders, and prints or writes.
+pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
+    let ambient = ambient(&args)?;
+    let (name, reference) = name::of(&args, &ambient)?;
+    let chart = load(reference, printer)?;
+    let values = args.values.merge_with(&chart, Checks { schema: !args.skip_schema_validation })?;
+    let namespace = args.target.namespace().unwrap_or("default").to_owned();
+    let release = ReleaseInfo { name, namespace, revision: 1, is_upgrade: args.is_upgrade };
+    let rendered = if args.dry_run == DryRun::Server || args.validate {
+        server::render(&args, &chart, &values, release.clone(), &ambient)?
+    } else {
+        let facts = facts(&args)?;
+        match kpkg_chart::render(&chart, &values, &release, &facts, &ambient) {
+            Ok(rendered) => rendered,
+            Err(error) => {
+                return Err(failed(error, &args, printer, || {
+                    Ok(kpkg_chart::render_files(&values, &release, &facts, &ambient)?.0)
+                }));
+            }
+        }
+    };
+    print(&args, &release, &values, &rendered, printer)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn load(reference: &str, printer: &Printer) -> Result<Chart> {
+    let chart = render::load(reference)?;
+    render::check_dependencies(&chart)?;
+    if chart.is_library() {
+        printer.warn("library charts are not installable: their templates print nothing themselves");
+    }
+    if chart.metadata.deprecated {
+        printer.warn("this chart is deprecated");
+    }
+    Ok(chart)
+}
+
+/// Chance and time: the system's, or what the user fixed.
+fn ambient(args: &Args) -> Result<Ambient> {
+    let now = match (args.clock, args.seed) {
+        (None, None) => jiff::Zoned::now(),
+        (clock, _) => {
+            let at = jiff::Timestamp::from_second(clock.unwrap_or(0)).context("cannot set the clock")?;
+            at.to_zoned(jiff::tz::TimeZone::UTC)
+        }
+    };
+    Ok(match args.seed {
+        Some(seed) => Ambient::seeded(seed, now),
+        None => Ambient::new(rand::random(), now),
+    })
+}
+
+/// What templates may know without a cluster.
+fn facts(args: &Args) -> Result<ClusterFacts> {
+    let mut facts = ClusterFacts::default();
+    if let Some(text) = &args.kube_version {
+        let parsed = KubeVersion::parse(text).map_err(anyhow::Error::msg);
+        facts.kube_version = parsed.with_context(|| format!("invalid kube version '{text}'"))?;
+    }
+    facts.api_versions.extend(args.api_versions.iter().cloned());
+    if args.enable_dns {
+        facts.resolver = Some(name::resolve_host);
+    }
+    Ok(facts)
+}
+
+/// The failure to report; with `--debug`, what templates wrote is printed all the same.
+fn failed(
+    error: RenderError,
+    args: &Args,
+    printer: &Printer,
+    files: impl FnOnce() -> Result<std::collections::BTreeMap<String, String>>,
+) -> anyhow::Error {
+    if !matches!(error, RenderError::Manifest { .. }) {
+        return error.into();
+    }
+    if !args.debug {
+        return anyhow::Error::from(error).context(Hint("`--debug` prints what the templates wrote".to_owned()));
+    }
+    let shown = files().and_then(|files| {
+        let written = files.iter().filter(|(path, text)| !text.trim().is_empty() && !path.ends_with("NOTES.txt"));
+        let text: String = written.map(|(path, text)| format!("---\n# Source: {path}\n{text}\n")).collect();
+        Ok(printer.data(&text)?)
+    });
+    shown.err().unwrap_or(error.into())
+}
+
+fn print(args: &Args, release: &ReleaseInfo, values: &Values, rendered: &Rendered, printer: &Printer) -> Result<()> {
+    let selection = Selection { crds: args.include_crds, hooks: !args.no_hooks, tests: !args.skip_tests };
+    let crds = listing::crds(values);
+    let listed = listing::list(&crds, rendered, selection);
+    if let Some(folder) = &args.output_dir {
+        return write::files(folder, args.release_name.then_some(release.name.as_str()), &listed, printer);
+    }
+    let manifests = listing::manifest_text(&listed);
+    let manifests = match &args.post_renderer {
+        None => manifests,
+        Some(program) => post_render::run(program, &args.post_renderer_args, &manifests)?,
+    };
+    let text = listing::text(&manifests, &listed);
+    let shown = if args.show_only.is_empty() { text } else { listing::show_only(&text, &args.show_only)? };
+    Ok(printer.data(&shown)?)
+}
