@@ -1,6 +1,7 @@
 //! The commands, one file each; nested commands are folders.
 
 mod apply;
+mod build;
 #[cfg(target_os = "linux")]
 pub(crate) mod cluster;
 mod diff;
@@ -47,6 +48,7 @@ pub(crate) enum Command {
     Get(get::Args),
     Template(Box<template::Args>),
     Uninstall(uninstall::Args),
+    Build(build::Args),
     #[cfg(target_os = "linux")]
     Cluster(cluster::Args),
     #[cfg(target_os = "linux")]
@@ -72,6 +74,7 @@ pub(crate) fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitCod
         Command::Show(args) => show::run(args, printer),
         Command::Template(args) => template::run(*args, printer),
         Command::Uninstall(args) => uninstall::run(args, printer),
+        Command::Build(args) => build::run(args, printer),
         #[cfg(target_os = "linux")]
         Command::Cluster(args) => cluster::run(args, printer),
         #[cfg(target_os = "linux")]

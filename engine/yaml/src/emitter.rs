@@ -160,6 +160,12 @@ impl Emitter {
         self.string_as(text, false);
     }
 
+    /// Writes a string in double quotes.
+    pub fn quoted(&mut self, text: &str) {
+        self.begin_value();
+        self.scalar(|this| this.write_double(text, true));
+    }
+
     /// Writes bytes that are not UTF-8, in base64 under a tag.
     pub fn binary(&mut self, bytes: &[u8]) {
         use base64::Engine as _;
@@ -497,7 +503,12 @@ impl Analysis {
     }
 }
 
-fn is_break(character: char) -> bool {
+/// Whether a text can be written as a block.
+pub(crate) fn fits_block(text: &str) -> bool {
+    Analysis::of(text).block
+}
+
+pub(crate) fn is_break(character: char) -> bool {
     matches!(character, '\r' | '\n' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
@@ -528,7 +539,7 @@ fn is_base_60(text: &str) -> bool {
 }
 
 /// go-yaml v3 resolves by YAML 1.2 with exceptions, and quotes what 1.1 would have read as a boolean.
-fn is_ambiguous_v3(text: &str) -> bool {
+pub(crate) fn is_ambiguous_v3(text: &str) -> bool {
     if is_base_60(text) {
         return true;
     }

@@ -7,6 +7,7 @@
 //!
 //! - [`read`] and [`read_with`]: a text's first document as a value, bounded in size, depth and aliases
 //! - [`write()`]: a value as text; [`Emitter`] for values of any other kind
+//! - [`node`]: a tree that keeps how scalars were written, for Kustomize, who edits documents
 //! - [`Parser`], [`Sink`]: the layer below, with positions, for other models of a document
 //! - [`number`], [`resolve`]: Go's numbers, and what a bare word means
 //!
@@ -21,6 +22,7 @@
 mod emitter;
 mod error;
 mod keys;
+pub mod node;
 pub mod number;
 mod parser;
 mod reader;
@@ -34,7 +36,7 @@ pub use error::Error;
 pub use keys::compare_keys;
 pub use parser::{Parser, Properties, Scalar, Sink};
 pub use reader::{Options, read, read_bytes, read_with};
-pub use resolve::{Resolved, is_timestamp, resolve};
+pub use resolve::{Resolved, is_timestamp, resolve, resolve_core};
 pub use scanner::{Mark, Style};
 pub use value::{Map, Value};
 pub use write::{emit, float_text, write, write_json};

@@ -55,7 +55,7 @@ pub fn read_bytes(bytes: &[u8]) -> Result<Value, Error> {
     read(text)
 }
 
-fn check_characters(text: &str) -> Result<(), Error> {
+pub(crate) fn check_characters(text: &str) -> Result<(), Error> {
     let bytes = text.as_bytes();
     let odd = |(index, byte): (usize, &u8)| match *byte {
         b'\t' | b'\n' | b'\r' => false,

@@ -55,6 +55,18 @@ pub fn resolve(text: &str) -> Resolved {
     }
 }
 
+/// Resolves as go-yaml v3 does when it is not told what to expect: YAML 1.2's few words, 1.1's numbers.
+pub fn resolve_core(text: &str) -> Resolved {
+    let Some(&first) = text.as_bytes().first() else { return Resolved::Null };
+    match first {
+        b't' | b'T' | b'f' | b'F' | b'n' | b'N' | b'~' | b'.' | b'+' | b'-' | b'0'..=b'9' => match resolve(text) {
+            Resolved::Bool(_) if !matches!(text.len(), 4 | 5) => Resolved::String,
+            other => other,
+        },
+        _ => Resolved::String,
+    }
+}
+
 fn word(text: &str) -> Resolved {
     match text {
         "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => Resolved::Bool(true),

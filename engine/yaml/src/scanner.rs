@@ -28,8 +28,10 @@ pub enum Style {
     Plain,
     /// In quotes.
     Quoted,
-    /// A literal or folded block.
+    /// A literal block.
     Block,
+    /// A folded block.
+    Folded,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -706,7 +708,8 @@ impl<'a> Scanner<'a> {
         if keep == Some(true) {
             text.push_str(&trailing);
         }
-        self.push(Kind::Scalar { text: text.into(), style: Style::Block }, start);
+        let style = if literal { Style::Block } else { Style::Folded };
+        self.push(Kind::Scalar { text: text.into(), style }, start);
         Ok(())
     }
 

@@ -1,0 +1,253 @@
+//! The build: from a folder to resources, stage by stage.
+
+use std::cell::{Ref, RefCell};
+use std::path::Path;
+use std::rc::Rc;
+
+use kpkg_yaml::node::{Node, node_text};
+
+use crate::charts::Charts;
+use crate::error::{Error, Result, Within};
+use crate::fieldspec::FieldSpec;
+use crate::files::Folder;
+use crate::kustomization::{HelmChart, HelmGlobals, SortOptions, Texts};
+use crate::order::{KindOrder, SortKey};
+use crate::remote::{Remote, is_repository};
+use crate::resource::Resource;
+use crate::schema::Schemas;
+use crate::set::ResourceSet;
+use crate::target::Target;
+use crate::transform::TextTransformer;
+
+/// What a build may do and use.
+#[derive(Clone, Copy, Default)]
+#[non_exhaustive]
+pub struct Options<'a> {
+    /// Whether files outside of a kustomization's folder may be read.
+    pub unrestricted: bool,
+    /// Whether resources get the label `app.kubernetes.io/managed-by`.
+    pub managed_by_label: bool,
+    /// Whether the order read is kept, unless the kustomization says otherwise.
+    pub keep_order: bool,
+    /// Whether patches that change nothing and targets that match nothing are reported.
+    pub strict: bool,
+    /// The way to what lies elsewhere, if it may be used.
+    pub remote: Option<&'a dyn Remote>,
+    /// What renders charts, if charts may be used.
+    pub charts: Option<&'a dyn Charts>,
+}
+
+impl std::fmt::Debug for Options<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Options")
+            .field("unrestricted", &self.unrestricted)
+            .field("keep_order", &self.keep_order)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a build makes.
+#[derive(Debug)]
+pub struct Built {
+    /// The documents, in order.
+    pub documents: Vec<Node>,
+    /// What the user should know: deprecated fields, unused variables.
+    pub warnings: Vec<String>,
+    /// What `strict` found.
+    pub findings: Vec<String>,
+}
+
+impl Built {
+    /// The documents as Kustomize writes them.
+    pub fn text(&self) -> Result<String> {
+        let mut text = String::new();
+        for (at, document) in self.documents.iter().enumerate() {
+            if at > 0 {
+                text.push_str("---\n");
+            }
+            let written = node_text(document);
+            text.push_str(&written.map_err(|source| Error::Yaml { place: describe(document), source })?);
+        }
+        Ok(text)
+    }
+}
+
+fn describe(document: &Node) -> String {
+    crate::id::Id::of(document).to_string()
+}
+
+/// Builds a folder, or a repository's.
+pub fn build(path: &str, options: &Options<'_>) -> Result<Built> {
+    let folder = if is_repository(path) {
+        Folder::first_remote(path, options.remote)?
+    } else {
+        Folder::first(Path::new(path), !options.unrestricted)?
+    };
+    run(folder, options, Vec::new())
+}
+
+/// Applies an overlay to documents that were made elsewhere: they come before the overlay's own resources.
+pub fn apply(path: &Path, documents: Vec<Node>, options: &Options<'_>) -> Result<Built> {
+    documents.iter().try_for_each(crate::documents::check)?;
+    let given = documents.into_iter().map(Resource::new).collect();
+    run(Folder::first(path, !options.unrestricted)?, options, given)
+}
+
+fn run(folder: Rc<Folder>, options: &Options<'_>, given: Vec<Resource>) -> Result<Built> {
+    let session = Session::new(options);
+    let target = Target::load(folder, &session)?;
+    let asks = |name: &str| target.kustomization().build_metadata.iter().any(|asked| asked == name);
+    let (origins, changes) = (asks("originAnnotations"), asks("transformerAnnotations"));
+    let managed = options.managed_by_label || asks("managedByLabel");
+    let sort_options = target.kustomization().sort_options.clone();
+
+    let mut set = target.build(given)?;
+    match &sort_options {
+        None if options.keep_order => {}
+        other => sort(&mut set, other.as_ref())?,
+    }
+    if managed {
+        label_managed(&mut set)?;
+    }
+    let mut documents = Vec::with_capacity(set.len());
+    for mut resource in set.into_list() {
+        resource.finish(origins, changes)?;
+        documents.push(resource.node);
+    }
+    Ok(Built { documents, warnings: session.warnings.take(), findings: session.findings.take() })
+}
+
+fn label_managed(set: &mut ResourceSet) -> Result<()> {
+    let texts: Texts = [("app.kubernetes.io/managed-by".to_owned(), "kustomize-v5.8.1".to_owned())].into();
+    TextTransformer { texts, specs: vec![FieldSpec::everywhere("metadata/labels", true)] }.apply(set)
+}
+
+/// Sorts resources: as asked, or in the usual order.
+pub(crate) fn sort(set: &mut ResourceSet, options: Option<&SortOptions>) -> Result<()> {
+    let order = match options {
+        None => KindOrder::usual(),
+        Some(options) => match (options.order.as_str(), &options.legacy_sort_options) {
+            ("fifo", None) => return Ok(()),
+            ("fifo", Some(_)) => {
+                return Err(Error::rule(
+                    "the field 'sortOptions.legacySortOptions' is set but the selected sort order is 'fifo', not \
+                     'legacy'",
+                ));
+            }
+            ("legacy", None) => KindOrder::usual(),
+            ("legacy", Some(kinds)) => KindOrder::new(kinds.order_first.clone(), kinds.order_last.clone()),
+            _ => return Err(Error::rule("the field 'sortOptions.order' must be one of [fifo, legacy]")),
+        },
+    };
+    let list = std::mem::take(set.list_mut());
+    let mut keyed: Vec<(SortKey, Resource)> =
+        list.into_iter().map(|resource| (order.key(&resource.id()), resource)).collect();
+    keyed.sort_by(|(left, _), (right, _)| left.cmp(right));
+    set.append_all(keyed.into_iter().map(|(_, resource)| resource))
+}
+
+/// What all folders of one build share.
+pub(crate) struct Session<'a> {
+    options: &'a Options<'a>,
+    schemas: RefCell<Schemas>,
+    warnings: RefCell<Vec<String>>,
+    findings: RefCell<Vec<String>>,
+}
+
+impl<'a> Session<'a> {
+    fn new(options: &'a Options<'a>) -> Self {
+        Self { options, schemas: RefCell::default(), warnings: RefCell::default(), findings: RefCell::default() }
+    }
+
+    pub(crate) fn remote(&self) -> Option<&'a dyn Remote> {
+        self.options.remote
+    }
+
+    pub(crate) fn schemas(&self) -> Ref<'_, Schemas> {
+        self.schemas.borrow()
+    }
+
+    /// Takes over a schema that a kustomization brings.
+    pub(crate) fn set_schema(&self, openapi: &Texts, folder: &Folder) -> Result<()> {
+        let version = openapi.get("version");
+        let Some(path) = openapi.get("path") else {
+            return match version.map(String::as_str) {
+                None | Some("") => Ok(()),
+                Some("v1.21.2") => {
+                    self.schemas.borrow_mut().set_built_in();
+                    Ok(())
+                }
+                Some(_) => Err(Error::rule("the specified OpenAPI version is not built in")),
+            };
+        };
+        if version.is_some() {
+            return Err(Error::rule("builtin version and custom schema provided, cannot use both"));
+        }
+        let text = folder.read_text(path, self.remote())?;
+        let invalid = |problem: String| Error::invalid(format!("schema file {path}"), problem);
+        let definitions = if text.trim_start().starts_with('{') {
+            serde_json::from_str(&text).map_err(|error| invalid(error.to_string()))?
+        } else {
+            kpkg_yaml::read(&text).map_err(|error| invalid(error.to_string()))?.to_json()
+        };
+        self.schemas.borrow_mut().set_custom(definitions);
+        Ok(())
+    }
+
+    /// Notes that resources were read.
+    pub(crate) fn note_resources(&self, resources: &[Resource]) {
+        let mut schemas = self.schemas.borrow_mut();
+        resources.iter().for_each(|resource| schemas.note_use(&resource.id()));
+    }
+
+    pub(crate) fn warn(&self, text: String) {
+        self.warnings.borrow_mut().push(text);
+    }
+
+    pub(crate) fn is_strict(&self) -> bool {
+        self.options.strict
+    }
+
+    /// Notes how many resources a target selects.
+    pub(crate) fn note_selected(&self, source: &str, count: usize) {
+        if self.is_strict() && count == 0 {
+            self.findings.borrow_mut().push(format!("the target of patch {source} matches no resource"));
+        }
+    }
+
+    /// Notes that a patch left a resource as it was.
+    pub(crate) fn note_unchanged(&self, patch: &str) {
+        self.findings.borrow_mut().push(format!("patch {patch} changes nothing"));
+    }
+
+    /// Whether objects that are no built-in plugins may be functions.
+    pub(crate) fn runs_functions(&self) -> bool {
+        false
+    }
+
+    /// Runs the function that an object configures, if functions may be run.
+    pub(crate) fn run_function(
+        &self,
+        _config: &Resource,
+        _folder: &Folder,
+        _input: Vec<Resource>,
+    ) -> Option<Result<Vec<Resource>>> {
+        None
+    }
+
+    /// Renders a chart.
+    pub(crate) fn inflate(&self, chart: &HelmChart, globals: &HelmGlobals, folder: &Folder) -> Result<Vec<Resource>> {
+        let Some(charts) = self.options.charts else {
+            return Err(Error::rule("must specify --enable-helm"));
+        };
+        let text = charts
+            .render(chart, globals, &folder.root)
+            .within(|| format!("rendering chart {}", chart.name))?;
+        let mut resources = crate::documents::read_resources(&text, &chart.name)?;
+        for resource in &mut resources {
+            resource.memory.from_chart = !chart.namespace.is_empty() && resource.namespace() == chart.namespace;
+        }
+        Ok(resources)
+    }
+}

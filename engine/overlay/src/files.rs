@@ -1,0 +1,178 @@
+//! Files and folders: what a kustomization may read, and from where.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use crate::error::{Error, Result};
+use crate::remote::{Remote, is_http, is_repository};
+
+/// The largest file that is read.
+const MAX_FILE: u64 = 256 << 20;
+
+/// A folder that is being built, and the folders that led to it.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    /// Its real path.
+    pub(crate) root: PathBuf,
+    /// Whether files must lie in or below it.
+    restricted: bool,
+    referrer: Option<Rc<Folder>>,
+    /// The clone that the folder lies in, if it came from a repository: its root and its address.
+    clone: Option<(PathBuf, String)>,
+    /// How far from the first folder this one is.
+    depth: usize,
+}
+
+/// How long a chain of folders may be.
+const MAX_DEPTH: usize = 200;
+
+impl Folder {
+    /// The folder a build begins at.
+    pub(crate) fn first(path: &Path, restricted: bool) -> Result<Rc<Self>> {
+        let root = real_folder(path)?;
+        Ok(Rc::new(Self { root, restricted, referrer: None, clone: None, depth: 0 }))
+    }
+
+    /// The folder a build begins at, in a clone of a repository.
+    pub(crate) fn first_remote(url: &str, remote: Option<&dyn Remote>) -> Result<Rc<Self>> {
+        Self::cloned(url, remote, None)
+    }
+
+    /// A folder that this one names.
+    pub(crate) fn enter(self: &Rc<Self>, path: &str, remote: Option<&dyn Remote>) -> Result<Rc<Self>> {
+        if path.is_empty() {
+            return Err(Error::rule("new root cannot be empty"));
+        }
+        if is_repository(path) {
+            return Self::cloned(path, remote, Some(self));
+        }
+        if Path::new(path).is_absolute() {
+            return Err(Error::rule(format!("new root '{path}' cannot be absolute")));
+        }
+        let root = real_folder(&self.root.join(path))?;
+        if let Some((clone, _)) = self.containing_clone()
+            && !root.starts_with(clone)
+        {
+            return Err(Error::rule(format!(
+                "security; bases in kustomizations found in cloned git repos must be within the repo, but base '{}' is \
+                 outside '{}'",
+                root.display(),
+                clone.display()
+            )));
+        }
+        self.refuse_cycle(&root)?;
+        self.child(root, self.restricted, None)
+    }
+
+    fn child(
+        self: &Rc<Self>,
+        root: PathBuf,
+        restricted: bool,
+        clone: Option<(PathBuf, String)>,
+    ) -> Result<Rc<Self>> {
+        if self.depth >= MAX_DEPTH {
+            return Err(Error::rule(format!("more than {MAX_DEPTH} kustomizations lead to '{}'", root.display())));
+        }
+        Ok(Rc::new(Self { root, restricted, referrer: Some(Rc::clone(self)), clone, depth: self.depth + 1 }))
+    }
+
+    fn cloned(url: &str, remote: Option<&dyn Remote>, referrer: Option<&Rc<Self>>) -> Result<Rc<Self>> {
+        let mut at = referrer;
+        while let Some(folder) = at {
+            if folder.clone.as_ref().is_some_and(|(_, from)| from.starts_with(url)) {
+                return Err(Error::rule(format!("cycle detected: URI '{url}' referenced by previous URI '{url}'")));
+            }
+            at = folder.referrer.as_ref();
+        }
+        let refused = || Error::Remote { url: url.to_owned(), problem: "remote resources are not available".to_owned() };
+        let clone = remote.ok_or_else(refused)?.clone_repository(url)?;
+        let (top, root) = (real_folder(&clone.root)?, real_folder(&clone.folder)?);
+        if !root.starts_with(&top) {
+            return Err(Error::Outside { path: root, root: top });
+        }
+        let clone = Some((top, url.to_owned()));
+        match referrer {
+            Some(referrer) => referrer.child(root, true, clone),
+            None => Ok(Rc::new(Self { root, restricted: true, referrer: None, clone, depth: 0 })),
+        }
+    }
+
+    fn containing_clone(&self) -> Option<&(PathBuf, String)> {
+        self.clone.as_ref().or_else(|| self.referrer.as_ref()?.containing_clone())
+    }
+
+    fn refuse_cycle(&self, candidate: &Path) -> Result<()> {
+        if self.root.starts_with(candidate) {
+            return Err(Error::Cycle { candidate: candidate.to_owned(), visited: self.root.clone() });
+        }
+        self.referrer.as_ref().map_or(Ok(()), |referrer| referrer.refuse_cycle(candidate))
+    }
+
+    /// Whether a path leads to a folder.
+    pub(crate) fn is_folder(&self, path: &str) -> bool {
+        !is_http(path) && self.root.join(path).is_dir()
+    }
+
+    /// The content of a file.
+    pub(crate) fn read(&self, path: &str, remote: Option<&dyn Remote>) -> Result<Vec<u8>> {
+        if is_http(path) {
+            let refused =
+                || Error::Remote { url: path.to_owned(), problem: "remote resources are not available".to_owned() };
+            return remote.ok_or_else(refused)?.get(path);
+        }
+        let joined = self.root.join(path);
+        let real = self.permitted(&joined)?;
+        let failed = |source| Error::Read { path: joined.clone(), source };
+        let size = fs::metadata(&real).map_err(failed)?.len();
+        if size > MAX_FILE {
+            return Err(Error::Path { path: path.to_owned(), problem: "the file is too large" });
+        }
+        fs::read(&real).map_err(failed)
+    }
+
+    fn permitted(&self, path: &Path) -> Result<PathBuf> {
+        if !self.restricted {
+            return Ok(path.to_owned());
+        }
+        let real = fs::canonicalize(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        if real.is_dir() {
+            return Err(Error::Path { path: path.display().to_string(), problem: "must resolve to a file" });
+        }
+        if !real.starts_with(&self.root) {
+            return Err(Error::Outside { path: path.to_owned(), root: self.root.clone() });
+        }
+        Ok(real)
+    }
+
+    /// The content of a file of text.
+    pub(crate) fn read_text(&self, path: &str, remote: Option<&dyn Remote>) -> Result<String> {
+        let bytes = self.read(path, remote)?;
+        String::from_utf8(bytes)
+            .map_err(|_| Error::Path { path: path.to_owned(), problem: "the file is not valid UTF-8" })
+    }
+
+    /// The kustomization file and its name.
+    pub(crate) fn kustomization(&self) -> Result<(String, &'static str)> {
+        const NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+        let mut found = None;
+        for name in NAMES {
+            if let Ok(text) = self.read_text(name, None) {
+                if found.is_some() {
+                    return Err(Error::ManyKustomizations(self.root.clone()));
+                }
+                found = Some((text, name));
+            }
+        }
+        found.ok_or_else(|| Error::NoKustomization(self.root.clone()))
+    }
+}
+
+fn real_folder(path: &Path) -> Result<PathBuf> {
+    let real = fs::canonicalize(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+    if real.is_dir() {
+        Ok(real)
+    } else {
+        Err(Error::Path { path: path.display().to_string(), problem: "must build at directory: not a directory" })
+    }
+}

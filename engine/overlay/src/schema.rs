@@ -1,0 +1,257 @@
+//! Which lists a strategic merge pairs, and by which keys.
+//!
+//! The built-in types are those of the one type table (`kpkg_api::schema`). Kustomize carries the schema of an older
+//! Kubernetes: kinds that have gone since are looked up under their present version, and lists that learnt to merge
+//! later are replaced ([`LATER`]). A kustomization may bring a schema of its own (`openapi`).
+
+use kpkg_api::schema::{Field, Shape, Type, table, type_of};
+use serde_json::Value;
+
+use crate::id::Id;
+
+/// Lists that the schema Kustomize carries does not merge yet: type and field.
+const LATER: &[(&str, &str)] = &[
+    ("EphemeralContainer", "ports"),
+    ("JSONSchemaProps", "x-kubernetes-validations"),
+    ("MutatingWebhook", "matchConditions"),
+    ("PodSpec", "evictionResponders"),
+    ("PodSpec", "resourceClaims"),
+    ("PodSpec", "schedulingGates"),
+    ("PodStatus", "hostIPs"),
+    ("ValidatingWebhook", "matchConditions"),
+];
+
+/// Group and version of the kinds that Kustomize knows, and the version they are looked up under.
+const VERSIONS: &[(&str, &str, &str)] = &[
+    ("", "v1", "v1"),
+    ("admissionregistration.k8s.io", "v1", "v1"),
+    ("admissionregistration.k8s.io", "v1beta1", "v1"),
+    ("apiextensions.k8s.io", "v1", "v1"),
+    ("apiextensions.k8s.io", "v1beta1", "v1"),
+    ("apiregistration.k8s.io", "v1", "v1"),
+    ("apiregistration.k8s.io", "v1beta1", "v1"),
+    ("apps", "v1", "v1"),
+    ("authentication.k8s.io", "v1", "v1"),
+    ("authorization.k8s.io", "v1", "v1"),
+    ("autoscaling", "v1", "v1"),
+    ("autoscaling", "v2beta1", "v1"),
+    ("autoscaling", "v2beta2", "v1"),
+    ("batch", "v1", "v1"),
+    ("batch", "v1beta1", "v1"),
+    ("certificates.k8s.io", "v1", "v1"),
+    ("certificates.k8s.io", "v1beta1", "v1"),
+    ("coordination.k8s.io", "v1", "v1"),
+    ("coordination.k8s.io", "v1beta1", "v1"),
+    ("discovery.k8s.io", "v1", "v1"),
+    ("discovery.k8s.io", "v1beta1", "v1"),
+    ("events.k8s.io", "v1", "v1"),
+    ("events.k8s.io", "v1beta1", "v1"),
+    ("flowcontrol.apiserver.k8s.io", "v1beta1", "v1"),
+    ("networking.k8s.io", "v1", "v1"),
+    ("networking.k8s.io", "v1beta1", "v1"),
+    ("node.k8s.io", "v1", "v1"),
+    ("node.k8s.io", "v1beta1", "v1"),
+    ("policy", "v1", "v1"),
+    ("policy", "v1beta1", "v1"),
+    ("rbac.authorization.k8s.io", "v1", "v1"),
+    ("rbac.authorization.k8s.io", "v1beta1", "v1"),
+    ("scheduling.k8s.io", "v1", "v1"),
+    ("scheduling.k8s.io", "v1beta1", "v1"),
+    ("storage.k8s.io", "v1", "v1"),
+    ("storage.k8s.io", "v1beta1", "v1"),
+];
+
+/// The schemas that apply to a build.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Schemas {
+    /// Definitions of the user's; the built-in ones then count only where they were needed before.
+    custom: Option<Custom>,
+    /// Whether the built-in schema was asked for, so that no other may come.
+    built_in_wanted: bool,
+    /// Whether a kind that is not built in was read while there was no schema of the user's.
+    built_in_used: bool,
+}
+
+/// A schema of the user's.
+#[derive(Debug, Clone)]
+pub(crate) struct Custom {
+    root: Value,
+    /// Whether its references may lead to built-in types.
+    with_built_in: bool,
+}
+
+/// What is known of a value.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Schema<'a> {
+    /// An object of a built-in type.
+    Type(&'static Type),
+    /// A field of the built-in type of that name.
+    Field(&'static Field, &'static str),
+    /// A definition of the user's.
+    Custom(&'a Value, &'a Custom),
+}
+
+/// How the elements of a list are paired.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Pairing {
+    /// By fields of theirs.
+    Keys(Vec<String>),
+    /// Scalars, by what they are.
+    Values,
+}
+
+impl Schemas {
+    /// Sets a schema of the user's, unless there is one.
+    pub(crate) fn set_custom(&mut self, root: Value) {
+        if self.custom.is_none() && !self.built_in_wanted {
+            self.custom = Some(Custom { root, with_built_in: self.built_in_used });
+        }
+    }
+
+    /// Keeps to the built-in schema, unless there is another.
+    pub(crate) fn set_built_in(&mut self) {
+        self.built_in_wanted = self.custom.is_none();
+    }
+
+    /// Notes that a resource was read.
+    pub(crate) fn note_use(&mut self, id: &Id<'_>) {
+        let is_known = || VERSIONS.iter().any(|(group, version, _)| (*group, *version) == (id.group, id.version));
+        if self.custom.is_none() && !self.built_in_used && !is_known() {
+            self.built_in_used = true;
+        }
+    }
+
+    /// The schema of a kind.
+    pub(crate) fn of_kind(&self, api_version: &str, kind: &str) -> Option<Schema<'_>> {
+        let (group, version) = crate::id::split_api_version(api_version);
+        if let Some(custom) = &self.custom {
+            let found = custom_kind(&custom.root, group, version, kind).map(|schema| Schema::Custom(schema, custom));
+            if found.is_some() || !custom.with_built_in {
+                return found;
+            }
+        }
+        let (.., version) = VERSIONS.iter().find(|(known, old, _)| (*known, *old) == (group, version))?;
+        type_of(group, version, kind).map(Schema::Type)
+    }
+}
+
+fn custom_kind<'a>(root: &'a Value, group: &str, version: &str, kind: &str) -> Option<&'a Value> {
+    let is_it = |gvk: &Value| {
+        gvk["kind"] == kind && gvk["version"] == version && gvk["group"].as_str().unwrap_or_default() == group
+    };
+    let definitions = root.get("definitions")?.as_object()?;
+    definitions.values().find(|definition| {
+        definition["x-kubernetes-group-version-kind"].as_array().is_some_and(|kinds| kinds.iter().any(is_it))
+    })
+}
+
+impl<'a> Schema<'a> {
+    /// What is known of a field.
+    pub(crate) fn field(self, name: &str) -> Option<Self> {
+        match self {
+            Self::Type(type_) => type_.field(name).map(|field| Self::Field(field, type_.base_name())),
+            Self::Field(field, _) => match field.shape {
+                Shape::Single => Self::Type(field.message()?).field(name),
+                Shape::Map => field.message().map(Self::Type),
+                Shape::List | Shape::MapOfLists => None,
+            },
+            Self::Custom(schema, root) => {
+                let property = schema.get("properties").and_then(|properties| properties.get(name));
+                let property =
+                    property.or_else(|| schema.get("additionalProperties").filter(|schema| schema.is_object()))?;
+                resolve(property, root)
+            }
+        }
+    }
+
+    /// What is known of a list's elements.
+    pub(crate) fn elements(self) -> Option<Self> {
+        match self {
+            Self::Field(field, _) if field.shape == Shape::List => field.message().map(Self::Type),
+            Self::Custom(schema, root) if is_array(schema) => {
+                resolve(schema.get("items")?, root)
+            }
+            _ => None,
+        }
+    }
+
+    /// How a list's elements are paired; `None` if the list is replaced.
+    pub(crate) fn pairing(self) -> Option<Pairing> {
+        match self {
+            Self::Field(field, owner) => {
+                if !field.patch_strategy.merge || LATER.contains(&(owner, field.name)) {
+                    return None;
+                }
+                let keys: Vec<String> = match (field.map_keys.as_slice(), field.patch_merge_key) {
+                    ([], Some(key)) => vec![key.to_owned()],
+                    (keys, _) => keys.iter().map(|&key| key.to_owned()).collect(),
+                };
+                Some(if keys.is_empty() { Pairing::Values } else { Pairing::Keys(keys) })
+            }
+            Self::Custom(schema, _) => {
+                let strategy = schema.get("x-kubernetes-patch-strategy")?.as_str()?;
+                if !strategy.split(',').any(|part| part == "merge") {
+                    return None;
+                }
+                let list = schema.get("x-kubernetes-list-map-keys").and_then(Value::as_array);
+                let one = schema.get("x-kubernetes-patch-merge-key").and_then(Value::as_str);
+                let keys: Vec<String> = match (list, one) {
+                    (Some(keys), _) => keys.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+                    (None, Some(key)) => vec![key.to_owned()],
+                    (None, None) => Vec::new(),
+                };
+                Some(if keys.is_empty() { Pairing::Values } else { Pairing::Keys(keys) })
+            }
+            Self::Type(_) => None,
+        }
+    }
+}
+
+fn is_array(schema: &Value) -> bool {
+    match &schema["type"] {
+        Value::String(name) => name == "array",
+        Value::Array(names) => names.len() == 1 && names[0] == "array",
+        _ => false,
+    }
+}
+
+/// Follows `$ref`s within the definitions, and from there to built-in types if they are at hand.
+fn resolve<'a>(mut schema: &'a Value, custom: &'a Custom) -> Option<Schema<'a>> {
+    for _ in 0..100 {
+        let Some(reference) = schema.get("$ref").and_then(Value::as_str) else {
+            return Some(Schema::Custom(schema, custom));
+        };
+        let name = reference.strip_prefix("#/definitions/")?;
+        let built_in = || table().by_name(name.strip_prefix("io.k8s.")?).map(Schema::Type);
+        if custom.with_built_in && let Some(type_) = built_in() {
+            return Some(type_);
+        }
+        schema = custom.root.get("definitions")?.get(name)?;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn old_kinds_have_the_lists_of_the_new() {
+        let schemas = Schemas::default();
+        let keys = |api_version: &str, kind: &str, path: &[&str]| {
+            let schema = schemas.of_kind(api_version, kind)?;
+            path.iter()
+                .try_fold(schema, |at, name| if *name == "*" { at.elements() } else { at.field(name) })?
+                .pairing()
+        };
+        let by = |keys: &[&str]| Some(Pairing::Keys(keys.iter().map(|&key| key.to_owned()).collect()));
+        let pod = ["spec", "jobTemplate", "spec", "template", "spec"];
+        assert_eq!(keys("batch/v1beta1", "CronJob", &[&pod[..], &["containers"]].concat()), by(&["name"]));
+        let ports = [&pod[..], &["containers", "*", "ports"]].concat();
+        assert_eq!(keys("batch/v1", "CronJob", &ports), by(&["containerPort", "protocol"]));
+        assert_eq!(keys("batch/v1", "CronJob", &[&pod[..], &["schedulingGates"]].concat()), None);
+        assert_eq!(keys("apps/v1", "Deployment", &["metadata", "finalizers"]), Some(Pairing::Values));
+        assert_eq!(keys("apps/v1", "Deployment", &["spec", "template", "spec", "tolerations"]), None);
+        assert!(schemas.of_kind("example.com/v1", "Deployment").is_none());
+    }
+}

@@ -1,0 +1,431 @@
+//! One kustomization: its resources, and what it does to them.
+
+use std::rc::Rc;
+
+use crate::affix::{AffixTransformer, End};
+use crate::build::Session;
+use crate::config::{Config, from_crds, from_value};
+use crate::documents::{check, read_resources};
+use crate::error::{Error, Result, Within};
+use crate::fieldspec::{FieldSpec, merge_specs};
+use crate::files::Folder;
+use crate::generate::{DataKind, generate, hash_names};
+use crate::kustomization::{GeneratorOptions, Kustomization};
+use crate::origin::Origin;
+use crate::plugin;
+use crate::reference;
+use crate::remote::is_http;
+use crate::replacement::ReplacementTransformer;
+use crate::resource::Resource;
+use crate::set::ResourceSet;
+use crate::transform::{
+    ImageTransformer, JsonPatchTransformer, NamespaceTransformer, PatchTransformer, ReplicaTransformer,
+    StrategicTransformer, SubjectMode, TextTransformer, Transformer,
+};
+use crate::variable::Variables;
+
+/// What has come together so far.
+#[derive(Default)]
+struct Accumulated {
+    set: ResourceSet,
+    config: Rc<Config>,
+    variables: Variables,
+}
+
+impl Accumulated {
+    fn add_config(&mut self, config: &Rc<Config>) -> Result<()> {
+        self.config = self.config.merged(config)?;
+        Ok(())
+    }
+
+    fn absorb(&mut self, other: Self) -> Result<()> {
+        self.set.append_all(other.set.into_list())?;
+        self.add_config(&other.config)?;
+        self.variables.merge(other.variables)
+    }
+}
+
+/// A kustomization in its folder.
+pub(crate) struct Target<'a> {
+    folder: Rc<Folder>,
+    kustomization: Kustomization,
+    file: &'static str,
+    session: &'a Session<'a>,
+    /// Where it lies, seen from the first folder, if that is to be told.
+    origin: Option<Origin>,
+    /// The namespace that charts inherit.
+    chart_namespace: String,
+}
+
+impl<'a> Target<'a> {
+    /// Reads the kustomization of the folder that is built.
+    pub(crate) fn load(folder: Rc<Folder>, session: &'a Session<'a>) -> Result<Self> {
+        let mut target = Self::read(folder, session)?;
+        target.origin = (!target.kustomization.build_metadata.is_empty()).then(Origin::default);
+        session.set_schema(&target.kustomization.openapi, &target.folder)?;
+        Ok(target)
+    }
+
+    fn read(folder: Rc<Folder>, session: &'a Session<'a>) -> Result<Self> {
+        let (text, file) = folder.kustomization()?;
+        let kustomization = Kustomization::read(&text)
+            .within(|| format!("Failed to read kustomization file {}", folder.root.join(file).display()))?;
+        kustomization.warnings().into_iter().for_each(|warning| session.warn(warning));
+        Ok(Self { folder, kustomization, file, session, origin: None, chart_namespace: String::new() })
+    }
+
+    pub(crate) fn kustomization(&self) -> &Kustomization {
+        &self.kustomization
+    }
+
+    /// Builds the whole: what must happen once, at the end, follows the accumulation.
+    pub(crate) fn build(&self, given: Vec<Resource>) -> Result<ResourceSet> {
+        let mut all = Accumulated::default();
+        all.set.append_all(given)?;
+        let mut all = self.accumulate(all)?;
+        let config = Rc::clone(&all.config);
+        hash_names(&mut all.set)?;
+        reference::update(&mut all.set, &config)?;
+        let unused = all.variables.resolve(&mut all.set, &config)?;
+        if !unused.is_empty() {
+            self.session.warn(format!("well-defined vars that were never replaced: {}", unused.join(",")));
+        }
+        drop_local(&mut all.set)?;
+        Ok(all.set)
+    }
+
+    /// The stages, in their order.
+    fn accumulate(&self, mut all: Accumulated) -> Result<Accumulated> {
+        self.add_paths(&mut all, &self.kustomization.resources).within(|| "accumulating resources".to_owned())?;
+        self.add_configurations(&mut all)?;
+        self.generate(&mut all)?;
+        let mut all = self.add_components(all)?;
+        self.transform(&mut all)?;
+        self.validate(&mut all)?;
+        let vars = self.kustomization.vars.iter().flatten().cloned().collect::<Vec<_>>();
+        all.variables.add(&vars, &mut all.set).within(|| "merging vars".to_owned())?;
+        Ok(all)
+    }
+
+    fn add_paths(&self, all: &mut Accumulated, paths: &[String]) -> Result<()> {
+        paths.iter().try_for_each(|path| self.add_path(all, path))
+    }
+
+    fn add_path(&self, all: &mut Accumulated, path: &str) -> Result<()> {
+        if self.folder.is_folder(path) {
+            return self.add_folder(all, path);
+        }
+        let file = self.add_file(all, path).within(|| format!("accumulating resources from '{path}'"));
+        match file {
+            Err(error) if !is_http(path) && crate::remote::is_repository(path) => {
+                self.add_folder(all, path).within(|| format!("accumulation err='{}'", error.chain()))
+            }
+            other => other,
+        }
+    }
+
+    fn add_file(&self, all: &mut Accumulated, path: &str) -> Result<()> {
+        let text = self.folder.read_text(path, self.session.remote())?;
+        let mut resources = read_resources(&text, path)?;
+        self.session.note_resources(&resources);
+        if let Some(origin) = &self.origin {
+            for resource in &mut resources {
+                resource.memory.origin = Some(origin.join(path));
+            }
+        }
+        all.set.append_all(resources).within(|| format!("merging resources from '{path}'"))
+    }
+
+    fn add_folder(&self, all: &mut Accumulated, path: &str) -> Result<()> {
+        let sub = self.enter(path)?;
+        let refused = sub.kustomization.is_component();
+        if refused {
+            return Err(Error::rule(format!("expected kind != 'Component' for path '{}'", sub.folder.root.display())));
+        }
+        let added = sub
+            .accumulate(Accumulated::default())
+            .within(|| format!("recursed accumulation of path '{}'", sub.folder.root.display()))?;
+        all.absorb(added).within(|| format!("recursed merging from path '{}'", sub.folder.root.display()))
+    }
+
+    /// The kustomization in a folder that this one names.
+    fn enter(&self, path: &str) -> Result<Self> {
+        let folder = self.folder.enter(path, self.session.remote())?;
+        let root = folder.root.clone();
+        let mut sub = Self::read(folder, self.session)
+            .within(|| format!("couldn't make target for path '{}'", root.display()))?;
+        sub.session.set_schema(&sub.kustomization.openapi, &sub.folder)?;
+        sub.origin = self.origin.as_ref().map(|origin| origin.join(path));
+        let namespace = &self.kustomization.namespace;
+        sub.chart_namespace = if namespace.is_empty() { self.chart_namespace.clone() } else { namespace.clone() };
+        Ok(sub)
+    }
+
+    fn add_components(&self, mut all: Accumulated) -> Result<Accumulated> {
+        for path in &self.kustomization.components {
+            let sub = self.enter(path).within(|| format!("accumulating components: {path}"))?;
+            if !sub.kustomization.is_component() {
+                return Err(Error::rule(format!(
+                    "accumulating components: expected kind 'Component' for path '{}' but got '{}'",
+                    sub.folder.root.display(),
+                    sub.kustomization.kind
+                )));
+            }
+            all = sub.accumulate(all).within(|| format!("accumulating components: {path}"))?;
+        }
+        Ok(all)
+    }
+
+    /// Adds the built-in rules, those of configuration files, and those that definitions of CRDs are annotated with.
+    fn add_configurations(&self, all: &mut Accumulated) -> Result<()> {
+        let mut rules = Config::built_in();
+        if !self.kustomization.configurations.is_empty() {
+            rules = rules.merged(&self.read_rules(&self.kustomization.configurations, from_value)?)?;
+        }
+        all.add_config(&rules)?;
+        if !self.kustomization.crds.is_empty() {
+            all.add_config(&self.read_rules(&self.kustomization.crds, from_crds)?)?;
+        }
+        Ok(())
+    }
+
+    fn read_rules(&self, paths: &[String], read: fn(&serde_json::Value) -> Result<Config>) -> Result<Rc<Config>> {
+        let mut rules = Rc::new(Config::default());
+        for path in paths {
+            let text = self.folder.read_text(path, self.session.remote())?;
+            let yaml = kpkg_yaml::read(&text).map_err(|source| Error::Yaml { place: path.clone(), source })?;
+            rules = rules.merged(&Rc::new(read(&yaml.to_json()).within(|| format!("reading {path}"))?))?;
+        }
+        Ok(rules)
+    }
+
+    fn built_in_origin(&self, kind: &str) -> Option<Origin> {
+        self.origin.as_ref().map(|origin| origin.built_in(self.file, kind))
+    }
+
+    fn generate(&self, all: &mut Accumulated) -> Result<()> {
+        let kinds = [
+            (DataKind::ConfigMap, "ConfigMapGenerator", &self.kustomization.config_map_generator),
+            (DataKind::Secret, "SecretGenerator", &self.kustomization.secret_generator),
+        ];
+        let mut generated = Vec::new();
+        for (kind, name, list) in kinds {
+            for args in list {
+                let options =
+                    GeneratorOptions::merged(args.options.as_ref(), self.kustomization.generator_options.as_ref());
+                let made = generate(kind, args, options.as_ref(), &self.folder, self.session.remote())
+                    .within(|| format!("generating {}", args.name))?;
+                generated.push((vec![made], self.built_in_origin(name)));
+            }
+        }
+        let globals = self.kustomization.helm_globals.clone().unwrap_or_default();
+        for chart in &self.kustomization.helm_charts {
+            let mut chart = chart.clone();
+            if chart.namespace.is_empty() {
+                let namespace = &self.kustomization.namespace;
+                chart.namespace = if namespace.is_empty() { &self.chart_namespace } else { namespace }.clone();
+            }
+            let made = self.session.inflate(&chart, &globals, &self.folder)?;
+            generated.push((made, self.built_in_origin("HelmChartInflationGenerator")));
+        }
+        for config in self.plugins(&self.kustomization.generators)? {
+            let made = plugin::run_generator(&config, &self.folder, self.session)
+                .within(|| format!("running generator {}", config.id()))?;
+            generated.push((made, configured_origin(&config)));
+        }
+        for (mut made, origin) in generated {
+            for resource in made.iter_mut().filter(|resource| resource.memory.origin.is_none()) {
+                resource.memory.origin.clone_from(&origin);
+            }
+            all.set.absorb_all(made).within(|| "merging from generator".to_owned())?;
+        }
+        Ok(())
+    }
+
+    /// The objects that configure plugins, from the list itself or from files and folders.
+    fn plugins(&self, list: &[String]) -> Result<Vec<Resource>> {
+        let mut all = Accumulated::default();
+        let mut paths = Vec::new();
+        for entry in list {
+            match read_resources(entry, "the kustomization") {
+                Ok(mut resources) => {
+                    for resource in &mut resources {
+                        resource.memory.origin = self.origin.as_ref().map(|origin| origin.join(self.file));
+                    }
+                    all.set.append_all(resources)?;
+                }
+                Err(_) => paths.push(entry.clone()),
+            }
+        }
+        self.add_paths(&mut all, &paths)?;
+        Ok(all.set.into_list())
+    }
+
+    fn transform(&self, all: &mut Accumulated) -> Result<()> {
+        let config = Rc::clone(&all.config);
+        for (transformer, name) in self.transformers(&config)? {
+            transformer.apply(&mut all.set, self.session)?;
+            note_change(&mut all.set, self.built_in_origin(name).as_ref());
+            all.set.drop_empty();
+        }
+        for plugin in self.plugins(&self.kustomization.transformers)? {
+            self.run_plugin(&plugin, all)?;
+        }
+        Ok(())
+    }
+
+    fn run_plugin(&self, plugin: &Resource, all: &mut Accumulated) -> Result<()> {
+        let made = plugin::transformer(plugin, &self.folder, self.session)
+            .within(|| format!("plugin {} fails configuration", plugin.id()))?;
+        if let Some(transformer) = made {
+            transformer.apply(&mut all.set, self.session).within(|| format!("running {}", plugin.id()))?;
+        } else {
+            let input = std::mem::take(all.set.list_mut());
+            if let Some(output) = self.session.run_function(plugin, &self.folder, input) {
+                all.set.append_all(output?)?;
+            }
+        }
+        if self.origin.is_some() {
+            note_change(&mut all.set, configured_origin(plugin).as_ref());
+        }
+        all.set.drop_empty();
+        Ok(())
+    }
+
+    /// The transformers of the kustomization's own fields, in the order they are applied.
+    fn transformers(&self, config: &Config) -> Result<Vec<(Transformer, &'static str)>> {
+        let this = &self.kustomization;
+        let mut list = Vec::new();
+        if let Some(paths) = this.patches_strategic_merge.as_ref().filter(|paths| !paths.is_empty()) {
+            let patches = StrategicTransformer::read(paths, &self.folder, self.session)?;
+            if patches.patches.is_empty() {
+                return Err(Error::rule("patch appears to be empty"));
+            }
+            list.push((Transformer::Strategic(patches), "PatchStrategicMergeTransformer"));
+        }
+        for patch in &this.patches {
+            let patch = PatchTransformer::read(patch, &self.folder, self.session)?;
+            list.push((Transformer::Patch(Box::new(patch)), "PatchTransformer"));
+        }
+        if !this.namespace.is_empty() {
+            let namespace = NamespaceTransformer {
+                namespace: this.namespace.clone(),
+                specs: config.namespace.clone(),
+                unset_only: false,
+                subjects: SubjectMode::default(),
+            };
+            list.push((Transformer::Namespace(namespace), "NamespaceTransformer"));
+        }
+        let affixes = [
+            (End::Prefix, &this.name_prefix, &config.name_prefix, "PrefixTransformer"),
+            (End::Suffix, &this.name_suffix, &config.name_suffix, "SuffixTransformer"),
+        ];
+        for (end, text, specs, name) in affixes {
+            if !text.is_empty() {
+                let affix = AffixTransformer { end, text: text.clone(), specs: specs.clone() };
+                list.push((Transformer::Affixes(vec![affix]), name));
+            }
+        }
+        self.label_transformers(config, &mut list)?;
+        if !this.common_annotations.is_empty() {
+            let annotations =
+                TextTransformer { texts: this.common_annotations.clone(), specs: config.common_annotations.clone() };
+            list.push((Transformer::Annotations(annotations), "AnnotationsTransformer"));
+        }
+        for patch in this.patches_json6902.iter().flatten() {
+            let patch = JsonPatchTransformer::read(patch, &self.folder, self.session)?;
+            list.push((Transformer::JsonPatch(patch), "PatchJson6902Transformer"));
+        }
+        for replica in &this.replicas {
+            let replicas = ReplicaTransformer { replica: replica.clone(), specs: config.replicas.clone() };
+            list.push((Transformer::Replicas(replicas), "ReplicaCountTransformer"));
+        }
+        for image in &this.images {
+            let images = ImageTransformer::new(image.clone(), config.images.clone())?;
+            list.push((Transformer::Images(images), "ImageTagTransformer"));
+        }
+        if !this.replacements.is_empty() {
+            let read = ReplacementTransformer::read(&this.replacements, &self.folder, self.session.remote())?;
+            list.push((Transformer::Replacements(read), "ReplacementTransformer"));
+        }
+        Ok(list)
+    }
+
+    fn label_transformers(&self, config: &Config, list: &mut Vec<(Transformer, &'static str)>) -> Result<()> {
+        const NAME: &str = "LabelTransformer";
+        let this = &self.kustomization;
+        for label in &this.labels {
+            let mut specs: Vec<FieldSpec> = label.fields.iter().cloned().map(FieldSpec::from).collect();
+            let mut add = |more: &[FieldSpec]| merge_specs(&mut specs, more).within(|| "failed to merge labels".to_owned());
+            add(&config.labels)?;
+            if label.include_selectors {
+                add(&config.common_labels)?;
+            } else {
+                if label.include_templates {
+                    add(&config.template_labels)?;
+                }
+                add(&[FieldSpec::everywhere("metadata/labels", true)])?;
+            }
+            list.push((Transformer::Labels(TextTransformer { texts: label.pairs.clone(), specs }), NAME));
+        }
+        let common = this.common_labels.clone().unwrap_or_default();
+        if !(this.labels.is_empty() && common.is_empty()) {
+            let labels = TextTransformer { texts: common, specs: config.common_labels.clone() };
+            list.push((Transformer::Labels(labels), NAME));
+        }
+        Ok(())
+    }
+
+    fn validate(&self, all: &mut Accumulated) -> Result<()> {
+        for plugin in self.plugins(&self.kustomization.validators)? {
+            let before: Vec<_> = all.set.iter().map(|resource| resource.node.clone()).collect();
+            self.run_plugin(&plugin, all)?;
+            let after: Vec<_> = all.set.iter().map(|resource| resource.node.clone()).collect();
+            if before != after {
+                return Err(Error::rule(format!(
+                    "validator shouldn't modify the resource map: {} did",
+                    plugin.id()
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Notes what has changed (or made) all resources.
+fn note_change(set: &mut ResourceSet, origin: Option<&Origin>) {
+    let Some(origin) = origin else { return };
+    for at in 0..set.len() {
+        let memory = &mut set.content_mut(at).memory;
+        if memory.origin.is_none() {
+            memory.origin = Some(origin.clone());
+        } else {
+            memory.transformations.push(origin.clone());
+        }
+    }
+}
+
+/// Where the object that configures a plugin comes from.
+fn configured_origin(config: &Resource) -> Option<Origin> {
+    let origin = config.memory.origin.as_ref()?;
+    let id = config.id();
+    let api_version =
+        if id.group.is_empty() { id.version.to_owned() } else { format!("{}/{}", id.group, id.version) };
+    Some(Origin {
+        path: String::new(),
+        configured_in: origin.path.clone(),
+        configured_by: [api_version, id.kind.to_owned(), id.name.to_owned(), id.namespace.to_owned()],
+        ..origin.clone()
+    })
+}
+
+/// Drops resources that are only there to configure tools.
+fn drop_local(set: &mut ResourceSet) -> Result<()> {
+    const LOCAL: &str = "config.kubernetes.io/local-config";
+    set.iter().try_for_each(|resource| check(&resource.node))?;
+    let is_local = |resource: &Resource| resource.annotation(LOCAL).is_some_and(|value| value != "false");
+    if set.iter().any(is_local) {
+        set.list_mut().retain(|resource| !is_local(resource));
+    }
+    Ok(())
+}

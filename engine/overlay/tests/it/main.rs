@@ -1,0 +1,7 @@
+//! Overlays as a user writes them, and the same asked of the real Kustomize.
+
+mod cases;
+mod generated;
+mod parity;
+mod refusals;
+mod tree;
