@@ -45,6 +45,7 @@ pub mod listing;
 mod load;
 mod manifests;
 mod metadata;
+pub mod package;
 mod render;
 mod rendered;
 mod schema;
