@@ -51,6 +51,7 @@ mod manifests;
 mod metadata;
 pub mod origin;
 mod positions;
+pub mod package;
 mod render;
 mod rendered;
 mod schema;

@@ -1,0 +1,258 @@
+//! What was fetched, kept by its digest.
+//!
+//! Several processes may use a cache at a time, and any of them may be killed: a blob is written under a
+//! temporary name, which its writer holds locked, and appears by rename once its digest is known. Whoever reads
+//! checks the digest again, so that damage on the disk is found and the blob fetched anew. Pruning takes blobs by
+//! age and temporary files that nobody holds.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use tempfile::NamedTempFile;
+
+use crate::Error;
+use crate::oci::digest_of;
+
+/// The size to which a cache is cut back by itself.
+const DEFAULT_LIMIT: u64 = 2 << 30;
+const TEMPORARY: &str = "incoming";
+
+/// A folder of blobs.
+#[derive(Debug, Clone)]
+pub struct Cache {
+    root: PathBuf,
+    limit: u64,
+}
+
+/// A blob in a cache.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// `sha256:...`.
+    pub digest: String,
+    /// Its length.
+    pub size: u64,
+    /// When it was last asked for.
+    pub used: SystemTime,
+}
+
+/// What pruning took.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pruned {
+    /// How many files.
+    pub files: usize,
+    /// How many bytes.
+    pub bytes: u64,
+}
+
+impl Cache {
+    /// A cache in this folder, which need not exist yet.
+    pub fn at(root: PathBuf) -> Self {
+        Self { root, limit: DEFAULT_LIMIT }
+    }
+
+    /// The same with another limit.
+    #[must_use]
+    pub fn with_limit(self, limit: u64) -> Self {
+        Self { limit, ..self }
+    }
+
+    /// The folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    fn blobs(&self) -> PathBuf {
+        self.root.join("blobs/sha256")
+    }
+
+    fn path(&self, digest: &str) -> Option<PathBuf> {
+        let hex = crate::reference::checked_digest(digest).ok()?;
+        Some(self.blobs().join(hex.strip_prefix("sha256:")?))
+    }
+
+    /// A blob, if it is here whole. Damaged ones are thrown away.
+    pub fn get(&self, digest: &str) -> Option<Vec<u8>> {
+        let path = self.path(digest)?;
+        let bytes = fs::read(&path).ok()?;
+        if digest_of(&bytes) != digest {
+            tracing::warn!(digest, "a damaged blob leaves the cache");
+            let _ = fs::remove_file(&path);
+            return None;
+        }
+        if let Ok(file) = File::options().append(true).open(&path) {
+            let _ = file.set_modified(now()); // a cache that cannot be written is of use all the same
+        }
+        Some(bytes)
+    }
+
+    /// Keeps a blob; answers its digest.
+    pub fn put(&self, bytes: &[u8]) -> Result<String, Error> {
+        let digest = digest_of(bytes);
+        let path = self.path(&digest).ok_or_else(|| Error::NotFound { what: digest.clone() })?;
+        let whole = fs::metadata(&path).is_ok_and(|found| found.len() == bytes.len() as u64);
+        if !whole {
+            self.write(&path, bytes)?;
+            self.bound()?;
+        }
+        Ok(digest)
+    }
+
+    /// Writes a file of the cache whole or not at all.
+    pub(crate) fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), Error> {
+        let mut file = self.temporary()?;
+        file.write_all(bytes).map_err(Error::file("write", file.path()))?;
+        let folder = path.parent().unwrap_or(&self.root);
+        fs::create_dir_all(folder).map_err(Error::file("make", folder))?;
+        file.persist(path).map_err(|error| Error::file("write", path)(error.error))?;
+        Ok(())
+    }
+
+    /// A file that is locked while it is written, so that pruning leaves it alone.
+    fn temporary(&self) -> Result<NamedTempFile, Error> {
+        let folder = self.root.join(TEMPORARY);
+        fs::create_dir_all(&folder).map_err(Error::file("make", &folder))?;
+        let file = NamedTempFile::new_in(&folder).map_err(Error::file("write into", &folder))?;
+        file.as_file().try_lock().map_err(|error| Error::file("lock", file.path())(error.into()))?;
+        Ok(file)
+    }
+
+    /// All blobs, those unused for longest first.
+    pub fn list(&self) -> Result<Vec<Entry>, Error> {
+        let folder = self.blobs();
+        let mut found = Vec::new();
+        for (name, metadata) in files(&folder).map_err(Error::file("list", &folder))? {
+            let used = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+            found.push(Entry { digest: format!("sha256:{name}"), size: metadata.len(), used });
+        }
+        found.sort_by(|one, other| (one.used, &one.digest).cmp(&(other.used, &other.digest)));
+        Ok(found)
+    }
+
+    /// Takes blobs that were not asked for in `unused`, then the oldest until `size` bytes are left, and what
+    /// killed processes left behind.
+    pub fn prune(&self, unused: Duration, size: u64) -> Result<Pruned, Error> {
+        let mut pruned = self.sweep()?;
+        let entries = self.list()?;
+        let mut total: u64 = entries.iter().map(|entry| entry.size).sum();
+        let now = now();
+        for entry in entries {
+            let age = now.duration_since(entry.used).unwrap_or_default();
+            if age < unused && total <= size {
+                continue;
+            }
+            total = total.saturating_sub(entry.size);
+            if let Some(path) = self.path(&entry.digest) {
+                remove(&path, entry.size, &mut pruned)?;
+            }
+        }
+        Ok(pruned)
+    }
+
+    /// Takes temporary files whose writers are gone.
+    fn sweep(&self) -> Result<Pruned, Error> {
+        let folder = self.root.join(TEMPORARY);
+        let mut pruned = Pruned::default();
+        for (name, metadata) in files(&folder).map_err(Error::file("list", &folder))? {
+            let path = folder.join(name);
+            // A writer locks its file right after making it; a moment's grace covers the gap.
+            let young = metadata.modified().ok().and_then(|at| now().duration_since(at).ok()).unwrap_or_default();
+            let abandoned = File::open(&path).is_ok_and(|file| file.try_lock().is_ok());
+            if abandoned && young > Duration::from_secs(5) {
+                remove(&path, metadata.len(), &mut pruned)?;
+            }
+        }
+        Ok(pruned)
+    }
+
+    fn bound(&self) -> Result<(), Error> {
+        let total: u64 = self.list()?.iter().map(|entry| entry.size).sum();
+        if total > self.limit {
+            self.prune(Duration::MAX, self.limit / 4 * 3)?;
+        }
+        Ok(())
+    }
+}
+
+fn now() -> SystemTime {
+    SystemTime::now()
+}
+
+fn remove(path: &Path, size: u64, pruned: &mut Pruned) -> Result<(), Error> {
+    match fs::remove_file(path) {
+        Ok(()) => {
+            pruned.files += 1;
+            pruned.bytes += size;
+            Ok(())
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()), // another process was quicker
+        Err(error) => Err(Error::file("remove", path)(error)),
+    }
+}
+
+/// The files of a folder; none if there is no folder. What goes away meanwhile is left out.
+fn files(folder: &Path) -> io::Result<Vec<(String, fs::Metadata)>> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        if let (Ok(metadata), Ok(name)) = (entry.metadata(), entry.file_name().into_string())
+            && metadata.is_file()
+        {
+            found.push((name, metadata));
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blobs_come_back_and_damaged_ones_do_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = Cache::at(dir.path().join("c"));
+        let digest = cache.put(b"one").unwrap();
+        assert_eq!(cache.get(&digest).as_deref(), Some(&b"one"[..]));
+        fs::write(cache.path(&digest).unwrap(), "tampered").unwrap();
+        assert_eq!(cache.get(&digest), None);
+        assert_eq!(cache.get("sha256:../../etc/passwd"), None);
+        assert_eq!(fs::read_dir(dir.path().join("c").join(TEMPORARY)).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn the_longest_unused_go_first() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = Cache::at(dir.path().to_owned());
+        let digests: Vec<String> = (0..4_u64)
+            .map(|number| {
+                let digest = cache.put(&[u8::try_from(number).unwrap(); 100]).unwrap();
+                let file = File::options().append(true).open(cache.path(&digest).unwrap()).unwrap();
+                file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(1000 + number)).unwrap();
+                digest
+            })
+            .collect();
+        cache.get(&digests[0]).unwrap();
+        assert_eq!(cache.prune(Duration::MAX, 200).unwrap(), Pruned { files: 2, bytes: 200 });
+        let left: Vec<String> = cache.list().unwrap().into_iter().map(|entry| entry.digest).collect();
+        assert_eq!(left, [digests[3].clone(), digests[0].clone()]);
+        assert_eq!(cache.prune(Duration::ZERO, u64::MAX).unwrap().files, 2);
+    }
+
+    #[test]
+    fn a_cache_is_bounded() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = Cache::at(dir.path().to_owned()).with_limit(1000);
+        for number in 0..40_u8 {
+            cache.put(&[number; 100]).unwrap();
+        }
+        let total: u64 = cache.list().unwrap().iter().map(|entry| entry.size).sum();
+        assert!(total <= 1000, "{total}");
+    }
+}

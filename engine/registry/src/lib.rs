@@ -1,0 +1,34 @@
+//! Where charts are published and fetched: OCI registries, HTTP repositories, and what is kept of them here.
+//!
+//! A *reference* names a chart somewhere; [`resolve`] makes an archive of it, whichever kind it is, and everything
+//! after that works on bytes whose digest was checked. Words: a *registry* speaks OCI's distribution protocol, a
+//! *repository* is an `index.yaml` over HTTP, the *cache* holds what was fetched by digest, *provenance* is Helm's
+//! `.prov` file, a *signature* is cosign's.
+//!
+//! - [`resolve`]: start here
+//! - [`Client`]: logins, certificates, cache and configuration, gathered by the caller
+//! - [`chart`]: charts in registries; [`oci`]: the protocol below
+//! - [`repository`]: `index.yaml` read, searched and written
+//! - [`cache`]: content by digest, shared by processes
+//!
+//! It reads no environment and knows no terminal; it renders nothing and deploys nothing.
+
+pub mod cache;
+pub mod chart;
+mod client;
+mod credentials;
+mod error;
+pub mod oci;
+mod reference;
+pub mod repository;
+mod resolve;
+mod transport;
+pub mod version;
+
+pub use chart::Fetched;
+pub use client::Client;
+pub use credentials::{Credentials, LoginFile};
+pub use error::Error;
+pub use reference::Reference;
+pub use resolve::{Wanted, resolve};
+pub use transport::Access;

@@ -1,0 +1,298 @@
+//! A conversation with one registry.
+
+use std::collections::HashMap;
+use std::io::Write;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{self, HeaderName, HeaderValue};
+use http::{Method, StatusCode};
+use reqwest::Response;
+use sha2::{Digest, Sha256};
+use url::Url;
+
+use super::challenge::{self, Challenge};
+use super::{Descriptor, INDEX, MANIFEST, auth, digest_of, hex};
+use crate::Error;
+use crate::credentials::Credentials;
+use crate::reference::Reference;
+use crate::transport::{Access, Request, Transport, may_pass, onward, read_bounded, refused, same_origin, shown};
+
+/// The longest manifest that is read.
+const LONGEST_MANIFEST: u64 = 4 << 20;
+const LONGEST_TAGS: u64 = 8 << 20;
+const MAX_TAG_PAGES: usize = 1000;
+const ATTEMPTS: u32 = 5;
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
+
+/// One registry, with the login for it.
+#[derive(Debug)]
+pub struct Registry {
+    pub(super) transport: Transport,
+    host: String,
+    base: Url,
+    credentials: Option<Credentials>,
+    /// What the registry accepted so far, by scope.
+    granted: Mutex<HashMap<String, HeaderValue>>,
+}
+
+impl Registry {
+    /// A registry by its host.
+    pub fn open(host: &str, access: &Access, credentials: Option<Credentials>) -> Result<Self, Error> {
+        let scheme = if access.plain_http { "http" } else { "https" };
+        let address = if host == "docker.io" { "registry-1.docker.io" } else { host };
+        let base = Url::parse(&format!("{scheme}://{address}/v2/"))
+            .map_err(|_| Error::Reference { reference: host.to_owned(), problem: "the host is not valid" })?;
+        let transport = Transport::new(access)?;
+        Ok(Self { transport, host: host.to_owned(), base, credentials, granted: Mutex::default() })
+    }
+
+    /// Whether the registry accepts the login.
+    pub async fn check_login(&self) -> Result<(), Error> {
+        let answer = self.call("", Request::get(self.base.clone())).await?;
+        if answer.status().is_success() { Ok(()) } else { Err(refused(answer).await) }
+    }
+
+    /// The manifest of a reference, and its digest. What was asked for by digest has that digest.
+    pub async fn manifest(&self, reference: &Reference) -> Result<(Bytes, String), Error> {
+        let url = self.url(&format!("{}/manifests/{}", reference.repository, reference.wanted()))?;
+        let accept = format!("{MANIFEST}, {INDEX}, {DOCKER_MANIFEST}");
+        let request = Request::get(url).header(header::ACCEPT, &accept);
+        let answer = self.call(&pull_scope(&reference.repository), request).await?;
+        if answer.status() == StatusCode::NOT_FOUND {
+            return Err(Error::NotFound { what: reference.to_string() });
+        }
+        if !answer.status().is_success() {
+            return Err(refused(answer).await);
+        }
+        let claimed = answer.headers().get("docker-content-digest").and_then(|it| it.to_str().ok()).map(str::to_owned);
+        let what = format!("the manifest of {reference}");
+        let bytes = read_bounded(answer, &what, LONGEST_MANIFEST).await?;
+        let found = digest_of(&bytes);
+        // A registry that is asked by tag says what it sent: a proxy that changed it is found out.
+        let expected = reference.digest.clone().or(claimed.filter(|it| it.starts_with("sha256:")));
+        match expected {
+            Some(expected) if expected != found => Err(Error::Digest { what, found, expected }),
+            _ => Ok((bytes, found)),
+        }
+    }
+
+    /// Writes a blob to `sink`, going on after a broken connection where it stopped; wrong contents are an error.
+    pub async fn blob(
+        &self,
+        repository: &str,
+        wanted: &Descriptor,
+        sink: &mut (dyn Write + Send),
+    ) -> Result<(), Error> {
+        let mut hash = Sha256::new();
+        let mut done = 0;
+        let mut pause = FIRST_PAUSE;
+        for attempt in 1.. {
+            match self.transfer(repository, wanted, &mut done, &mut hash, sink).await {
+                Ok(()) => break,
+                Err(Error::Transport { source, .. }) if attempt < ATTEMPTS && may_pass(&source) => {
+                    tracing::debug!(digest = wanted.digest, done, "going on with a blob");
+                    tokio::time::sleep(pause).await;
+                    pause *= 2;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let found = format!("sha256:{}", hex(&hash.finalize()));
+        if done != wanted.size || found != wanted.digest {
+            let what = format!("a blob of {}/{repository} ({done} bytes of {})", self.host, wanted.size);
+            return Err(Error::Digest { what, found, expected: wanted.digest.clone() });
+        }
+        Ok(())
+    }
+
+    async fn transfer(
+        &self,
+        repository: &str,
+        wanted: &Descriptor,
+        done: &mut u64,
+        hash: &mut Sha256,
+        sink: &mut (dyn Write + Send),
+    ) -> Result<(), Error> {
+        let url = self.url(&format!("{repository}/blobs/{}", wanted.digest))?;
+        let mut request = Request::get(url);
+        if *done > 0 {
+            request = request.header(header::RANGE, &format!("bytes={done}-"));
+        }
+        let mut answer = self.call(&pull_scope(repository), request).await?;
+        // A registry that knows no ranges sends everything: what is here already is skipped.
+        let mut skip = if answer.status() == StatusCode::PARTIAL_CONTENT { 0 } else { *done };
+        match answer.status() {
+            StatusCode::OK | StatusCode::PARTIAL_CONTENT => {}
+            StatusCode::NOT_FOUND => {
+                return Err(Error::NotFound { what: format!("{}/{repository}@{}", self.host, wanted.digest) });
+            }
+            _ => return Err(refused(answer).await),
+        }
+        let broken = |source: reqwest::Error| Error::Transport {
+            url: format!("{}/{repository}@{}", self.host, wanted.digest),
+            source: source.without_url(),
+        };
+        while let Some(mut chunk) = answer.chunk().await.map_err(broken)? {
+            if skip > 0 {
+                let drop = usize::try_from(skip).unwrap_or(usize::MAX).min(chunk.len());
+                skip -= drop as u64;
+                chunk = chunk.slice(drop..);
+            }
+            *done += chunk.len() as u64;
+            if *done > wanted.size {
+                return Err(Error::TooLarge {
+                    what: format!("{}/{repository}@{}", self.host, wanted.digest),
+                    limit: wanted.size,
+                });
+            }
+            hash.update(&chunk);
+            sink.write_all(&chunk).map_err(Error::file("write", "what is downloaded"))?;
+        }
+        Ok(())
+    }
+
+    /// A blob that fits in memory.
+    pub async fn blob_bytes(&self, repository: &str, wanted: &Descriptor, limit: u64) -> Result<Vec<u8>, Error> {
+        if wanted.size > limit {
+            return Err(Error::TooLarge { what: format!("{}/{repository}@{}", self.host, wanted.digest), limit });
+        }
+        // What the manifest claims is not trusted with memory before the bytes are there.
+        let mut bytes = Vec::new();
+        self.blob(repository, wanted, &mut bytes).await?;
+        Ok(bytes)
+    }
+
+    /// All tags of a repository, as the registry orders them.
+    pub async fn tags(&self, repository: &str) -> Result<Vec<String>, Error> {
+        #[derive(serde::Deserialize)]
+        struct Page {
+            tags: Option<Vec<String>>,
+        }
+        let mut url = self.url(&format!("{repository}/tags/list"))?;
+        let mut tags = Vec::new();
+        for _ in 0..MAX_TAG_PAGES {
+            let answer = self.call(&pull_scope(repository), Request::get(url.clone())).await?;
+            if answer.status() == StatusCode::NOT_FOUND {
+                return Err(Error::NotFound { what: format!("{}/{repository}", self.host) });
+            }
+            if !answer.status().is_success() {
+                return Err(refused(answer).await);
+            }
+            let next = next_page(&answer)?;
+            let what = format!("the tags of {}/{repository}", self.host);
+            let bytes = read_bounded(answer, &what, LONGEST_TAGS).await?;
+            let page: Page = serde_json::from_slice(&bytes)
+                .map_err(|_| Error::Document { what, problem: "the answer is not a list of tags".to_owned() })?;
+            tags.extend(page.tags.unwrap_or_default());
+            match next {
+                Some(next) if same_origin(&next, &self.base) => url = next,
+                _ => return Ok(tags),
+            }
+        }
+        Ok(tags)
+    }
+
+    /// Puts a manifest under a tag or its digest; answers its digest.
+    pub async fn put_manifest(
+        &self,
+        repository: &str,
+        name: &str,
+        media_type: &str,
+        bytes: Vec<u8>,
+    ) -> Result<String, Error> {
+        let digest = digest_of(&bytes);
+        let url = self.url(&format!("{repository}/manifests/{name}"))?;
+        let request = Request::new(Method::PUT, url).header(header::CONTENT_TYPE, media_type).body(bytes.into());
+        let answer = self.call(&push_scope(repository), request).await?;
+        if !answer.status().is_success() {
+            return Err(refused(answer).await);
+        }
+        match answer.headers().get("docker-content-digest").and_then(|it| it.to_str().ok()) {
+            Some(found) if found.starts_with("sha256:") && found != digest => Err(Error::Digest {
+                what: format!("what {}/{repository}:{name} became", self.host),
+                found: found.to_owned(),
+                expected: digest,
+            }),
+            _ => Ok(digest),
+        }
+    }
+
+    /// Sends with the login, if the registry asks for one; a token that is no longer good is replaced once.
+    pub(super) async fn call(&self, scope: &str, mut request: Request) -> Result<Response, Error> {
+        // Whatever place a registry names, the login is for the registry alone.
+        let own = same_origin(&request.url, &self.base);
+        if own {
+            request.authorization = self.known(scope);
+        }
+        let answer = self.transport.send(&request).await?;
+        if answer.status() != StatusCode::UNAUTHORIZED || !own || !same_origin(answer.url(), &self.base) {
+            return Ok(answer);
+        }
+        let Some(challenge) = challenge_of(&answer) else { return Err(self.denied(answer).await) };
+        let granted = auth::answer(&self.transport, &self.base, &challenge, scope, self.credentials.as_ref()).await?;
+        let Some(granted) = granted else { return Err(self.denied(answer).await) };
+        self.granted.lock().unwrap_or_else(PoisonError::into_inner).insert(scope.to_owned(), granted.clone());
+        request.authorization = Some(granted);
+        let answer = self.transport.send(&request).await?;
+        if answer.status() == StatusCode::UNAUTHORIZED {
+            return Err(self.denied(answer).await);
+        }
+        Ok(answer)
+    }
+
+    fn known(&self, scope: &str) -> Option<HeaderValue> {
+        self.granted.lock().unwrap_or_else(PoisonError::into_inner).get(scope).cloned()
+    }
+
+    async fn denied(&self, answer: Response) -> Error {
+        let message = match refused(answer).await {
+            Error::Unauthorized { message, .. } | Error::Status { message, .. } => message,
+            other => other.to_string(),
+        };
+        let message = if self.credentials.is_none() {
+            format!("{message}; there is no login for it (`kpkg login {}`)", self.host)
+        } else {
+            format!("{message}; the login was not accepted")
+        };
+        Error::Unauthorized { host: self.host.clone(), message }
+    }
+
+    /// Below `/v2/`.
+    pub(super) fn url(&self, path: &str) -> Result<Url, Error> {
+        self.base.join(path).map_err(|_| Error::Reference { reference: path.to_owned(), problem: "it makes no URL" })
+    }
+
+    /// Where an upload goes on.
+    pub(super) fn location(answer: &Response) -> Result<Url, Error> {
+        let missing =
+            || Error::Document { what: shown(answer.url()), problem: "it names no place to upload to".to_owned() };
+        onward(answer.url(), answer.headers().get(header::LOCATION).ok_or_else(missing)?)
+    }
+}
+
+fn challenge_of(answer: &Response) -> Option<Challenge> {
+    let all = answer.headers().get_all(header::WWW_AUTHENTICATE);
+    let read: Vec<Challenge> = all.iter().filter_map(|value| challenge::parse(value.to_str().ok()?)).collect();
+    read.iter().find(|it| matches!(it, Challenge::Bearer { .. })).or(read.first()).cloned()
+}
+
+/// The `Link` to the next page of a list.
+fn next_page(answer: &Response) -> Result<Option<Url>, Error> {
+    let link = answer.headers().get(HeaderName::from_static("link")).and_then(|link| link.to_str().ok());
+    let target =
+        link.and_then(|link| link.strip_prefix('<')?.split_once('>')).filter(|(_, rest)| rest.contains("next"));
+    let Some((target, _)) = target else { return Ok(None) };
+    let Ok(target) = HeaderValue::from_str(target) else { return Ok(None) };
+    onward(answer.url(), &target).map(Some)
+}
+
+pub(super) fn pull_scope(repository: &str) -> String {
+    format!("repository:{repository}:pull")
+}
+
+pub(super) fn push_scope(repository: &str) -> String {
+    format!("repository:{repository}:pull,push")
+}
