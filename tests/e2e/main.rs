@@ -6,6 +6,7 @@ mod bad_input;
 mod docs;
 mod kubectl;
 mod pods;
+mod releases;
 mod restart;
 mod services;
 mod side_by_side;

@@ -6,9 +6,11 @@
 //! distribution's packages by [`images`].
 //!
 //! - [`machine`]: start here
+//! - [`cutter`]: a client that dies at a chosen request
 //! - [`images`]: the images that tests run
 //! - [`traces`]: what a machine left on the host
 
+pub mod cutter;
 pub mod images;
 pub mod machine;
 pub mod traces;

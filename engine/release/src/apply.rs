@@ -73,6 +73,8 @@ pub struct Executor<'a> {
     pub cluster: &'a Cluster,
     /// How.
     pub settings: ApplySettings,
+    /// Under which name fields are managed.
+    pub manager: &'a str,
     /// Who hears of it.
     pub progress: &'a dyn Progress,
     /// The lease that must be held.
@@ -187,7 +189,7 @@ impl Executor<'_> {
             Action::Delete if self.cluster.delete(&step.id, self.settings.cascade).await? => Event::Deleted(&step.id),
             Action::Delete => return Ok(None),
             action => {
-                self.write(step, action, Write::Store).await?;
+                self.write(step, action).await?;
                 if matches!(action, Action::Create { .. }) {
                     Event::Created(&step.id)
                 } else {
@@ -199,7 +201,8 @@ impl Executor<'_> {
         Ok(matches!(step.action, Action::Create { .. }).then(|| step.id.clone()))
     }
 
-    async fn write(&self, step: &Step, action: &Action, write: Write) -> Result<Value> {
+    async fn write(&self, step: &Step, action: &Action) -> Result<Value> {
+        let write = Write { manager: self.manager, dry_run: false };
         send(self.cluster, step, action, self.settings, write).await
     }
 }
@@ -210,7 +213,7 @@ pub(crate) async fn send(
     step: &Step,
     action: &Action,
     settings: ApplySettings,
-    write: Write,
+    write: Write<'_>,
 ) -> Result<Value> {
     let whole = |value: &Value| Object { id: step.id.clone(), value: value.clone(), source: step.source.clone() };
     match action {
@@ -235,10 +238,12 @@ pub(crate) async fn send(
         }
         Action::Apply { object, adopt_fields, .. } => {
             let object = whole(object);
-            if *adopt_fields && write == Write::Store {
-                cluster.adopt_fields(&object).await?;
+            if *adopt_fields && !write.dry_run {
+                cluster.adopt_fields(&object, write).await?;
             }
-            cluster.apply(&object, settings.force_conflicts, write).await
+            // The fields that would come over first cannot be rehearsed: without force they would conflict.
+            let force = settings.force_conflicts || (*adopt_fields && write.dry_run);
+            cluster.apply(&object, force, write).await
         }
         Action::Replace { object, .. } => cluster.replace(&whole(object), write).await,
         Action::Keep { .. } | Action::Delete | Action::Hook { .. } => Ok(Value::Null),
@@ -247,7 +252,7 @@ pub(crate) async fn send(
 
 /// Creates an object. One that came into being after the plan was made must be the very same
 /// release's: an answer that was lost on the way makes us send twice.
-async fn create(cluster: &Cluster, object: &Object, write: Write) -> Result<Value> {
+async fn create(cluster: &Cluster, object: &Object, write: Write<'_>) -> Result<Value> {
     match cluster.create(object, write).await {
         Err(ReleaseError::Refused { reason, source_file, object: id, message }) if reason == "AlreadyExists" => {
             let own = |key: &str| object.annotation(key).unwrap_or_default().to_owned();

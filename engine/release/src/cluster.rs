@@ -23,7 +23,8 @@ pub struct Cluster {
 
 type Kinds = BTreeMap<(String, String), (ApiResource, ApiCapabilities)>;
 
-/// Under which name fields are managed: Helm's, so that either program continues the other's releases.
+/// Under which name the fields of new releases are managed: Helm's, so that either program
+/// continues the other's releases.
 pub const FIELD_MANAGER: &str = "helm";
 
 /// How a patch is to be read.
@@ -35,13 +36,13 @@ pub enum PatchKind {
     Merge,
 }
 
-/// What a write should do besides writing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Write {
-    /// Store the object.
-    Store,
+/// In whose name a write is made, and whether it is one.
+#[derive(Debug, Clone, Copy)]
+pub struct Write<'a> {
+    /// The name under which the fields are managed.
+    pub manager: &'a str,
     /// Only check it, on the server.
-    DryRun,
+    pub dry_run: bool,
 }
 
 impl Cluster {
@@ -139,18 +140,18 @@ impl Cluster {
     }
 
     /// Creates an object; answers what came of it.
-    pub async fn create(&self, object: &Object, write: Write) -> Result<Value> {
-        let params = PostParams { dry_run: write == Write::DryRun, field_manager: Some(FIELD_MANAGER.to_owned()) };
+    pub async fn create(&self, object: &Object, write: Write<'_>) -> Result<Value> {
+        let params = PostParams { dry_run: write.dry_run, field_manager: Some(write.manager.to_owned()) };
         let body = dynamic(object)?;
         let created = self.api(&object.id)?.create(&params, &body).await;
         created.map(|it| to_value(&it)).map_err(|error| refused(object, error))
     }
 
     /// Sends a patch for an object; answers what came of it.
-    pub async fn patch(&self, object: &Object, patch: &Value, kind: PatchKind, write: Write) -> Result<Value> {
+    pub async fn patch(&self, object: &Object, patch: &Value, kind: PatchKind, write: Write<'_>) -> Result<Value> {
         let params = PatchParams {
-            dry_run: write == Write::DryRun,
-            field_manager: Some(FIELD_MANAGER.to_owned()),
+            dry_run: write.dry_run,
+            field_manager: Some(write.manager.to_owned()),
             ..PatchParams::default()
         };
         let patch = match kind {
@@ -162,11 +163,11 @@ impl Cluster {
     }
 
     /// Lets the server merge an object; answers what came of it.
-    pub async fn apply(&self, object: &Object, force: bool, write: Write) -> Result<Value> {
+    pub async fn apply(&self, object: &Object, force: bool, write: Write<'_>) -> Result<Value> {
         let params = PatchParams {
-            dry_run: write == Write::DryRun,
+            dry_run: write.dry_run,
             force,
-            field_manager: Some(FIELD_MANAGER.to_owned()),
+            field_manager: Some(write.manager.to_owned()),
             field_validation: None,
         };
         let patch = Patch::Apply(&object.value);
@@ -175,8 +176,8 @@ impl Cluster {
     }
 
     /// Puts an object in the place of the live one; answers what came of it.
-    pub async fn replace(&self, object: &Object, write: Write) -> Result<Value> {
-        let params = PostParams { dry_run: write == Write::DryRun, field_manager: Some(FIELD_MANAGER.to_owned()) };
+    pub async fn replace(&self, object: &Object, write: Write<'_>) -> Result<Value> {
+        let params = PostParams { dry_run: write.dry_run, field_manager: Some(write.manager.to_owned()) };
         let api = self.api(&object.id)?;
         let mut body = dynamic(object)?;
         let live = api.get_metadata(&object.id.name).await.map_err(|error| refused(object, error))?;
@@ -187,13 +188,15 @@ impl Cluster {
 
     /// Makes fields that clients merged under our name the server's to merge, so that what a chart
     /// no longer names can go.
-    pub async fn adopt_fields(&self, object: &Object) -> Result<()> {
+    pub async fn adopt_fields(&self, object: &Object, write: Write<'_>) -> Result<()> {
         let Some(live) = self.get(&object.id).await? else { return Ok(()) };
-        let Some(entries) = crate::managers::adopted(&live["metadata"]["managedFields"]) else { return Ok(()) };
+        let Some(entries) = crate::managers::adopted(&live["metadata"]["managedFields"], write.manager) else {
+            return Ok(());
+        };
         // The version makes sure that nobody changed the entries in between.
         let version = &live["metadata"]["resourceVersion"];
         let patch = serde_json::json!({"metadata": {"managedFields": entries, "resourceVersion": version}});
-        let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+        let params = PatchParams { field_manager: Some(write.manager.to_owned()), ..PatchParams::default() };
         let patched = self.api(&object.id)?.patch(&object.id.name, &params, &Patch::Merge(patch)).await;
         patched.map(drop).map_err(|error| refused(object, error))
     }

@@ -83,9 +83,10 @@ async fn one(executor: &Executor<'_>, run: &mut Run<'_>) -> Result<()> {
         delete(executor, run).await?;
     }
     run.hook.last_run = HookRun { started_at: Some(Timestamp::now()), completed_at: None, phase: "Running".to_owned() };
+    let write = Write { manager: executor.manager, dry_run: false };
     let created = match executor.settings.method {
-        Method::Server => executor.cluster.apply(&run.object, false, Write::Store).await,
-        Method::Client => executor.cluster.create(&run.object, Write::Store).await,
+        Method::Server => executor.cluster.apply(&run.object, false, write).await,
+        Method::Client => executor.cluster.create(&run.object, write).await,
     };
     let outcome = match created {
         Ok(_) => end(executor.cluster, run.event, &run.object, executor.settings.timeout).await,

@@ -2,13 +2,11 @@
 
 use serde_json::{Map, Value};
 
-use crate::cluster::FIELD_MANAGER;
-
 /// The `managedFields` in which our client-side writes are merged into our server-side entry;
 /// `None` if there are none.
-pub(crate) fn adopted(managed: &Value) -> Option<Vec<Value>> {
+pub(crate) fn adopted(managed: &Value, manager: &str) -> Option<Vec<Value>> {
     let entries = managed.as_array()?;
-    let ours = |it: &&Value| it["manager"] == FIELD_MANAGER && it.get("subresource").is_none();
+    let ours = |it: &&Value| it["manager"] == manager && it.get("subresource").is_none();
     let is_update = |it: &&Value| ours(it) && it["operation"] == "Update";
     let updates: Vec<&Value> = entries.iter().filter(is_update).collect();
     let first = *updates.first()?;
@@ -24,6 +22,17 @@ pub(crate) fn adopted(managed: &Value) -> Option<Vec<Value>> {
     let others = entries.iter().filter(|it| !is_update(it) && Some(*it) != applied);
     all.extend(others.cloned());
     Some(all)
+}
+
+/// Under which name a live object's release was applied: who owns the mark of the release. Programs
+/// that embed Helm use names of their own, and whoever goes on under another has conflicts.
+pub(crate) fn manager_of(live: &Value) -> Option<&str> {
+    let marks = |it: &Value| {
+        let annotations = &it["fieldsV1"]["f:metadata"]["f:annotations"];
+        annotations.get("f:meta.helm.sh/release-name").is_some()
+    };
+    let entries = live["metadata"]["managedFields"].as_array()?;
+    entries.iter().find(|it| it["operation"] == "Apply" && marks(it))?["manager"].as_str()
 }
 
 fn unite(into: &mut Map<String, Value>, from: &Value) {
@@ -42,17 +51,29 @@ mod tests {
     use super::*;
 
     #[test]
+    fn who_applied_the_marks_is_the_manager() {
+        let of = |manager: &str, key: &str| {
+            json!({"manager": manager, "operation": "Apply",
+                   "fieldsV1": {"f:metadata": {"f:annotations": {key: {}}}}})
+        };
+        let live =
+            json!({"metadata": {"managedFields": [of("me", "f:x"), of("python", "f:meta.helm.sh/release-name")]}});
+        assert_eq!(manager_of(&live), Some("python"));
+        assert_eq!(manager_of(&json!({})), None);
+    }
+
+    #[test]
     fn updates_join_the_applied_fields() {
         let managed = json!([
             {"manager": "helm", "operation": "Update", "fieldsV1": {"f:data": {"f:a": {}}}},
             {"manager": "helm", "operation": "Apply", "fieldsV1": {"f:data": {"f:b": {}}}},
             {"manager": "kubelet", "operation": "Update", "subresource": "status", "fieldsV1": {}},
         ]);
-        let got = adopted(&managed).unwrap();
+        let got = adopted(&managed, "helm").unwrap();
         assert_eq!(got.len(), 2);
         assert_eq!(got[0]["fieldsV1"], json!({"f:data": {"f:a": {}, "f:b": {}}}));
         assert_eq!(got[0]["operation"], "Apply");
-        assert_eq!(adopted(&json!([{"manager": "kubectl", "operation": "Update"}])), None);
-        assert_eq!(adopted(&Value::Null), None);
+        assert_eq!(adopted(&json!([{"manager": "kubectl", "operation": "Update"}]), "helm"), None);
+        assert_eq!(adopted(&Value::Null, "helm"), None);
     }
 }

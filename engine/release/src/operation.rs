@@ -13,7 +13,7 @@ use kube::api::{Api, ObjectMeta, PostParams};
 use serde::{Deserialize, Serialize};
 
 use crate::apply::{Applied, ApplySettings, Executor};
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, FIELD_MANAGER};
 use crate::draft::{self, Draft, Operation};
 use crate::error::{ReleaseError, Result};
 use crate::history::{Base, History};
@@ -76,6 +76,8 @@ pub struct Planned {
     pub same: bool,
     /// Who merges.
     pub method: Method,
+    /// Under which name fields are managed.
+    pub manager: String,
     /// Whether the server merges over the fields of others.
     pub force_conflicts: bool,
     /// The steps.
@@ -128,7 +130,10 @@ pub async fn plan(cluster: &Cluster, draft: Draft, history: &History, settings: 
     let observed = observe(cluster, ids).await?;
     let method = if release.apply_method == "ssa" { Method::Server } else { Method::Client };
     let clients = history.newest().is_some_and(|it| it.apply_method != "ssa");
+    let mut live = originals.iter().filter_map(|object| observed.get(&object.id));
+    let manager = live.find_map(crate::managers::manager_of).unwrap_or(FIELD_MANAGER).to_owned();
     let rules = ChangeRules {
+        manager: &manager,
         method,
         replace: settings.force_replace,
         take_ownership: settings.take_ownership,
@@ -143,7 +148,7 @@ pub async fn plan(cluster: &Cluster, draft: Draft, history: &History, settings: 
     let mut plan = plan::release(&desired, &originals, &observed, target, operation.events(), rules)?;
     if settings.rehearse {
         let apply = ApplySettings { method, ..settings.apply };
-        rehearse::rehearse(cluster, &mut plan, &observed, apply).await?;
+        rehearse::rehearse(cluster, &mut plan, &observed, apply, &manager).await?;
     }
     if let Some(description) = &settings.description {
         release.info.description.clone_from(description);
@@ -154,6 +159,7 @@ pub async fn plan(cluster: &Cluster, draft: Draft, history: &History, settings: 
         base: history.base(),
         same: history.newest().is_some_and(|it| it.info.status == Status::Deployed && draft::is_same(it, &release)),
         method,
+        manager,
         force_conflicts: settings.apply.force_conflicts,
         release,
         plan,
@@ -258,6 +264,7 @@ impl Work<'_> {
         let executor = Executor {
             cluster: self.cluster,
             settings: apply,
+            manager: &planned.manager,
             progress: self.progress,
             lease: self.lease,
             record: (self.store, &*release),

@@ -167,7 +167,9 @@ impl Method {
 
 /// How objects are changed.
 #[derive(Debug, Clone, Copy)]
-pub struct ChangeRules {
+pub struct ChangeRules<'a> {
+    /// Under which name fields are managed.
+    pub manager: &'a str,
     /// Who merges.
     pub method: Method,
     /// Replace objects instead of merging.
@@ -202,7 +204,7 @@ pub fn release(
     observed: &Observed,
     target: Target<'_>,
     events: Events,
-    rules: ChangeRules,
+    rules: ChangeRules<'_>,
 ) -> Result<Plan> {
     check_duplicates(&desired.objects)?;
     let originals: HashMap<&ObjectId, &Object> = original.iter().map(|object| (&object.id, object)).collect();
@@ -238,7 +240,7 @@ fn object_step(
     original: Option<&Object>,
     live: Option<&Value>,
     target: Target<'_>,
-    rules: ChangeRules,
+    rules: ChangeRules<'_>,
 ) -> Result<Step> {
     let mut object = object.clone();
     object.mark_owned(target.release, target.namespace);
@@ -261,12 +263,12 @@ fn object_step(
 }
 
 /// The step that takes a live object to what it should be.
-fn change(object: Object, original: &Value, live: &Value, rules: ChangeRules) -> Step {
+fn change(object: Object, original: &Value, live: &Value, rules: ChangeRules<'_>) -> Step {
     let type_ = schema_of(&object.id.api_version, &object.id.kind);
     let patch = three_way(type_, original, &object.value, live);
     let server = rules.method == Method::Server && !rules.replace;
     // What the server merges it must have merged before, or it would not know the owner of the fields.
-    let settled = !server || (*original == object.value && is_applied(live));
+    let settled = !server || (*original == object.value && is_applied(live, rules.manager));
     let Some(patch) = patch.or_else(|| (!settled).then(|| Value::Object(serde_json::Map::new()))) else {
         return Step::of(object, Some(live), |_| Action::Keep { reason: KeepReason::Same });
     };
@@ -296,14 +298,14 @@ fn merged(strategic: bool, object: &Object, live: &Value, patch: &Value) -> Valu
 }
 
 /// Whether releases' fields in a live object were merged by the server.
-pub(crate) fn is_applied(live: &Value) -> bool {
-    live["metadata"]["managedFields"].as_array().is_some_and(|entries| {
-        entries.iter().any(|it| it["manager"] == crate::cluster::FIELD_MANAGER && it["operation"] == "Apply")
-    })
+pub(crate) fn is_applied(live: &Value, manager: &str) -> bool {
+    live["metadata"]["managedFields"]
+        .as_array()
+        .is_some_and(|entries| entries.iter().any(|it| it["manager"] == manager && it["operation"] == "Apply"))
 }
 
 /// Definitions belong to no release: they are made where missing, and merged where upgrades bring new ones.
-fn crd_step(crd: &Object, live: Option<&Value>, rules: ChangeRules) -> Step {
+fn crd_step(crd: &Object, live: Option<&Value>, rules: ChangeRules<'_>) -> Step {
     match live {
         None => Step::of(crd.clone(), None, |object| Action::Create { object }),
         Some(live) if rules.upgrade_crds => {

@@ -18,7 +18,13 @@ use crate::plan::{Action, KeepReason, Observed, PhaseKind, Plan, Step};
 /// Sends every write of `plan` as a dry run and refines the plan by the answers.
 ///
 /// Objects of kinds, or in namespaces, that the plan itself brings cannot be asked for and stay as planned.
-pub async fn rehearse(cluster: &Cluster, plan: &mut Plan, observed: &Observed, settings: ApplySettings) -> Result<()> {
+pub async fn rehearse(
+    cluster: &Cluster,
+    plan: &mut Plan,
+    observed: &Observed,
+    settings: ApplySettings,
+    manager: &str,
+) -> Result<()> {
     let coming: HashSet<String> = plan
         .steps()
         .filter(|step| step.id.kind == "Namespace" && matches!(step.action, Action::Create { .. }))
@@ -32,8 +38,8 @@ pub async fn rehearse(cluster: &Cluster, plan: &mut Plan, observed: &Observed, s
             && !coming.contains(&step.id.namespace)
     });
     let asked = ask.map(|step| async {
-        let answer = send(cluster, step, &step.action, settings, Write::DryRun).await;
-        refine(step, observed.get(&step.id), &tolerate(answer)?);
+        let answer = send(cluster, step, &step.action, settings, Write { manager, dry_run: true }).await;
+        refine(step, observed.get(&step.id), &tolerate(answer)?, manager);
         Ok(())
     });
     stream::iter(asked).buffer_unordered(PARALLEL).try_collect().await
@@ -47,13 +53,13 @@ fn tolerate(answer: Result<Value>) -> Result<Value> {
     }
 }
 
-fn refine(step: &mut Step, live: Option<&Value>, answer: &Value) {
+fn refine(step: &mut Step, live: Option<&Value>, answer: &Value, manager: &str) {
     let Some(live) = live.filter(|_| answer.is_object()) else { return };
     let found = changes::changes(live, answer, false);
     // The first server-side apply makes us the owner of fields, even where no value changes.
     let settles = matches!(step.action, Action::Apply { .. })
         && live["metadata"]["managedFields"] != answer["metadata"]["managedFields"]
-        && !crate::plan::is_applied(live);
+        && !crate::plan::is_applied(live, manager);
     if found.is_empty() && !settles {
         step.action = Action::Keep { reason: KeepReason::Same };
         return;

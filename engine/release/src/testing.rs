@@ -78,7 +78,14 @@ async fn run(
     let phase = Phase { kind: PhaseKind::PostHooks, barrier: false, steps };
     let method = if release.apply_method == "ssa" { Method::Server } else { Method::Client };
     let apply = crate::apply::ApplySettings { method, ..settings.apply };
-    let executor = Executor { cluster, settings: apply, progress, lease, record: (store, &release) };
+    let executor = Executor {
+        cluster,
+        settings: apply,
+        manager: crate::cluster::FIELD_MANAGER,
+        progress,
+        lease,
+        record: (store, &release),
+    };
     let mut applied = Applied::default();
     let outcome = hooks::run(&executor, &phase, &mut applied).await;
     crate::operation::note_hooks(&mut release, &applied);

@@ -83,6 +83,7 @@ pub(crate) async fn remove(work: &Work<'_>, history: &History, keep_history: boo
     let executor = Executor {
         cluster: work.cluster,
         settings: work.settings.apply,
+        manager: crate::cluster::FIELD_MANAGER,
         progress: work.progress,
         lease: work.lease,
         record: (work.store, &release),

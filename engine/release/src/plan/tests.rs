@@ -3,7 +3,8 @@ use serde_json::json;
 use super::*;
 
 const TARGET: Target<'_> = Target { release: "web", namespace: "default" };
-const RULES: ChangeRules = ChangeRules {
+const RULES: ChangeRules<'_> = ChangeRules {
+    manager: "helm",
     method: Method::Client,
     replace: false,
     take_ownership: false,
@@ -49,7 +50,7 @@ fn text(plan: &Plan) -> Vec<String> {
     plan.steps().map(name).collect()
 }
 
-fn upgrade(desired: &[Object], original: &[Object], observed: &Observed, rules: ChangeRules) -> Result<Plan> {
+fn upgrade(desired: &[Object], original: &[Object], observed: &Observed, rules: ChangeRules<'_>) -> Result<Plan> {
     let desired = Desired { objects: desired.to_vec(), ..Desired::default() };
     release(&desired, original, observed, TARGET, ("pre-upgrade", "post-upgrade"), rules)
 }
