@@ -96,16 +96,15 @@ pub(crate) fn load(reference: &str) -> Result<Chart> {
     kpkg_chart::load_files(files).with_context(|| format!("cannot load the bundled chart `{reference}`"))
 }
 
-/// Refuses what is there to be included by others, and charts whose dependencies are not at hand.
-pub(crate) fn check_installable(chart: &Chart) -> Result<()> {
-    let kind = &chart.metadata.kind;
-    if !kind.is_empty() && kind != "application" {
-        anyhow::bail!("{kind} charts are not installable");
-    }
+/// Refuses charts whose dependencies are not at hand.
+pub(crate) fn check_dependencies(chart: &Chart) -> Result<()> {
     let missing: Vec<&str> = chart.missing_dependencies().into_iter().map(|it| it.name.as_str()).collect();
     if !missing.is_empty() {
-        let problem = format!("found in Chart.yaml, but missing in charts/ directory: {}", missing.join(", "));
-        return Err(anyhow::anyhow!(problem).context("an error occurred while checking for chart dependencies"));
+        anyhow::bail!(
+            "dependencies are missing; run dependency update/build first: found in Chart.yaml, but missing in charts/ \
+             directory: {}",
+            missing.join(", ")
+        );
     }
     Ok(())
 }

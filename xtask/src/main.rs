@@ -4,6 +4,7 @@
 
 mod checks;
 mod demo;
+mod helm;
 mod packages;
 mod schema;
 mod shell;
@@ -16,6 +17,8 @@ cargo xtask demo            install what is needed, build kpkg, run `kpkg instal
 cargo xtask test [FILTER]   install what the tests need and run them all (or those named)
 cargo xtask check           formatting, clippy, documentation, house rules
 cargo xtask bench           the benchmarks; prints ratios and rates
+cargo xtask bench template [--charts DIR]  `kpkg template` against the real Helm engine
+cargo xtask parity helm --charts DIR       every chart below DIR, rendered by kpkg and by the real Helm engine
 cargo xtask schema [--check]  regenerate cluster/api's schema table (or check that it is fresh)";
 
 fn main() -> ExitCode {
@@ -26,6 +29,9 @@ fn main() -> ExitCode {
         ["test", filter @ ..] => test::run(filter),
         ["check"] => checks::run(),
         ["bench"] => test::bench(),
+        ["bench", "template"] => helm::bench("charts"),
+        ["bench", "template", "--charts", charts] => helm::bench(charts),
+        ["parity", "helm", "--charts", charts] => helm::parity(charts),
         ["schema"] => schema::run(false),
         ["schema", "--check"] => schema::run(true),
         _ => {

@@ -12,6 +12,7 @@ pub(crate) fn run(filter: &[&str]) -> Result<()> {
     shell::cargo(&["build", "--workspace", "--bins"])?;
     let mut test = shell::command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     test.args(["test", "--workspace"]).args(filter).env("PATH", path);
+    test.env("KPKG_HELM_PYTHON", packages::python_tools()?.join("python"));
     shell::run(&mut test)
 }
 

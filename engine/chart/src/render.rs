@@ -151,6 +151,10 @@ impl Scope {
     fn collect<'a>(&self, chart: &'a Chart, path: &str, is_root: bool, values: Map, units: &mut Vec<Unit<'a>>) -> Map {
         let mut about = kpkg_template::entries(&chart.metadata.to_template_map());
         about.insert("IsRoot".into(), is_root.into());
+        let annotations = &chart.metadata.annotations;
+        let kind = if annotations.is_empty() { MapKind::NilString } else { MapKind::String };
+        let annotations = annotations.iter().map(|(key, value)| (key.as_str().into(), value.as_str().into())).collect();
+        about.insert("Annotations".into(), Value::Map(Map::new(kind, annotations)));
         let subcharts = Map::new(MapKind::Any, Entries::new());
         let entries: [(&str, Value); 6] = [
             ("Chart", Value::map(about)),

@@ -3,7 +3,7 @@
 use kpkg_yaml::{Emitter, Flavour, compare_keys, number};
 
 use crate::format::MAX_NESTING;
-use crate::value::Value;
+use crate::value::{MapKind, Value};
 
 /// How to write JSON.
 #[derive(Debug, Clone, Copy)]
@@ -52,6 +52,7 @@ fn write_json(value: &Value, style: JsonStyle, out: &mut String, depth: usize) -
             close(style, out, list.len(), depth);
             out.push(']');
         }
+        Value::Map(map) if map.kind == MapKind::NilString => out.push_str("null"),
         Value::Map(map) => {
             out.push('{');
             for (index, (key, value)) in map.entries().iter().enumerate() {
@@ -170,6 +171,7 @@ fn emit(value: &Value, emitter: &mut Emitter, depth: usize) -> Result<(), String
                 emitter.end_list();
             }
         }
+        Value::Map(map) if map.kind == MapKind::NilString => emitter.plain("null"),
         Value::Map(map) => {
             let entries = map.entries();
             emitter.begin_map(entries.is_empty());

@@ -222,6 +222,11 @@ fn bad(verb: char, value: &Value) -> Vec<u8> {
     format!("%!{verb}({})", typed(value)).into_bytes()
 }
 
+/// A value inside another: nil is no mistake there.
+fn nested_verb(spec: &Spec, verb: char, value: &Value) -> Vec<u8> {
+    if value.is_nil() { b"<nil>".to_vec() } else { format_verb(spec, verb, value) }
+}
+
 fn format_verb(spec: &Spec, verb: char, value: &Value) -> Vec<u8> {
     match (verb, value) {
         ('T', _) => pad(spec, value.type_name().as_bytes().to_vec()),
@@ -229,7 +234,7 @@ fn format_verb(spec: &Spec, verb: char, value: &Value) -> Vec<u8> {
         (_, Value::Nil) => format!("%!{verb}(<nil>)").into_bytes(),
         ('v', _) if spec.sharp => pad(spec, go_syntax(value).into_bytes()),
         (_, Value::List(list)) if verb != 'p' => {
-            let items: Vec<Vec<u8>> = list.items().iter().map(|item| format_verb(spec, verb, item)).collect();
+            let items: Vec<Vec<u8>> = list.items().iter().map(|item| nested_verb(spec, verb, item)).collect();
             [b"[".to_vec(), items.join(&b' '), b"]".to_vec()].concat()
         }
         (_, Value::Map(map)) if verb != 'p' => {
@@ -238,7 +243,7 @@ fn format_verb(spec: &Spec, verb: char, value: &Value) -> Vec<u8> {
                 .iter()
                 .map(|(key, value)| {
                     let key = format_verb(spec, verb, &Value::String(key.clone()));
-                    [key, b":".to_vec(), format_verb(spec, verb, value)].concat()
+                    [key, b":".to_vec(), nested_verb(spec, verb, value)].concat()
                 })
                 .collect();
             [b"map[".to_vec(), pairs.join(&b' '), b"]".to_vec()].concat()
@@ -467,7 +472,7 @@ fn go_syntax(value: &Value) -> String {
                 .collect();
             let name = match map.kind {
                 MapKind::Any => "map[string]interface {}",
-                MapKind::String => "map[string]string",
+                MapKind::String | MapKind::NilString => "map[string]string",
                 MapKind::Values => "common.Values",
             };
             format!("{name}{{{}}}", pairs.join(", "))

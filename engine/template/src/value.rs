@@ -64,8 +64,17 @@ pub enum MapKind {
     Any,
     /// `map[string]string`
     String,
+    /// `map[string]string` that was never made: JSON has it as null.
+    NilString,
     /// `common.Values`, which is `map[string]interface {}` under another name.
     Values,
+}
+
+impl MapKind {
+    /// Whether it holds nothing but strings.
+    pub fn is_of_strings(self) -> bool {
+        matches!(self, Self::String | Self::NilString)
+    }
 }
 
 /// A value.
@@ -326,7 +335,7 @@ impl Value {
             },
             Self::Map(map) => match map.kind {
                 MapKind::Any => "map[string]interface {}",
-                MapKind::String => "map[string]string",
+                MapKind::String | MapKind::NilString => "map[string]string",
                 MapKind::Values => "common.Values",
             },
             Self::Object(object) => object.type_name(),

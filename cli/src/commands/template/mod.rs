@@ -156,7 +156,10 @@ pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
 
 fn load(reference: &str, printer: &Printer) -> Result<Chart> {
     let chart = render::load(reference)?;
-    render::check_installable(&chart)?;
+    render::check_dependencies(&chart)?;
+    if chart.is_library() {
+        printer.warn("library charts are not installable: their templates print nothing themselves");
+    }
     if chart.metadata.deprecated {
         printer.warn("this chart is deprecated");
     }

@@ -89,7 +89,7 @@ fn index_one(value: &Value, key: &Value) -> Answer {
         }
         Value::Map(map) => {
             let key = map_key(key)?;
-            let missing = || if map.kind == crate::value::MapKind::String { Value::from("") } else { Value::Nil };
+            let missing = || if map.kind.is_of_strings() { Value::from("") } else { Value::Nil };
             Ok(map.get(key).unwrap_or_else(missing))
         }
         Value::Object(object) => {
@@ -182,14 +182,17 @@ fn equal_others(left: &Value, right: &Value) -> Result<bool, Failure> {
     if left.is_nil() || right.is_nil() {
         return Ok(left.is_nil() && right.is_nil());
     }
-    let shown = |value: &Value| crate::format::text(value);
+    let shown = |value: &Value| {
+        let text = crate::printf::sprintf(b"%s", std::slice::from_ref(value));
+        String::from_utf8_lossy(&text).into_owned()
+    };
     if left.kind() != right.kind() {
         return Err(format!(
             "non-comparable types {}: {}, {}: {}",
             shown(left),
             left.type_name(),
             right.type_name(),
-            shown(right)
+            crate::format::text(right)
         )
         .into());
     }

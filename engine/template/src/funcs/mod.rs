@@ -89,7 +89,7 @@ impl Type {
             Self::Uint32 => matches!(value, Value::Int(_, IntKind::Uint32)),
             Self::Float => matches!(value, Value::Float(_)),
             Self::Bool => matches!(value, Value::Bool(_)),
-            Self::Map => matches!(value, Value::Map(map) if map.kind != MapKind::String),
+            Self::Map => matches!(value, Value::Map(map) if !map.kind.is_of_strings()),
             Self::List => matches!(value, Value::List(list) if list.kind == crate::value::ListKind::Any),
             Self::Time => value.type_name() == "time.Time",
         }

@@ -227,23 +227,85 @@ fn translate_class(characters: &[char], start: usize, out: &mut String) -> Resul
                     }
                 }
             }
-            Some('\\') => at = translate_escape(characters, at, true, out)?,
-            Some(special @ ('[' | ']' | '&' | '~' | '^')) => {
-                out.push('\\');
-                out.push(*special);
-                at += 1;
+            Some('\\') if matches!(characters.get(at + 1), Some('d' | 'D' | 's' | 'S' | 'w' | 'W')) => {
+                at = translate_escape(characters, at, true, out)?;
             }
-            Some('-') if characters.get(at + 1) == Some(&'-') || first || characters.get(at + 1) == Some(&']') => {
-                out.push_str(r"\-");
-                at += 1;
+            Some('\\') if matches!(characters.get(at + 1), Some('p' | 'P')) => {
+                let long = characters.get(at + 2) == Some(&'{');
+                let name = characters[at + 2..].iter().position(|it| !long || *it == '}').map_or(0, |end| end + 1);
+                out.extend(&characters[at..at + 2 + name]);
+                at += 2 + name;
             }
-            Some(other) => {
-                out.push(*other);
-                at += 1;
+            Some(_) => {
+                // A range, or a single character: `-` is one where it stands between two others.
+                let from = at;
+                let (low, next) = class_character(characters, at)?;
+                at = next;
+                let mut high = low;
+                if characters.get(at) == Some(&'-') && characters.get(at + 1).is_some_and(|it| *it != ']') {
+                    (high, at) = class_character(characters, at + 1)?;
+                }
+                if high < low {
+                    let range: String = characters[from..at].iter().collect();
+                    return Err(format!("invalid character class range: `{range}`"));
+                }
+                out.push_str(&format!("\\x{{{low:X}}}-\\x{{{high:X}}}"));
             }
         }
         first = false;
     }
+}
+
+/// A character of a class and where to go on.
+fn class_character(characters: &[char], at: usize) -> Result<(u32, usize), String> {
+    match characters.get(at) {
+        None => Err("missing closing ]".to_owned()),
+        Some('\\') => escaped_character(characters, at),
+        Some(plain) => Ok((u32::from(*plain), at + 1)),
+    }
+}
+
+/// The character that an escape stands for, and where to go on.
+fn escaped_character(characters: &[char], at: usize) -> Result<(u32, usize), String> {
+    let Some(&escaped) = characters.get(at + 1) else {
+        return Err("trailing backslash at end of expression: ``".to_owned());
+    };
+    let invalid = |end: usize| {
+        let sequence: String = characters[at..end.min(characters.len())].iter().collect();
+        Err(format!("invalid escape sequence: `{sequence}`"))
+    };
+    let number = |from: usize, end: usize, radix: u32| {
+        u32::from_str_radix(&characters[from..end].iter().collect::<String>(), radix).ok()
+    };
+    let code = match escaped {
+        '0'..='7' => {
+            let digits = characters[at + 1..].iter().take(3).take_while(|digit| ('0'..='7').contains(*digit)).count();
+            if escaped != '0' && digits < 2 {
+                return invalid(at + 2);
+            }
+            return Ok((number(at + 1, at + 1 + digits, 8).unwrap_or(0), at + 1 + digits));
+        }
+        'x' if characters.get(at + 2) == Some(&'{') => {
+            let Some(length) = characters[at + 3..].iter().position(|it| *it == '}') else { return invalid(at + 4) };
+            return match number(at + 3, at + 3 + length, 16).filter(|code| *code <= 0x10_FFFF) {
+                Some(code) => Ok((code, at + 4 + length)),
+                None => invalid(at + 4 + length),
+            };
+        }
+        'x' if at + 4 <= characters.len() => match number(at + 2, at + 4, 16) {
+            Some(code) => return Ok((code, at + 4)),
+            None => return invalid(at + 4),
+        },
+        'a' => 7,
+        'f' => 12,
+        'n' => 10,
+        'r' => 13,
+        't' => 9,
+        'v' => 11,
+        letter if letter.is_ascii_alphanumeric() => return invalid(at + 2),
+        other => u32::from(other),
+    };
+    Ok((code, at + 2))
 }
 
 fn replace(context: &mut Context, args: &[Value], literal: bool) -> Answer {

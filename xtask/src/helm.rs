@@ -1,0 +1,31 @@
+//! Side by side with the real Helm engine: what charts render to, and how fast.
+
+use std::path::Path;
+
+use anyhow::{Result, bail};
+
+use crate::{packages, shell};
+
+/// Renders every chart below `charts`, with every values file it brings, by both; prints totals by repository.
+pub(crate) fn parity(charts: &str) -> Result<()> {
+    side_by_side("parity.py", charts)
+}
+
+/// Prints how much faster and smaller `kpkg template` is than the engine on the charts below `charts` and on an
+/// umbrella of a hundred subcharts.
+pub(crate) fn bench(charts: &str) -> Result<()> {
+    side_by_side("bench.py", charts)
+}
+
+fn side_by_side(script: &str, charts: &str) -> Result<()> {
+    let charts = std::path::absolute(charts)?;
+    if !charts.is_dir() {
+        bail!("{} is not a folder", charts.display());
+    }
+    packages::debian(&packages::BUILD)?;
+    let python = packages::python_tools()?.join("python");
+    shell::cargo(&["build", "--release", "--package", "kpkg"])?;
+    let kpkg = shell::target_dir().join("release/kpkg");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/helm").join(script);
+    shell::run(shell::command(python).env("PYTHONDONTWRITEBYTECODE", "1").arg(script).arg(kpkg).arg(charts))
+}
