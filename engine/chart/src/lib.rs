@@ -10,7 +10,8 @@
 //! - [`Rendered`]: [`Manifest`]s in the order to apply them, [`Hook`]s, notes
 //! - [`listing`]: the same as one text; [`description`]: a chart's own files as text
 //! - [`starter`]: new charts
-//! - [`lint`](lint::lint): what is wrong with a chart; [`origin`]: where a value came from
+//! - [`lint`](lint::lint): what is wrong with a chart; [`origin`]: where a value came from;
+//!   [`provenance`]: what made a field, why rendering failed
 //!
 //! ```
 //! use kpkg_chart::{Ambient, ClusterFacts, File, ReleaseInfo, load_files, render, values};
@@ -52,6 +53,7 @@ mod metadata;
 pub mod origin;
 mod positions;
 pub mod package;
+pub mod provenance;
 mod render;
 mod rendered;
 mod schema;

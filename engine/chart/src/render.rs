@@ -16,6 +16,7 @@ use crate::coalesce::{coalesce, from_plain};
 use crate::error::RenderError;
 use crate::files::Files;
 use crate::manifests::sort;
+use crate::provenance::Watched;
 use crate::rendered::{ClusterFacts, LookupKey, ReleaseInfo, Rendered, Values};
 
 /// Renders a chart for a release: everything that `install` would apply, in its order.
@@ -73,13 +74,14 @@ fn is_notes(path: &str) -> bool {
     path.strip_suffix(".j2").unwrap_or(path).ends_with("NOTES.txt")
 }
 
-struct Job<'a> {
-    values: &'a Values,
-    release: &'a ReleaseInfo,
-    facts: &'a ClusterFacts,
-    ambient: &'a Ambient,
+/// What to render.
+pub(crate) struct Job<'a> {
+    pub(crate) values: &'a Values,
+    pub(crate) release: &'a ReleaseInfo,
+    pub(crate) facts: &'a ClusterFacts,
+    pub(crate) ambient: &'a Ambient,
     /// Let `required` and `fail` pass.
-    lenient: bool,
+    pub(crate) lenient: bool,
 }
 
 /// A template file, and the scope it runs in.
@@ -92,9 +94,20 @@ struct Unit<'a> {
 
 impl Job<'_> {
     fn run(&self) -> Result<(BTreeMap<String, String>, Vec<LookupKey>), RenderError> {
+        self.run_watched(None)
+    }
+
+    /// Renders; with a watcher, remembers how.
+    pub(crate) fn run_watched(
+        &self,
+        mut watched: Option<&mut Watched>,
+    ) -> Result<(BTreeMap<String, String>, Vec<LookupKey>), RenderError> {
         let chart = &*self.values.chart;
         let supplied = from_plain(&self.values.supplied);
         let all = coalesce(chart, &supplied, false).map_err(|problem| plain_failure(problem, Vec::new()))?;
+        if let Some(watched) = &mut watched {
+            watched.learn(&all);
+        }
         let mut units = Vec::new();
         let root = Scope { release: self.release(), capabilities: Value::object(Capabilities::new(self.facts)) };
         root.collect(chart, chart.name(), true, all.with_kind(MapKind::Values), &mut units);
@@ -110,6 +123,9 @@ impl Job<'_> {
             .map_err(|(path, error)| failure(&path, &error, Vec::new()))?;
         let host = Rc::new(Answers { facts: self.facts.clone(), missed: RefCell::default() });
         let mut renderer = Renderer::new(&templates, host.clone(), self.ambient, Limits::default()).lint(self.lenient);
+        if watched.is_some() {
+            renderer = renderer.traced();
+        }
         let mut files = BTreeMap::new();
         for unit in &units {
             if unit.path.rsplit('/').next().is_some_and(|base| base.starts_with('_')) {
@@ -121,8 +137,12 @@ impl Job<'_> {
             ]);
             unit.scope.insert("Template".into(), Value::Map(Map::new(MapKind::Values, about)));
             let dot = Value::Map(unit.scope.with_kind(MapKind::Values));
-            let text = renderer.render(&unit.path, &dot).map_err(|error| failure(&unit.path, &error, host.missed()))?;
-            files.insert(unit.path.clone(), String::from_utf8_lossy(&text).into_owned());
+            let text = renderer.render(&unit.path, &dot).map(|text| String::from_utf8_lossy(&text).into_owned());
+            if let (Some(watched), Some(trace)) = (&mut watched, renderer.take_trace()) {
+                watched.note(&unit.path, text.as_deref().ok(), trace);
+            }
+            let text = text.map_err(|error| failure(&unit.path, &error, host.missed()))?;
+            files.insert(unit.path.clone(), text);
         }
         Ok((files, host.missed()))
     }

@@ -35,7 +35,8 @@ impl Source {
 
 #[derive(Debug)]
 pub(crate) enum Node {
-    Text(Text),
+    /// Where it begins, and the text.
+    Text(usize, Text),
     Action(Pipe),
     If(Branch),
     With(Branch),
@@ -178,5 +179,5 @@ impl Display for Call {
 
 /// Whether a template is only blanks: such a definition does not replace another.
 pub(crate) fn is_empty(nodes: &[Node]) -> bool {
-    nodes.iter().all(|node| matches!(node, Node::Text(text) if text.as_bytes().iter().all(u8::is_ascii_whitespace)))
+    nodes.iter().all(|node| matches!(node, Node::Text(_, text) if text.as_bytes().iter().all(u8::is_ascii_whitespace)))
 }

@@ -14,7 +14,8 @@ use crate::host::Host;
 use crate::object::Signature;
 use crate::set::Set;
 use crate::text::Text;
-use crate::value::{IntKind, Value};
+use crate::trace::{Moment, Trace};
+use crate::value::{IntKind, Map, Value};
 
 /// Bounds on what one rendering may use.
 #[derive(Debug, Clone, Copy)]
@@ -47,6 +48,8 @@ pub struct Context {
     steps: u64,
     base: usize,
     pub(crate) lint: bool,
+    /// What is done, if it is to be remembered.
+    pub(crate) trace: Option<Box<Trace>>,
 }
 
 const TOO_DEEP: &str = "exceeded maximum template depth (100000)";
@@ -66,6 +69,7 @@ impl Context {
             steps: 0,
             base: stack_address(),
             lint: false,
+            trace: None,
         }
     }
 
@@ -84,6 +88,13 @@ impl Context {
             return Err("template runs longer than allowed");
         }
         self.check_depth()
+    }
+
+    /// Notes that a field of a map was read.
+    pub(crate) fn note_read(&mut self, map: &Map, key: &Text) {
+        if let Some(trace) = &mut self.trace {
+            trace.read(map, Some(key));
+        }
     }
 
     /// How many bytes may still be built.
@@ -168,8 +179,15 @@ type Run<T> = Result<T, Error>;
 /// Executes a tree on a value, writing to `out`.
 pub(crate) fn execute(tree: &Tree, dot: &Value, out: &mut Vec<u8>, context: &mut Context) -> Run<()> {
     let dot = Operand::plain(dot.clone());
+    if let Some(trace) = &mut context.trace {
+        trace.begin();
+    }
     let mut state = State { tree, context, vars: vec![("$", dot.clone())], at: At::Nothing };
-    state.walk(&dot, &tree.root, out).map(|_| ())
+    let result = state.walk(&dot, &tree.root, out).map(|_| ());
+    if let Some(trace) = &mut context.trace {
+        trace.end(&tree.source.name, &tree.name, out);
+    }
+    result
 }
 
 impl<'t> State<'t, '_> {
@@ -210,8 +228,16 @@ impl<'t> State<'t, '_> {
                 return Err(self.error(problem));
             }
             match node {
-                Node::Text(text) => self.write(text.as_bytes(), out)?,
-                Node::Action(pipe) => self.action(dot, pipe, out)?,
+                Node::Text(pos, text) => {
+                    let start = self.moment(out);
+                    self.write(text.as_bytes(), out)?;
+                    self.wrote(start, *pos, true, out);
+                }
+                Node::Action(pipe) => {
+                    let start = self.moment(out);
+                    self.action(dot, pipe, out)?;
+                    self.wrote(start, pipe.pos, false, out);
+                }
                 Node::If(branch) => match self.if_or_with(dot, branch, false, out)? {
                     Flow::On => {}
                     flow => return Ok(flow),
@@ -237,6 +263,17 @@ impl<'t> State<'t, '_> {
         Ok(Flow::On)
     }
 
+    /// Where a trace stands; nothing unless something is to be remembered.
+    fn moment(&self, out: &[u8]) -> Option<Moment> {
+        self.context.trace.as_ref().map(|trace| trace.moment(out.len()))
+    }
+
+    fn wrote(&mut self, start: Option<Moment>, pos: usize, is_literal: bool, out: &[u8]) {
+        if let (Some(trace), Some(start)) = (&mut self.context.trace, start) {
+            trace.wrote(start, out.len(), &self.tree.source, pos, is_literal);
+        }
+    }
+
     fn write(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Run<()> {
         self.context
             .spend(bytes.len())
@@ -255,6 +292,9 @@ impl<'t> State<'t, '_> {
             Value::String(text) => self.write(text.as_bytes(), out),
             Value::Nil => self.write(b"<no value>", out),
             other => {
+                if let Some(trace) = &mut self.context.trace {
+                    trace.read_all(other, 0);
+                }
                 let text = format::print(other).map_err(|problem| self.error(problem))?;
                 self.write(&text, out)
             }
@@ -581,7 +621,7 @@ impl<'t> State<'t, '_> {
                 }
                 let boxed = !map.kind.is_of_strings();
                 let value = map.get(name.as_bytes());
-                self.context.host.read(map, name, value.is_some());
+                self.context.note_read(map, name);
                 return Ok(match value {
                     Some(value) => Operand { value, boxed },
                     None if boxed => Operand::boxed(Value::Nil),
@@ -648,6 +688,9 @@ impl<'t> State<'t, '_> {
         }
         if name == "call" {
             return Err(self.not_callable(at, args, &values));
+        }
+        if let Some(trace) = &mut self.context.trace {
+            trace.call(name, &values);
         }
         let result = (function.call)(self.context, &values);
         result.map(Operand::plain).map_err(|failure| self.call_error(at, name, failure))

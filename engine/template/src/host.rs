@@ -1,7 +1,6 @@
-//! What templates may ask of the outside, and where their reading can be watched.
+//! What templates may ask of the outside.
 
-use crate::text::Text;
-use crate::value::{Map, Value};
+use crate::value::Value;
 
 /// What `lookup` asks for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,12 +26,6 @@ pub trait Host {
     fn host_by_name(&self, _name: &str) -> String {
         String::new()
     }
-
-    /// A field of a map was read.
-    fn read(&self, _map: &Map, _key: &Text, _found: bool) {}
-
-    /// Everything inside a value was read.
-    fn read_all(&self, _value: &Value) {}
 }
 
 /// A host that knows nothing.

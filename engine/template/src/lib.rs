@@ -45,6 +45,7 @@ pub mod semver;
 mod set;
 mod text;
 mod toml_text;
+mod trace;
 mod value;
 
 pub use ambient::Ambient;
@@ -56,6 +57,7 @@ pub use object::{Object, Signature};
 pub use render::{Renderer, with_stack};
 pub use set::Templates;
 pub use text::Text;
+pub use trace::{Fragment, Read, Span, Trace};
 /// A regular expression in Go's syntax.
 pub fn go_regex(pattern: &str) -> Result<regex::bytes::Regex, String> {
     funcs::go_regex(pattern)

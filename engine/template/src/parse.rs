@@ -203,7 +203,7 @@ impl Parser {
     fn text_or_action(&mut self) -> Result<Item, Error> {
         let token = self.take_non_space();
         match token.kind {
-            Kind::Text => Ok(Item::Node(Node::Text(token.text.into()))),
+            Kind::Text => Ok(Item::Node(Node::Text(token.pos, token.text.into()))),
             Kind::LeftDelim => {
                 self.action_line = token.line;
                 let item = self.action();

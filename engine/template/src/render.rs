@@ -9,6 +9,7 @@ use crate::funcs::remove_no_value;
 use crate::host::Host;
 use crate::jinja::is_jinja;
 use crate::set::{Set, Templates};
+use crate::trace::Trace;
 use crate::value::Value;
 
 /// Renders one template after another on the current thread, sharing what may be shared.
@@ -34,6 +35,18 @@ impl Renderer {
     pub fn lint(mut self, lint: bool) -> Self {
         self.context.lint = lint;
         self
+    }
+
+    /// Remembers what is done from now on.
+    #[must_use]
+    pub fn traced(mut self) -> Self {
+        self.context.trace = Some(Box::default());
+        self
+    }
+
+    /// What was done since the last time, if it is remembered.
+    pub fn take_trace(&mut self) -> Option<Trace> {
+        self.context.trace.as_mut().map(|trace| std::mem::take(&mut **trace))
     }
 
     /// Renders a template with a value as its dot.

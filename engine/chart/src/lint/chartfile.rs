@@ -1,7 +1,7 @@
 //! `Chart.yaml`.
 
 use kpkg_template::semver::Version;
-use kpkg_yaml::{Map, Value};
+use kpkg_yaml::{Map, Options, Value};
 
 use super::message::Severity::{Error, Info, Warning};
 use super::{Linter, names};
@@ -49,7 +49,7 @@ impl Linter<'_> {
             Ok(Value::Map(raw)) => raw,
             _ => Map::new(),
         };
-        self.check("chart-fields", Warning, FILE, known_fields(&raw));
+        self.check("chart-fields", Warning, FILE, unique_fields(&data).and_then(|()| known_fields(&raw)));
         self.check("chart-name", Error, FILE, name(&metadata.name));
         self.check("chart-api-version", Error, FILE, api_version(&metadata.api_version));
         self.check("chart-version", Error, FILE, is_text(&raw, "version"));
@@ -97,6 +97,15 @@ impl Linter<'_> {
 
 fn fail_if(is_wrong: bool, text: impl FnOnce() -> String) -> Result<(), String> {
     if is_wrong { Err(text()) } else { Ok(()) }
+}
+
+/// Whether no field is given twice.
+fn unique_fields(data: &[u8]) -> Result<(), String> {
+    let options = Options { unique_keys: true, ..Options::default() };
+    let read = kpkg_yaml::read_with(&String::from_utf8_lossy(data), options);
+    let wrap =
+        |error| format!("failed to strictly parse chart metadata file\n\terror converting YAML to JSON: {error}");
+    read.map(|_| ()).map_err(wrap)
 }
 
 /// The first field that is not known, in the words of Go's decoder.

@@ -29,6 +29,10 @@ impl Linter<'_> {
 
     /// Whether `crds/` holds definitions, and nothing that needs rendering.
     pub(super) fn crds(&mut self, chart: Loaded<'_>) {
+        if self.file("crds").is_some() {
+            self.check("crds", Error, "crds/", Err("not a directory".to_owned()));
+            return;
+        }
         if !self.files.iter().any(|file| file.name.starts_with("crds/")) {
             return;
         }

@@ -17,6 +17,10 @@ const RELEASE: &str = "test-release";
 impl Linter<'_> {
     /// Renders, and checks what was written.
     pub(super) fn templates(&mut self, chart: Loaded<'_>) {
+        if self.file("templates").is_some() {
+            self.check("templates-folder", Error, FOLDER, Err("not a directory".to_owned()));
+            return;
+        }
         if !self.files.iter().any(|file| file.name.starts_with(FOLDER)) {
             self.check("templates-folder", Warning, FOLDER, Err("directory does not exist".to_owned()));
             return;

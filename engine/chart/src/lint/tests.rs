@@ -98,7 +98,7 @@ fn templates() {
     assert_eq!(messages(&files, &[], &[]), want);
     let files = [("Chart.yaml", CHART), ("values.yaml", ""), ("templates/c.yaml", "name: {{ .Values.x.y }}")];
     let want = [
-        "[ERROR] templates/: lc/templates/c.yaml:1:15\n  executing \"lc/templates/c.yaml\" at <.Values.x.y>:\n    nil \
+        "[ERROR] templates/: lc/templates/c.yaml:1:16\n  executing \"lc/templates/c.yaml\" at <.Values.x.y>:\n    nil \
          pointer evaluating interface {}.y",
     ];
     assert_eq!(messages(&files, &[], &[]), want);

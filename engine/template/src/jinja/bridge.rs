@@ -16,6 +16,7 @@ use super::functions::{self, refused};
 use crate::encode::{self, JsonStyle};
 use crate::error::Failure;
 use crate::exec::Context;
+use crate::trace::Trace;
 use crate::value::{Entries, Value};
 
 /// What every template sees, under the name that Go templates use and in lower case.
@@ -76,11 +77,13 @@ pub(super) fn dot() -> Value {
     TABLE.with_borrow(|table| table.frames.last().map(|frame| frame.dot.clone()).unwrap_or_default())
 }
 
-/// Tells the host what is read.
-fn watch(report: impl FnOnce(&dyn crate::host::Host)) {
-    TABLE.with_borrow(|table| {
-        if let Some(Frame { context: Some(context), .. }) = table.frames.last() {
-            report(&*context.host);
+/// Notes what is read, if that is to be remembered.
+fn watch(report: impl FnOnce(&mut Trace)) {
+    TABLE.with_borrow_mut(|table| {
+        if let Some(Frame { context: Some(context), .. }) = table.frames.last_mut()
+            && let Some(trace) = &mut context.trace
+        {
+            report(trace);
         }
     });
 }
@@ -151,7 +154,7 @@ impl Object for Handle {
             (Value::Map(map), Some(name)) => {
                 let names = spellings(name, self.relaxed);
                 let found = names.iter().find_map(|name| map.get(name.as_bytes()));
-                watch(|host| host.read(&map, &name.into(), found.is_some()));
+                watch(|trace| trace.read(&map, Some(&name.into())));
                 Some(to_jinja(&found?))
             }
             (Value::Object(object), Some(name)) => {
@@ -170,7 +173,6 @@ impl Object for Handle {
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
         let value = self.value();
-        watch(|host| host.read_all(&value));
         match &value {
             Value::Map(map) => Enumerator::Values(map.entries().keys().map(|key| key.to_str().into()).collect()),
             Value::List(list) => Enumerator::Seq(list.len()),
@@ -389,7 +391,11 @@ pub(super) fn format(out: &mut Output<'_>, _state: &mut State<'_, '_>, value: &J
         return Ok(());
     }
     let text = match value.kind() {
-        ValueKind::Map | ValueKind::Seq | ValueKind::Iterable => text(&from_jinja(value)?),
+        ValueKind::Map | ValueKind::Seq | ValueKind::Iterable => {
+            let value = from_jinja(value)?;
+            watch(|trace| trace.read_all(&value, 0));
+            text(&value)
+        }
         // minijinja would write Python's `True`.
         ValueKind::Bool => value.is_true().to_string(),
         _ => value.to_string(),

@@ -109,6 +109,9 @@ fn call(function: &'static Function, args: &[Jinja]) -> Result<Jinja, Error> {
     let values = arguments(name, signature, &args)?;
     let result = with_context(|context| {
         context.step().map_err(Failure::limit)?;
+        if let Some(trace) = &mut context.trace {
+            trace.call(name, &values);
+        }
         (function.call)(context, &values)
     });
     result.map(|value| to_jinja(&value)).map_err(|failure| refused(name, failure))
