@@ -49,11 +49,6 @@ impl ValuesArgs {
     }
 
     /// Reads the files and merges everything with the chart's own values.
-    pub(crate) fn merge(&self, chart: &Chart) -> Result<Values> {
-        self.merge_with(chart, Checks { schema: true })
-    }
-
-    /// As [`ValuesArgs::merge`], with a choice of checks.
     pub(crate) fn merge_with(&self, chart: &Chart, checks: Checks) -> Result<Values> {
         Ok(values::merge_with(chart, &self.inputs()?, checks)?)
     }
