@@ -12,6 +12,7 @@ mod failure;
 mod images;
 mod printer;
 mod progress;
+mod provenance;
 mod render;
 mod runtime;
 mod show;

@@ -4,13 +4,14 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use kpkg_chart::{Chart, ReleaseInfo};
+use kpkg_chart::{Ambient, Chart, ReleaseInfo};
 use kpkg_release::apply::ApplySettings;
 use kpkg_release::{Cluster, InstallSettings, Installed, Prepared, Release, prepare};
 
 use crate::embedded::EmbeddedArgs;
 use crate::printer::Printer;
 use crate::progress::Live;
+use crate::provenance::Run;
 use crate::render::{self, ValuesArgs};
 use crate::target::{Target, TargetArgs};
 use crate::{durations, runtime, show};
@@ -90,6 +91,12 @@ async fn install(args: Args, printer: &Printer) -> Result<ExitCode> {
     let cluster = Cluster::connect(client).await?;
     let release = ReleaseInfo { name, namespace, revision: 1, is_upgrade: false };
     let rendered = render::against(&cluster, &chart, &values, &release).await?;
+    if args.values.strict_values {
+        let (inputs, facts) = (args.values.inputs()?, prepare::facts(&cluster));
+        let ambient = Ambient::new(rand::random(), jiff::Zoned::now());
+        let run = Run { values: &values, inputs: &inputs, release: &release, facts: &facts, ambient: &ambient };
+        run.check_values()?;
+    }
     let prepared = prepare::prepare(&chart, &values, &rendered, &release, &cluster, !args.skip_crds)?;
     provide_images(&args, &prepared, &chart, embedded, &live).await?;
 

@@ -78,6 +78,7 @@ pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
         namespace: &args.namespace,
         kube_version: args.kube_version.as_ref().map(parse).transpose()?,
         skip_schema: args.skip_schema_validation,
+        strict_values: args.values.strict_values,
         disabled: &disabled,
     };
     let mut charts = args.charts.clone();

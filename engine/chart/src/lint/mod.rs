@@ -25,6 +25,7 @@ use crate::values::Input;
 
 pub use message::{Message, Severity};
 pub use rules::{Rule, rules};
+pub use values::{UnknownValue, unknown as unknown_values};
 
 /// The annotation of `Chart.yaml` that switches rules off.
 const ANNOTATION: &str = "kpkg/lint-disable";
@@ -40,6 +41,8 @@ pub struct Settings<'a> {
     pub kube_version: Option<KubeVersion>,
     /// Leave `values.schema.json` alone.
     pub skip_schema: bool,
+    /// Values that do nothing are errors, and those that no template reads are looked for.
+    pub strict_values: bool,
     /// Names of rules that are off.
     pub disabled: &'a [String],
 }
