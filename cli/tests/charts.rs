@@ -84,9 +84,9 @@ fn output_is_explained() {
     let folder = tempfile::tempdir().expect("a folder");
     write(folder.path(), "a/Chart.yaml", "apiVersion: v2\nname: a\nversion: 1.0.0\n");
     write(folder.path(), "a/values.yaml", "count: 1\nimage:\n  tag: x\n");
-    write(folder.path(), "a/templates/x.yaml", "kind: A\nmetadata: {name: n}\nspec:\n  count: {{ .Values.count }}\n");
-    let traced = kpkg(folder.path(), &["template", "a", "--set", "count=2", "--trace", "A/n:spec.count"]);
-    let want = "A/n:spec.count = 2\n  written by   a/templates/x.yaml:4\n               count: {{ .Values.count }}\n  from \
+    write(folder.path(), "a/templates/x.yaml", "kind: A\nmetadata: {name: nn}\nspec:\n  count: {{ .Values.count }}\n");
+    let traced = kpkg(folder.path(), &["template", "a", "--set", "count=2", "--trace", "A/nn:spec.count"]);
+    let want = "A/nn:spec.count = 2\n  written by   a/templates/x.yaml:4\n               count: {{ .Values.count }}\n  from \
                 value   count = 2 (--set count=2)\n";
     assert_eq!(traced.out, want, "{}", traced.err);
     let strict = kpkg(folder.path(), &["template", "a", "--strict-values", "--set", "coutn=2,image.tag=y"]);
