@@ -52,7 +52,13 @@ impl Run<'_> {
 
     /// A failure of this rendering in more words: Helm's own first, then source lines and values.
     pub(crate) fn explained(&self, error: RenderError, advice: Option<&str>) -> anyhow::Error {
-        let found = self.watch().ok().and_then(|watched| provenance::explain(&error, &watched, self.subject()));
+        // What ran into a limit would run into it again.
+        let is_limit =
+            matches!(&error, RenderError::Template { problem, .. } if problem.contains("longer than allowed"));
+        let found = Some(())
+            .filter(|()| !is_limit)
+            .and_then(|()| self.watch().ok())
+            .and_then(|watched| provenance::explain(&error, &watched, self.subject()));
         let hint = found.as_ref().and_then(|found| found.hint.clone()).or(advice.map(str::to_owned));
         let error = match found {
             Some(found) => anyhow::anyhow!("{error}\n\n{}", found.to_string().trim_end()),

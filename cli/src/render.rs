@@ -9,6 +9,7 @@ use kpkg_release::{Cluster, prepare};
 
 use crate::bundled;
 use crate::failure::Hint;
+use crate::memory::Bound;
 use crate::provenance::Run;
 
 /// Rounds of `lookup` and answer after which a chart is taken to ask for ever.
@@ -135,6 +136,7 @@ pub(crate) async fn against_with(
     ambient: &Ambient,
 ) -> Result<Rendered> {
     let mut facts = prepare::facts(cluster);
+    let _bound = Bound::for_chart(chart);
     for _ in 0..MAX_ROUNDS {
         let job = (chart.clone(), values.clone(), release.clone());
         let (known, chance) = (facts.clone(), ambient.clone());

@@ -101,7 +101,7 @@ fn output_is_explained() {
     let failed = kpkg(folder.path(), &["template", "a"]);
     assert_eq!(failed.code, 1);
     for want in [
-        "error: a/templates/y.yaml:2:16\n  executing \"a/templates/y.yaml\" at <.Values.imgae.tag>:\n    nil pointer \
+        "error: a/templates/y.yaml:2:13\n  executing \"a/templates/y.yaml\" at <.Values.imgae.tag>:\n    nil pointer \
          evaluating interface {}.tag\n",
         " 2 | b: {{ .Values.imgae.tag }}\n   |       ^^^^^^^^^^^^^^^^^\n",
         "hint: there is no value `imgae`; did you mean `image`?\n",

@@ -16,6 +16,7 @@ use kpkg_chart::values::{self, Checks};
 use kpkg_chart::{Ambient, Chart, ClusterFacts, KubeVersion, ReleaseInfo, RenderError, Rendered, Values};
 
 use crate::embedded::EmbeddedArgs;
+use crate::memory::Bound;
 use crate::printer::Printer;
 use crate::provenance::Run;
 use crate::render::{self, ValuesArgs};
@@ -143,6 +144,7 @@ pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
     let values = values::merge_with(&chart, &inputs, Checks { schema: !args.skip_schema_validation })?;
     let namespace = args.target.namespace().unwrap_or("default").to_owned();
     let release = ReleaseInfo { name, namespace, revision: 1, is_upgrade: args.is_upgrade };
+    let _bound = Bound::for_chart(&chart);
     let rendered = if args.dry_run == DryRun::Server || args.validate {
         server::render(&args, &chart, &values, release.clone(), &ambient)?
     } else {
