@@ -47,6 +47,7 @@ pub struct Context<'h> {
     steps: u64,
     base: usize,
     pub(crate) lint: bool,
+    pub(crate) tpl_depth: usize,
 }
 
 const TOO_DEEP: &str = "exceeded maximum template depth (100000)";
@@ -66,6 +67,7 @@ impl<'h> Context<'h> {
             steps: 0,
             base: stack_address(),
             lint: false,
+            tpl_depth: 0,
         }
     }
 
@@ -79,11 +81,14 @@ impl<'h> Context<'h> {
     }
 
     fn step(&mut self) -> Result<(), &'static str> {
-        self.steps += 1;
-        if self.steps > self.limits.steps {
-            return Err("template runs longer than allowed");
-        }
+        self.charge(1)?;
         self.check_depth()
+    }
+
+    /// Notes that so many steps are about to be taken.
+    fn charge(&mut self, steps: u64) -> Result<(), &'static str> {
+        self.steps = self.steps.saturating_add(steps);
+        if self.steps > self.limits.steps { Err("template runs longer than allowed") } else { Ok(()) }
     }
 
     /// Refuses to go deeper when the stack is nearly used up.
@@ -239,6 +244,8 @@ impl<'t> State<'t, '_, '_> {
             Value::String(text) => self.write(text.as_bytes(), out),
             Value::Nil => self.write(b"<no value>", out),
             other => {
+                crate::weight::check(std::slice::from_ref(other))
+                    .map_err(|failure| self.error_with(failure.0.text(), Some(failure.0.clone())))?;
                 let text = format::print(other).map_err(|problem| self.error(problem))?;
                 self.write(&text, out)
             }
@@ -624,6 +631,12 @@ impl<'t> State<'t, '_, '_> {
         }
         if name == "call" {
             return Err(self.not_callable(at, args, &values));
+        }
+        if let Err(problem) = self.context.charge(crate::weight::effort(name, &values)) {
+            return Err(self.error(problem));
+        }
+        if function.walks {
+            crate::weight::check(&values).map_err(|failure| self.call_error(at, name, failure))?;
         }
         let result = (function.call)(self.context, &values);
         result.map(Operand::plain).map_err(|failure| self.call_error(at, name, failure))

@@ -43,6 +43,7 @@ mod set;
 mod text;
 mod toml_text;
 mod value;
+mod weight;
 
 pub use ambient::Ambient;
 pub use error::{Error, ErrorKind, Failure, Place, helm_text};

@@ -25,6 +25,7 @@ use crate::error::Failure;
 use crate::exec::Context;
 use crate::text::Text;
 use crate::value::{IntKind, List, Map, MapKind, Value};
+use crate::weight::walks;
 
 pub(crate) use helm::remove_no_value;
 pub(crate) use regexes::go_regex;
@@ -104,6 +105,8 @@ pub(crate) struct Function {
     pub(crate) name: &'static str,
     pub(crate) params: &'static [Type],
     pub(crate) variadic: bool,
+    /// Whether it walks over all that its arguments hold.
+    pub(crate) walks: bool,
     pub(crate) call: fn(&mut Context<'_>, &[Value]) -> Answer,
 }
 
@@ -126,7 +129,7 @@ const fn fixed(
     params: &'static [Type],
     call: fn(&mut Context<'_>, &[Value]) -> Answer,
 ) -> Function {
-    Function { name, params, variadic: false, call }
+    Function { name, params, variadic: false, walks: walks(name), call }
 }
 
 /// A function whose last parameter takes any number of arguments.
@@ -135,7 +138,7 @@ const fn variadic(
     params: &'static [Type],
     call: fn(&mut Context<'_>, &[Value]) -> Answer,
 ) -> Function {
-    Function { name, params, variadic: true, call }
+    Function { name, params, variadic: true, walks: walks(name), call }
 }
 
 /// Every table; a later one wins where two name a function, as Helm's functions replace Sprig's.
