@@ -1,6 +1,6 @@
 //! What is wrong with a chart, or could be better: Helm's rules in Helm's words, and kpkg's own.
 //!
-//! Helm's rules run in Helm's order and its messages are equal byte for byte. Each rule has a [name](rules)
+//! Helm's rules run in Helm's order and its messages are equal byte for byte. Each rule has a [name](rules())
 //! by which it is switched off: for a run by [`Settings::disabled`], for a chart by the annotation
 //! `kpkg/lint-disable` of its `Chart.yaml`, for a file by a comment in it that says
 //! `kpkg-lint: disable=NAME,...`.

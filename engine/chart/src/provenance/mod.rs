@@ -1,8 +1,8 @@
 //! Where output comes from: a rendering that is watched, and what can be told from it.
 //!
 //! [`watch`] renders once more and remembers which line of which template wrote what, and which values
-//! were read for it; this costs time and memory, so it is done only for an answer: [`trace`] for one
-//! field of an object, [`explain`] for a failure, [`unread`] for values that no template looks at.
+//! were read for it; this costs time and memory, so it is done only for an answer: [`trace()`] for one
+//! field of an object, [`explain()`] for a failure, [`unread()`] for values that no template looks at.
 
 mod explain;
 mod field;
