@@ -1,12 +1,13 @@
 //! From a chart on the command line to the draft of a release's next revision.
 
 use anyhow::Result;
-use kpkg_chart::{Chart, ReleaseInfo, values};
+use kpkg_chart::{Ambient, Chart, ReleaseInfo, values};
 use kpkg_release::draft::{self, Draft};
 use kpkg_release::values::{Reuse, reuse};
 use kpkg_release::{History, Prepared, Settings, prepare};
 
 use crate::options::ChangeArgs;
+use crate::provenance::Run;
 use crate::render::{self, ValuesArgs};
 use crate::session::Session;
 
@@ -52,6 +53,12 @@ pub(crate) async fn draft(session: &Session, request: Request<'_>, settings: &Se
         is_upgrade: request.upgrade.is_some(),
     };
     let rendered = render::against(&session.cluster, &chart, &values, &release).await?;
+    if request.values.strict_values {
+        let (inputs, facts) = (request.values.inputs()?, prepare::facts(&session.cluster));
+        let ambient = Ambient::new(rand::random(), jiff::Zoned::now());
+        let run = Run { values: &values, inputs: &inputs, release: &release, facts: &facts, ambient: &ambient };
+        run.check_values()?;
+    }
     let with_crds = !request.change.skip_crds;
     let prepared: Prepared = prepare::prepare(&chart, &values, &rendered, &release, &session.cluster, with_crds)?;
     let draft = match request.upgrade {

@@ -14,8 +14,10 @@ mod holder;
 #[cfg(target_os = "linux")]
 mod images;
 mod options;
+mod memory;
 mod printer;
 mod progress;
+mod provenance;
 mod render;
 mod runtime;
 mod session;

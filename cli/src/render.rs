@@ -9,6 +9,8 @@ use kpkg_release::{Cluster, prepare};
 
 use crate::bundled;
 use crate::failure::Hint;
+use crate::memory::Bound;
+use crate::provenance::Run;
 
 /// Rounds of `lookup` and answer after which a chart is taken to ask for ever.
 const MAX_ROUNDS: usize = 20;
@@ -39,6 +41,10 @@ pub(crate) struct ValuesArgs {
     /// Set a value as it stands, commas and all
     #[arg(long, value_name = "KEY=VALUE")]
     set_literal: Vec<String>,
+
+    /// Refuse values that no default declares or no template reads
+    #[arg(long)]
+    pub(crate) strict_values: bool,
 }
 
 impl ValuesArgs {
@@ -131,17 +137,21 @@ pub(crate) async fn against_with(
     ambient: &Ambient,
 ) -> Result<Rendered> {
     let mut facts = prepare::facts(cluster);
+    let _bound = Bound::for_chart(chart);
     for _ in 0..MAX_ROUNDS {
-        let (chart, values, release) = (chart.clone(), values.clone(), release.clone());
+        let job = (chart.clone(), values.clone(), release.clone());
         let (known, chance) = (facts.clone(), ambient.clone());
         let rendered =
-            tokio::task::spawn_blocking(move || kpkg_chart::render(&chart, &values, &release, &known, &chance)).await?;
+            tokio::task::spawn_blocking(move || kpkg_chart::render(&job.0, &job.1, &job.2, &known, &chance)).await?;
         let asked = match &rendered {
             Ok(rendered) => rendered.lookups.clone(),
             Err(error) => error.lookups().to_vec(),
         };
         if !prepare::learn(cluster, &mut facts, &asked).await? {
-            return Ok(rendered?);
+            return rendered.map_err(|error| {
+                let inputs = [values::Input::Map(values.supplied.clone())];
+                Run { values, inputs: &inputs, release, facts: &facts, ambient }.explained(error, None)
+            });
         }
     }
     anyhow::bail!("the chart's templates look up ever more objects")

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use kpkg_chart::KubeVersion;
 use kpkg_chart::lint::{self, Report, Settings, Severity};
 
+use crate::memory::Bound;
 use crate::printer::Printer;
 use crate::render::ValuesArgs;
 
@@ -78,6 +79,7 @@ pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
         namespace: &args.namespace,
         kube_version: args.kube_version.as_ref().map(parse).transpose()?,
         skip_schema: args.skip_schema_validation,
+        strict_values: args.values.strict_values,
         disabled: &disabled,
     };
     let mut charts = args.charts.clone();
@@ -87,6 +89,7 @@ pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
     let least = if args.strict { Severity::Warning } else { Severity::Error };
     let (mut text, mut failed, mut noted) = (String::new(), 0, 0);
     for chart in &charts {
+        let _bound = Bound::for_any();
         let report = lint::lint(chart, &settings);
         let is_noted = report.has(Severity::Warning);
         noted += usize::from(is_noted);

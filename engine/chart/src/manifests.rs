@@ -67,12 +67,15 @@ struct Document<'a> {
 /// Cuts at every line that starts with `---`, even if more stands on that line; blanks around the cut go.
 fn split(text: &str) -> Vec<Document<'_>> {
     let mut documents = Vec::new();
+    // Lines are counted on from the document before: there may be very many.
+    let (mut counted, mut lines) = (0, 0);
     let mut add = |from: usize, to: usize| {
         let part = text[from..to].trim_start();
         if !part.is_empty() {
             let start = to - part.len();
-            let line = text[..start].bytes().filter(|byte| *byte == b'\n').count();
-            documents.push(Document { text: part, line });
+            lines += text[counted..start].bytes().filter(|byte| *byte == b'\n').count();
+            counted = start;
+            documents.push(Document { text: part, line: lines });
         }
     };
     let mut start = text.len() - text.trim_start().len();

@@ -4,6 +4,8 @@ use kpkg_yaml::{Map, Value};
 
 /// The largest index of a list: an index makes all elements before it.
 const MAX_INDEX: usize = 65536;
+/// How many empty elements indices may make, all together.
+const MAX_GAPS: usize = 1 << 20;
 /// How deep keys may nest.
 const MAX_NESTING: usize = 30;
 
@@ -23,7 +25,7 @@ pub(crate) enum Reading<'a> {
 
 /// Parses assignments into a map.
 pub(crate) fn parse_into(text: &str, into: &mut Map, reading: &Reading<'_>) -> Result<(), String> {
-    let mut parser = Parser { rest: text, reading };
+    let mut parser = Parser { rest: text, reading, gaps: 0 };
     loop {
         match parser.key(into, 0) {
             Ok(()) => {}
@@ -50,6 +52,8 @@ type Step<T> = Result<T, Stop>;
 struct Parser<'a> {
     rest: &'a str,
     reading: &'a Reading<'a>,
+    /// The empty elements that indices have made.
+    gaps: usize,
 }
 
 impl Parser<'_> {
@@ -216,6 +220,10 @@ impl Parser<'_> {
 
     fn item(&mut self, list: &mut Vec<Value>, index: i64, depth: usize) -> Step<()> {
         let at = checked_index(index)?;
+        self.gaps += at.saturating_sub(list.len());
+        if self.gaps > MAX_GAPS {
+            return Err(format!("indices make more than {MAX_GAPS} empty elements").into());
+        }
         let (text, stop) = self.until("[.=");
         if !text.is_empty() {
             return Err(format!("unexpected data at end of array index: {text:?}").into());

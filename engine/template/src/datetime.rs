@@ -380,7 +380,7 @@ struct Fields {
 
 /// `time.ParseInLocation`
 pub(crate) fn parse(layout: &str, text: &str, local: &TimeZone) -> Result<Zoned, String> {
-    let quoted = |part: &str| crate::quote::quote(part.as_bytes());
+    let quoted = time_quote;
     let mut fields = Fields::default();
     let (mut layout_rest, mut rest) = (layout, text);
     while let Some((piece, tail)) = next_piece(layout_rest) {
@@ -577,9 +577,23 @@ fn assemble(fields: &Fields, local: &TimeZone) -> Result<Zoned, &'static str> {
     civil.to_zoned(zone).map_err(|_| "year")
 }
 
+/// A text in quotes as Go's `time` has it: bytes outside printable ASCII in hexadecimal.
+fn time_quote(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for byte in text.bytes() {
+        match byte {
+            b'"' | b'\\' => quoted.extend(['\\', char::from(byte)]),
+            b' '..=0x7F => quoted.push(char::from(byte)),
+            _ => quoted.push_str(&format!("\\x{byte:02x}")),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
 /// `time.ParseDuration`, in nanoseconds.
 pub(crate) fn parse_duration(text: &str) -> Result<i64, String> {
-    let quoted = crate::quote::quote(text.as_bytes());
+    let quoted = time_quote(text);
     let invalid = || format!("time: invalid duration {quoted}");
     let (negative, mut rest) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),

@@ -50,6 +50,7 @@ pub struct Context {
     pub(crate) lint: bool,
     /// What is done, if it is to be remembered.
     pub(crate) trace: Option<Box<Trace>>,
+    pub(crate) tpl_depth: usize,
 }
 
 const TOO_DEEP: &str = "exceeded maximum template depth (100000)";
@@ -70,6 +71,7 @@ impl Context {
             base: stack_address(),
             lint: false,
             trace: None,
+            tpl_depth: 0,
         }
     }
 
@@ -83,11 +85,14 @@ impl Context {
     }
 
     pub(crate) fn step(&mut self) -> Result<(), &'static str> {
-        self.steps += 1;
-        if self.steps > self.limits.steps {
-            return Err("template runs longer than allowed");
-        }
+        self.charge(1)?;
         self.check_depth()
+    }
+
+    /// Notes that so many steps are about to be taken.
+    pub(crate) fn charge(&mut self, steps: u64) -> Result<(), &'static str> {
+        self.steps = self.steps.saturating_add(steps);
+        if self.steps > self.limits.steps { Err("template runs longer than allowed") } else { Ok(()) }
     }
 
     /// Notes that a field of a map was read.
@@ -292,6 +297,8 @@ impl<'t> State<'t, '_> {
             Value::String(text) => self.write(text.as_bytes(), out),
             Value::Nil => self.write(b"<no value>", out),
             other => {
+                crate::weight::check(std::slice::from_ref(other))
+                    .map_err(|failure| self.error_with(failure.0.text(), Some(failure.0.clone())))?;
                 if let Some(trace) = &mut self.context.trace {
                     trace.read_all(other, 0);
                 }
@@ -691,6 +698,12 @@ impl<'t> State<'t, '_> {
         }
         if let Some(trace) = &mut self.context.trace {
             trace.call(name, &values);
+        }
+        if let Err(problem) = self.context.charge(crate::weight::effort(name, &values)) {
+            return Err(self.error(problem));
+        }
+        if function.walks {
+            crate::weight::check(&values).map_err(|failure| self.call_error(at, name, failure))?;
         }
         let result = (function.call)(self.context, &values);
         result.map(Operand::plain).map_err(|failure| self.call_error(at, name, failure))

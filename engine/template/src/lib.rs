@@ -47,6 +47,7 @@ mod text;
 mod toml_text;
 mod trace;
 mod value;
+mod weight;
 
 pub use ambient::Ambient;
 pub use error::{Error, ErrorKind, Failure, Place, helm_text};

@@ -459,7 +459,7 @@ fn go_syntax(value: &Value) -> String {
             let items: Vec<String> = list.items().iter().map(go_syntax).collect();
             let name = match list.kind {
                 ListKind::Any => "[]interface {}",
-                ListKind::String => "[]string",
+                ListKind::String | ListKind::NilString => "[]string",
                 ListKind::Int => "[]int",
             };
             format!("{name}{{{}}}", items.join(", "))

@@ -5,7 +5,7 @@ use kpkg_yaml::number::format_general;
 use crate::datetime::{self, Time};
 use crate::format::MAX_NESTING;
 use crate::text::Text;
-use crate::value::{Entries, Map, Value};
+use crate::value::{Entries, Map, MapKind, Value};
 
 // === writing ===
 
@@ -18,6 +18,10 @@ pub(crate) fn write(value: &Value) -> Result<String, String> {
         other if is_array_of_tables(other) => {
             return Err("toml: top-level values must be Go maps or structs".to_owned());
         }
+        Value::Object(object) => match object.plain() {
+            Value::Map(map) => writer.table(&[], &map)?,
+            other => writer.out.push_str(&inline(&other, 0)?),
+        },
         other => writer.out.push_str(&inline(other, 0)?),
     }
     Ok(writer.out)
@@ -41,7 +45,9 @@ impl Writer {
             map.entries().iter().map(|(key, value)| (key.clone(), value.clone())).collect();
         let (tables, plain): (Vec<_>, Vec<_>) = entries
             .into_iter()
-            .filter(|(_, value)| !value.is_nil())
+            .filter(|(_, value)| {
+                !matches!(value, Value::Nil) && !matches!(value, Value::Map(map) if map.kind == MapKind::NilString)
+            })
             .partition(|(_, value)| matches!(value, Value::Map(_)) || is_array_of_tables(value));
         for (key, value) in plain {
             let text = inline(&value, 0)?;

@@ -9,7 +9,10 @@ use crate::text::Text;
 use crate::value::{Map, Value};
 
 /// How much is remembered; what comes after is forgotten.
-const MAX_NOTES: usize = 5_000_000;
+const MAX_NOTES: usize = 2_000_000;
+
+/// How many bytes of inner texts are remembered.
+const MAX_TEXT: usize = 256 << 20;
 
 /// What a rendering did.
 #[derive(Debug, Default)]
@@ -21,6 +24,8 @@ pub struct Trace {
     pub reads: Vec<Read>,
     /// The spans of the fragments that are being written.
     open: Vec<Vec<Span>>,
+    notes: usize,
+    kept: usize,
 }
 
 /// A text that one run of a template wrote.
@@ -71,6 +76,12 @@ pub(crate) struct Moment {
 }
 
 impl Trace {
+    /// Takes room for one more note, if there is any.
+    fn is_room(&mut self) -> bool {
+        self.notes += 1;
+        self.notes <= MAX_NOTES
+    }
+
     pub(crate) fn moment(&self, written: usize) -> Moment {
         Moment { fragments: self.fragments.len(), reads: self.reads.len(), written }
     }
@@ -81,14 +92,15 @@ impl Trace {
 
     pub(crate) fn end(&mut self, file: &Arc<str>, template: &Arc<str>, text: &[u8]) {
         let spans = self.open.pop().unwrap_or_default();
-        if self.fragments.len() < MAX_NOTES {
+        self.kept = self.kept.saturating_add(text.len());
+        if self.kept < MAX_TEXT && self.is_room() {
             let fragment = Fragment { file: file.clone(), template: template.clone(), text: text.to_vec(), spans };
             self.fragments.push(fragment);
         }
     }
 
     pub(crate) fn wrote(&mut self, since: Moment, until: usize, source: &Source, pos: usize, is_literal: bool) {
-        if until <= since.written {
+        if until <= since.written || !self.is_room() {
             return;
         }
         let span = Span {
@@ -105,7 +117,7 @@ impl Trace {
     }
 
     pub(crate) fn read(&mut self, map: &Map, key: Option<&Text>) {
-        if self.reads.len() < MAX_NOTES {
+        if self.is_room() {
             self.reads.push(Read { map: map.identity(), key: key.cloned() });
         }
     }

@@ -53,6 +53,8 @@ pub enum ListKind {
     Any,
     /// `[]string`
     String,
+    /// `[]string` that was never made: JSON has it as null.
+    NilString,
     /// `[]int`
     Int,
 }
@@ -330,7 +332,7 @@ impl Value {
             Self::Bytes(_) => "[]uint8",
             Self::List(list) => match list.kind {
                 ListKind::Any => "[]interface {}",
-                ListKind::String => "[]string",
+                ListKind::String | ListKind::NilString => "[]string",
                 ListKind::Int => "[]int",
             },
             Self::Map(map) => match map.kind {

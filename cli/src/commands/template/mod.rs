@@ -11,12 +11,14 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use kpkg_chart::listing::{self, Selection};
-use kpkg_chart::values::Checks;
+use kpkg_chart::provenance::FieldPath;
+use kpkg_chart::values::{self, Checks};
 use kpkg_chart::{Ambient, Chart, ClusterFacts, KubeVersion, ReleaseInfo, RenderError, Rendered, Values};
 
 use crate::embedded::EmbeddedArgs;
-use crate::failure::Hint;
+use crate::memory::Bound;
 use crate::printer::Printer;
+use crate::provenance::Run;
 use crate::render::{self, ValuesArgs};
 use crate::target::TargetArgs;
 
@@ -115,6 +117,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SECONDS", env = "SOURCE_DATE_EPOCH", hide_env_values = true)]
     clock: Option<i64>,
 
+    /// Show what made a field instead: the template's line, and the value with its file
+    #[arg(long, value_name = "KIND/NAME:PATH")]
+    trace: Vec<FieldPath>,
+
     /// Print what templates wrote even if it is not YAML
     #[arg(long)]
     debug: bool,
@@ -134,21 +140,26 @@ pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
     let ambient = ambient(&args)?;
     let (name, reference) = name::of(&args, &ambient)?;
     let chart = load(reference, printer)?;
-    let values = args.values.merge_with(&chart, Checks { schema: !args.skip_schema_validation })?;
+    let inputs = args.values.inputs()?;
+    let values = values::merge_with(&chart, &inputs, Checks { schema: !args.skip_schema_validation })?;
     let namespace = args.target.namespace().unwrap_or("default").to_owned();
     let release = ReleaseInfo { name, namespace, revision: 1, is_upgrade: args.is_upgrade };
+    let _bound = Bound::for_chart(&chart);
     let rendered = if args.dry_run == DryRun::Server || args.validate {
         server::render(&args, &chart, &values, release.clone(), &ambient)?
     } else {
         let facts = facts(&args)?;
-        match kpkg_chart::render(&chart, &values, &release, &facts, &ambient) {
-            Ok(rendered) => rendered,
-            Err(error) => {
-                return Err(failed(error, &args, printer, || {
-                    Ok(kpkg_chart::render_files(&values, &release, &facts, &ambient)?.0)
-                }));
-            }
+        let run = Run { values: &values, inputs: &inputs, release: &release, facts: &facts, ambient: &ambient };
+        let rendered = kpkg_chart::render(&chart, &values, &release, &facts, &ambient)
+            .map_err(|error| failed(error, &args, printer, &run))?;
+        if !args.trace.is_empty() {
+            printer.data(&run.trace(&args.trace)?)?;
+            return Ok(ExitCode::SUCCESS);
         }
+        if args.values.strict_values {
+            run.check_values()?;
+        }
+        rendered
     };
     print(&args, &release, &values, &rendered, printer)?;
     Ok(ExitCode::SUCCESS)
@@ -196,24 +207,20 @@ fn facts(args: &Args) -> Result<ClusterFacts> {
 }
 
 /// The failure to report; with `--debug`, what templates wrote is printed all the same.
-fn failed(
-    error: RenderError,
-    args: &Args,
-    printer: &Printer,
-    files: impl FnOnce() -> Result<std::collections::BTreeMap<String, String>>,
-) -> anyhow::Error {
+fn failed(error: RenderError, args: &Args, printer: &Printer, run: &Run<'_>) -> anyhow::Error {
     if !matches!(error, RenderError::Manifest { .. }) {
-        return error.into();
+        return run.explained(error, None);
     }
     if !args.debug {
-        return anyhow::Error::from(error).context(Hint("`--debug` prints what the templates wrote".to_owned()));
+        return run.explained(error, Some("`--debug` prints what the templates wrote"));
     }
-    let shown = files().and_then(|files| {
+    let files = kpkg_chart::render_files(run.values, run.release, run.facts, run.ambient);
+    let shown = files.map_err(anyhow::Error::from).and_then(|(files, _)| {
         let written = files.iter().filter(|(path, text)| !text.trim().is_empty() && !path.ends_with("NOTES.txt"));
         let text: String = written.map(|(path, text)| format!("---\n# Source: {path}\n{text}\n")).collect();
         Ok(printer.data(&text)?)
     });
-    shown.err().unwrap_or(error.into())
+    shown.err().unwrap_or_else(|| run.explained(error, None))
 }
 
 fn print(args: &Args, release: &ReleaseInfo, values: &Values, rendered: &Rendered, printer: &Printer) -> Result<()> {

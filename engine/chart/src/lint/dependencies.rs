@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::message::Severity::{Error, Warning};
 use super::{Linter, Loaded, manifests};
+use crate::chart::Chart;
 
 impl Linter<'_> {
     /// Whether declarations and charts agree.
@@ -18,7 +19,7 @@ impl Linter<'_> {
         let folder = self.folder.clone();
         let declared: BTreeSet<&str> = chart.metadata.dependencies.iter().map(|it| it.name.as_str()).collect();
         let present: BTreeSet<&str> = chart.dependencies.iter().map(|it| it.metadata.name.as_str()).collect();
-        let undeclared = chart.dependencies.iter().map(|it| it.name()).filter(|name| !declared.contains(name));
+        let undeclared = chart.dependencies.iter().map(Chart::name).filter(|name| !declared.contains(name));
         let result = none("chart metadata is missing these dependencies", undeclared);
         self.check("dependencies", Error, &folder, result);
         let missing = chart.metadata.dependencies.iter().map(|it| it.name.as_str());

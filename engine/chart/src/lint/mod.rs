@@ -1,6 +1,6 @@
 //! What is wrong with a chart, or could be better: Helm's rules in Helm's words, and kpkg's own.
 //!
-//! Helm's rules run in Helm's order and its messages are equal byte for byte. Each rule has a [name](rules)
+//! Helm's rules run in Helm's order and its messages are equal byte for byte. Each rule has a [name](rules())
 //! by which it is switched off: for a run by [`Settings::disabled`], for a chart by the annotation
 //! `kpkg/lint-disable` of its `Chart.yaml`, for a file by a comment in it that says
 //! `kpkg-lint: disable=NAME,...`.
@@ -25,6 +25,7 @@ use crate::values::Input;
 
 pub use message::{Message, Severity};
 pub use rules::{Rule, rules};
+pub use values::{UnknownValue, unknown as unknown_values};
 
 /// The annotation of `Chart.yaml` that switches rules off.
 const ANNOTATION: &str = "kpkg/lint-disable";
@@ -40,6 +41,8 @@ pub struct Settings<'a> {
     pub kube_version: Option<KubeVersion>,
     /// Leave `values.schema.json` alone.
     pub skip_schema: bool,
+    /// Values that do nothing are errors, and those that no template reads are looked for.
+    pub strict_values: bool,
     /// Names of rules that are off.
     pub disabled: &'a [String],
 }

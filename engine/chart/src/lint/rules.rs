@@ -19,7 +19,7 @@ const fn own(name: &'static str, about: &'static str) -> Rule {
     Rule { name, about, is_helms: false }
 }
 
-static RULES: [Rule; 28] = [
+static RULES: [Rule; 29] = [
     helms("chart-format", "Chart.yaml is YAML"),
     helms("chart-fields", "Chart.yaml has no unknown fields"),
     helms("chart-name", "the chart has a name that is no path"),
@@ -48,6 +48,7 @@ static RULES: [Rule; 28] = [
     own("resources", "containers say what they need: requests or limits"),
     own("probes", "containers of services have a readiness or liveness probe"),
     own("unknown-values", "values that are given exist in the chart"),
+    own("unread-values", "values that are given are read by templates (only with --strict-values)"),
 ];
 
 /// All rules, Helm's first.

@@ -5,6 +5,7 @@ use kpkg_yaml::{Map, Value};
 use super::message::Severity::{Error, Warning};
 use super::{Linter, Loaded, deprecations, manifests, names, workloads};
 use crate::ValuesError;
+use crate::provenance::watch_leniently;
 use crate::render::render_leniently;
 use crate::rendered::{ClusterFacts, ReleaseInfo, Values};
 use crate::values::{Checks, merge_with};
@@ -43,6 +44,11 @@ impl Linter<'_> {
             Err(_) => return,
         };
         let Some(written) = self.render(&values) else { return };
+        if self.settings.strict_values
+            && let Ok(watched) = watch_leniently(&values, &self.release(), &self.facts())
+        {
+            self.unread_values(&values, &watched);
+        }
         for template in &chart.templates {
             let text = written.get(&format!("{}/{}", chart.name(), template.name)).map(String::as_str);
             if !self.template(&template.name, text.unwrap_or_default()) {
@@ -59,10 +65,13 @@ impl Linter<'_> {
         facts
     }
 
-    fn render(&mut self, values: &Values) -> Option<std::collections::BTreeMap<String, String>> {
+    fn release(&self) -> ReleaseInfo {
         let namespace = self.settings.namespace.to_owned();
-        let release = ReleaseInfo { name: RELEASE.to_owned(), namespace, revision: 1, is_upgrade: false };
-        match render_leniently(values, &release, &self.facts()) {
+        ReleaseInfo { name: RELEASE.to_owned(), namespace, revision: 1, is_upgrade: false }
+    }
+
+    fn render(&mut self, values: &Values) -> Option<std::collections::BTreeMap<String, String>> {
+        match render_leniently(values, &self.release(), &self.facts()) {
             Ok(written) => Some(written),
             Err(error) => {
                 self.check("render", Error, FOLDER, Err(error.to_string()));

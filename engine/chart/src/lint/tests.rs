@@ -6,7 +6,7 @@ use std::path::Path;
 use super::*;
 
 fn settings<'a>(inputs: &'a [Input], disabled: &'a [String]) -> Settings<'a> {
-    Settings { inputs, namespace: "default", kube_version: None, skip_schema: false, disabled }
+    Settings { inputs, namespace: "default", kube_version: None, skip_schema: false, strict_values: false, disabled }
 }
 
 /// Lints files written into a folder; the folder's own path is shown as `DIR`.

@@ -38,14 +38,29 @@ impl Linter<'_> {
     /// Values that are given but that the chart's defaults do not have.
     pub(super) fn unknown_values(&mut self, chart: &Chart) {
         for unknown in unknown(chart, self.settings.inputs) {
-            self.check("unknown-values", Warning, FILE, Err(unknown.to_string()));
+            let severity = if self.settings.strict_values { Error } else { Warning };
+            self.check("unknown-values", severity, FILE, Err(unknown.to_string()));
+        }
+    }
+}
+
+impl Linter<'_> {
+    /// Values that are given but that no template reads; not those that are unknown as well.
+    pub(super) fn unread_values(&mut self, values: &crate::Values, watched: &crate::provenance::Watched) {
+        let inputs = self.settings.inputs;
+        let unknown = unknown(values.chart(), inputs);
+        let subject = crate::provenance::Subject { values, inputs };
+        for unread in crate::provenance::unread(watched, subject) {
+            if !unknown.iter().any(|it| unread.path == it.path || unread.path.starts_with(&format!("{}.", it.path))) {
+                self.check("unread-values", Error, FILE, Err(unread.to_string()));
+            }
         }
     }
 }
 
 /// A value that is given but that the chart's defaults do not have.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct UnknownValue {
+pub struct UnknownValue {
     /// The path, with dots.
     pub path: String,
     /// Where it was given.
@@ -65,7 +80,7 @@ impl std::fmt::Display for UnknownValue {
 }
 
 /// The values that are given but that neither `values.yaml`, its comments nor the schema declare.
-pub(crate) fn unknown(chart: &Chart, inputs: &[crate::values::Input]) -> Vec<UnknownValue> {
+pub fn unknown(chart: &Chart, inputs: &[crate::values::Input]) -> Vec<UnknownValue> {
     let Ok(supplied) = supplied(inputs) else { return Vec::new() };
     let mut paths = Vec::new();
     walk(chart, &chart.values, &supplied, &mut Vec::new(), true, &mut paths);

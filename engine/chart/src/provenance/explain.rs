@@ -80,7 +80,7 @@ fn source(subject: Subject<'_>, place: &Place) -> Source {
         None => (place.column.min(step.text.len()), 1),
     };
     let column = step.text.char_indices().take_while(|(at, _)| *at < byte).count();
-    Source { column, width, step }
+    Source { step, column, width }
 }
 
 /// The values read last, without the maps on the way to them.

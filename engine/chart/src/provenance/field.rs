@@ -68,9 +68,7 @@ impl Display for FieldPath {
 pub(crate) fn dotted(path: &[String]) -> String {
     let mut text = String::new();
     for part in path {
-        if part.bytes().all(|byte| byte.is_ascii_digit()) {
-            text.push_str(&format!("[{part}]"));
-        } else if part.contains(['.', '/']) {
+        if part.contains(['.', '/']) || part.bytes().all(|byte| byte.is_ascii_digit()) {
             text.push_str(&format!("[{part}]"));
         } else {
             if !text.is_empty() {

@@ -62,8 +62,7 @@ fn whole_line(text: &[u8], at: usize) -> Range<usize> {
 fn responsible<'a>(spans: &'a [Span], bytes: &Range<usize>) -> Option<&'a Span> {
     let overlaps = |span: &&Span| span.bytes.start < bytes.end && span.bytes.end > bytes.start;
     let mut all = spans.iter().filter(overlaps);
-    let first = all.next()?;
-    Some(std::iter::once(first).chain(all).filter(|span| !span.is_literal).last().unwrap_or(first))
+    all.clone().rfind(|span| !span.is_literal).or_else(|| all.next())
 }
 
 /// Where a text has a line that says something, blanks around it aside.

@@ -1,8 +1,8 @@
 //! Where output comes from: a rendering that is watched, and what can be told from it.
 //!
 //! [`watch`] renders once more and remembers which line of which template wrote what, and which values
-//! were read for it; this costs time and memory, so it is done only for an answer: [`trace`] for one
-//! field of an object, [`explain`] for a failure, [`unread`] for values that no template looks at.
+//! were read for it; this costs time and memory, so it is done only for an answer: [`trace()`] for one
+//! field of an object, [`explain()`] for a failure, [`unread()`] for values that no template looks at.
 
 mod explain;
 mod field;
@@ -74,7 +74,20 @@ pub fn watch(
     facts: &ClusterFacts,
     ambient: &Ambient,
 ) -> Result<Watched, RenderError> {
-    let job = Job { values, release, facts, ambient, lenient: false };
+    run(Job { values, release, facts, ambient, lenient: false })
+}
+
+/// As [`watch`], when `required` and `fail` let everything pass.
+pub(crate) fn watch_leniently(
+    values: &Values,
+    release: &ReleaseInfo,
+    facts: &ClusterFacts,
+) -> Result<Watched, RenderError> {
+    let ambient = Ambient::seeded(0, jiff::Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC));
+    run(Job { values, release, facts, ambient: &ambient, lenient: true })
+}
+
+fn run(job: Job<'_>) -> Result<Watched, RenderError> {
     with_stack(|| {
         let mut watched = Watched::default();
         // What failed is known already; what was done until then is what is asked for.

@@ -12,6 +12,8 @@ const DEPLOYMENT: &str = "kind: Deployment\nmetadata:\n  name: web\n  labels:\n 
 const DEFAULTS: &str = "name: nn\nreplicas: 1\nimage:\n  repository: r\n  tag: t\nresources:\n  limits:\n    cpu: 1\n\
                         sub:\n  port: 2\n";
 
+type Templates = &'static [(&'static str, &'static str)];
+
 struct Setup {
     chart: Chart,
     inputs: Vec<Input>,
@@ -126,7 +128,7 @@ fn jinja_is_traced_by_its_text() {
 
 #[test]
 fn failures_are_explained() {
-    let cases: [(&[(&str, &str)], &str, Option<&str>); 5] = [
+    let cases: [(Templates, &str, Option<&str>); 5] = [
         (
             &[("templates/a.yaml", "a: 1\nb: {{ .Values.imgae.tag }}")],
             "  --> app/templates/a.yaml:2:7\n   |\n 2 | b: {{ .Values.imgae.tag }}\n   |       ^^^^^^^^^^^^^^^^^\n  value \

@@ -53,6 +53,7 @@ fn starters_pass_the_linter() {
                 namespace: "default",
                 kube_version: None,
                 skip_schema: false,
+                strict_values: true,
                 disabled: &[],
             };
             let found: Vec<String> = lint::lint(&path, &settings).messages.iter().map(ToString::to_string).collect();

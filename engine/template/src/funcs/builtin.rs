@@ -57,7 +57,7 @@ fn length(value: &Value) -> Answer {
         Value::Object(object) => match (object.entries(), object.items()) {
             (Some(entries), _) => entries.len(),
             (_, Some(items)) => items.len(),
-            _ => return Err(format!("len of type {}", value.type_name()).into()),
+            _ => return Err(format!("len of type {}", value.type_name().trim_start_matches('*')).into()),
         },
         other => return Err(format!("len of type {}", other.type_name()).into()),
     };

@@ -2,6 +2,7 @@
 
 use super::{Answer, Function, Type, fixed, map, strval, text, variadic};
 use crate::error::Failure;
+use crate::exec::Context;
 use crate::format::MAX_NESTING;
 use crate::text::Text;
 use crate::value::{Entries, List, Map, MapKind, Value};
@@ -53,8 +54,8 @@ pub(super) static FUNCTIONS: &[Function] = &[
     variadic("mustMerge", &[Dict, Dict], |_, args| merge_all(args, false)),
     variadic("mergeOverwrite", &[Dict, Dict], |_, args| merge_all(args, true)),
     variadic("mustMergeOverwrite", &[Dict, Dict], |_, args| merge_all(args, true)),
-    fixed("deepCopy", &[Any], |_, args| copied(&args[0])),
-    fixed("mustDeepCopy", &[Any], |_, args| copied(&args[0])),
+    fixed("deepCopy", &[Any], |context, args| copied(context, &args[0])),
+    fixed("mustDeepCopy", &[Any], |context, args| copied(context, &args[0])),
     variadic("dig", &[Any], |_, args| dig(args)),
 ];
 
@@ -103,8 +104,13 @@ fn merge(target: &Map, source: &Map, overwrite: bool, depth: usize) -> Result<()
     Ok(())
 }
 
-fn copied(value: &Value) -> Answer {
-    if value.is_nil() { Err(super::NIL_POINTER.into()) } else { deep_copy(value, 0) }
+fn copied(context: &mut Context, value: &Value) -> Answer {
+    if value.is_nil() {
+        return Err(super::NIL_POINTER.into());
+    }
+    // A copy takes more room than the text that the weight stands for.
+    context.spend(crate::weight::check(std::slice::from_ref(value))?.saturating_mul(4))?;
+    deep_copy(value, 0)
 }
 
 fn deep_copy(value: &Value, depth: usize) -> Answer {

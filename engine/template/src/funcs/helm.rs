@@ -99,8 +99,14 @@ fn run_include(context: &mut Context, name: &str, data: &Value) -> Answer {
     Ok(out.into())
 }
 
+/// How often `tpl` may run inside itself: every level of a failure quotes the text of the one below.
+const MAX_TPL_DEPTH: usize = 256;
+
 fn tpl(context: &mut Context, source: &[u8], data: &Value) -> Answer {
     context.check_depth().map_err(Failure::limit)?;
+    if context.tpl_depth >= MAX_TPL_DEPTH {
+        return Err(Failure::limit(format!("`tpl` calls itself more than {MAX_TPL_DEPTH} times deep")));
+    }
     let trees = parse_once(context, source)?;
     let Some(tree) = trees.iter().find(|tree| &*tree.name == "gotpl").cloned() else { return Ok("".into()) };
     let outer = context.set.clone();
@@ -108,7 +114,9 @@ fn tpl(context: &mut Context, source: &[u8], data: &Value) -> Answer {
         context.set = Rc::new(Set::layer(outer.clone(), &trees));
     }
     let mut out = Vec::new();
+    context.tpl_depth += 1;
     let result = execute(&tree, data, &mut out, context);
+    context.tpl_depth -= 1;
     context.set = outer;
     result.map_err(|error| {
         let text = format!("error during tpl function execution for {}: {error}", quote(source));

@@ -25,6 +25,7 @@ use crate::error::Failure;
 use crate::exec::Context;
 use crate::text::Text;
 use crate::value::{IntKind, List, Map, MapKind, Value};
+use crate::weight::walks;
 
 pub(crate) use helm::remove_no_value;
 pub(crate) use regexes::go_regex;
@@ -104,6 +105,8 @@ pub(crate) struct Function {
     pub(crate) name: &'static str,
     pub(crate) params: &'static [Type],
     pub(crate) variadic: bool,
+    /// Whether it walks over all that its arguments hold.
+    pub(crate) walks: bool,
     pub(crate) call: fn(&mut Context, &[Value]) -> Answer,
 }
 
@@ -122,12 +125,12 @@ impl Function {
 
 /// A function with as many arguments as parameters.
 const fn fixed(name: &'static str, params: &'static [Type], call: fn(&mut Context, &[Value]) -> Answer) -> Function {
-    Function { name, params, variadic: false, call }
+    Function { name, params, variadic: false, walks: walks(name), call }
 }
 
 /// A function whose last parameter takes any number of arguments.
 const fn variadic(name: &'static str, params: &'static [Type], call: fn(&mut Context, &[Value]) -> Answer) -> Function {
-    Function { name, params, variadic: true, call }
+    Function { name, params, variadic: true, walks: walks(name), call }
 }
 
 /// Every table; a later one wins where two name a function, as Helm's functions replace Sprig's.

@@ -6,7 +6,7 @@ use super::{Answer, Function, Type, fixed, int, string, text};
 use crate::error::Failure;
 use crate::exec::Context;
 use crate::text::Text;
-use crate::value::Value;
+use crate::value::{List, ListKind, Value};
 
 use Type::{Int, String as Str};
 
@@ -16,6 +16,10 @@ const FIND_ALL: Call = |context, args| {
     let regex = compiled(context, &args[0])?;
     let limit = limit(int(&args[2]));
     let found = regex.find_iter(text(&args[1])).take(limit).map(|found| Text::from(found.as_bytes()));
+    let found: Vec<Text> = found.collect();
+    if found.is_empty() {
+        return Ok(Value::List(List::new(ListKind::NilString, Vec::new())));
+    }
     Ok(Value::strings(found))
 };
 const FIND: Call = |context, args| {

@@ -45,7 +45,9 @@ pub(super) static FUNCTIONS: &[Function] = &[
     fixed("kebabcase", &[Str], |_, args| Ok(cases::delimited(&string(&args[0]), '-').into())),
     fixed("camelcase", &[Str], |_, args| Ok(cases::pascal(&string(&args[0])).into())),
     fixed("wrap", &[Int, Str], |_, args| Ok(wrap(&string(&args[1]), int(&args[0]), "\n", false).into())),
-    fixed("wrapWith", &[Int, Str, Str], |_, args| {
+    fixed("wrapWith", &[Int, Str, Str], |context, args| {
+        let lines = text(&args[2]).len() / usize::try_from(int(&args[0])).unwrap_or(1).max(1) + 1;
+        context.spend(lines.saturating_mul(text(&args[1]).len().saturating_add(1)))?;
         Ok(wrap(&string(&args[2]), int(&args[0]), &string(&args[1]), true).into())
     }),
     fixed("contains", &[Str, Str], |_, args| Ok(Value::Bool(find(text(&args[1]), text(&args[0])).is_some()))),
@@ -81,13 +83,16 @@ pub(super) static FUNCTIONS: &[Function] = &[
     fixed("splitn", &[Str, Int, Str], |_, args| Ok(numbered(&split(text(&args[2]), text(&args[0]), int(&args[1]))))),
     fixed("splitList", &[Str, Str], |_, args| Ok(Value::strings(split(text(&args[1]), text(&args[0]), -1)))),
     fixed("toStrings", &[Any], |_, args| match &args[0] {
-        Value::List(list) if list.kind == ListKind::String => Ok(list_of(list)),
+        Value::List(list) if matches!(list.kind, ListKind::String | ListKind::NilString) => Ok(list_of(list)),
         other => Ok(Value::strings(strslice(other))),
     }),
     fixed("join", &[Str, Any], |context, args| {
         let parts = strslice(&args[1]);
         let parts: Vec<&[u8]> = parts.iter().map(Text::as_bytes).collect();
-        spent(context, parts.join(text(&args[0])))
+        // Counted before it is made: few parts and a long separator are soon more than memory holds.
+        let separators = parts.len().saturating_sub(1).saturating_mul(text(&args[0]).len());
+        context.spend(parts.iter().map(|part| part.len()).sum::<usize>().saturating_add(separators))?;
+        Ok(parts.join(text(&args[0])).into())
     }),
     fixed("sortAlpha", &[Any], |_, args| match &args[0] {
         Value::List(list) => {
@@ -234,7 +239,7 @@ pub(super) fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
     if needle.is_empty() {
         return Some(0);
     }
-    haystack.windows(needle.len()).position(|window| window == needle)
+    memchr::memmem::find(haystack, needle)
 }
 
 fn replace(source: &[u8], old: &[u8], new: &[u8], context: &mut Context) -> Result<Vec<u8>, Failure> {
@@ -282,11 +287,9 @@ pub(super) fn split(source: &[u8], separator: &[u8], limit: i64) -> Vec<Text> {
 
 /// The length of the first character, if another follows.
 fn first_character(bytes: &[u8]) -> Option<usize> {
-    let length = match std::str::from_utf8(bytes) {
-        Ok(text) => text.chars().next().map_or(0, char::len_utf8),
-        Err(error) if error.valid_up_to() > 0 => 1,
-        Err(_) => 1,
-    };
+    // A character has four bytes at most: what follows them is of no interest.
+    let chunk = bytes[..bytes.len().min(4)].utf8_chunks().next()?;
+    let length = chunk.valid().chars().next().map_or(1, char::len_utf8);
     (length < bytes.len() && length > 0).then_some(length)
 }
 
