@@ -11,7 +11,7 @@ use kpkg_chart::{Ambient, Chart, ClusterFacts, File, ReleaseInfo, load_files, re
 const MANIFEST: &[u8] = b"apiVersion: v2\nname: c\nversion: 0.1.0\n";
 
 /// Generous: these tests run unoptimised, beside others.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 fn chart(files: &[(&str, &str)]) -> Result<Chart, String> {
     let mut all = vec![File::new("Chart.yaml", MANIFEST.to_vec())];

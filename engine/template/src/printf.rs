@@ -490,7 +490,7 @@ mod tests {
         let cases: Vec<(&str, Vec<Value>, &str)> = vec![
             ("%s-%d", vec!["a".into(), Value::int(3)], "a-3"),
             ("%5d|%-5d|%05d", vec![Value::int(42), Value::int(42), Value::int(-42)], "   42|42   |-0042"),
-            ("%.2f", vec![3.14159.into()], "3.14"),
+            ("%.2f", vec![2.34567.into()], "2.35"),
             ("%d", vec!["x".into()], "%!d(string=x)"),
             ("%s", vec![], "%!s(MISSING)"),
             ("x", vec!["y".into()], "x%!(EXTRA string=y)"),
@@ -505,7 +505,7 @@ mod tests {
             ("%g", vec![1e6.into()], "1e+06"),
             ("%e", vec![1500.0.into()], "1.500000e+03"),
             ("%s", vec![Value::int(5)], "%!s(int=5)"),
-            ("%08.3f", vec![3.14159.into()], "0003.142"),
+            ("%08.3f", vec![2.34567.into()], "0002.346"),
             ("%+d", vec![Value::int(5)], "+5"),
             ("%c", vec![Value::int(65)], "A"),
             ("%v", vec![Value::strings(["a", "b"])], "[a b]"),

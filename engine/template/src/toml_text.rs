@@ -318,7 +318,11 @@ impl Reader<'_> {
                         .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-')))
                         .unwrap_or(self.rest().len());
                     if length == 0 {
-                        return Err(self.error("bare keys cannot be empty"));
+                        let found = self.peek().filter(|found| !matches!(found, '=' | '.' | '\n'));
+                        return Err(match found {
+                            Some(found) => self.error(&format!("expected '.' or '=', but got '{found}' instead")),
+                            None => self.error("bare keys cannot be empty"),
+                        });
                     }
                     let part = self.rest()[..length].to_owned();
                     self.at += length;
