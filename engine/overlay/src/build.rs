@@ -94,6 +94,12 @@ pub fn apply(path: &Path, documents: Vec<Node>, options: &Options<'_>) -> Result
     run(Folder::first(path, !options.unrestricted)?, options, given)
 }
 
+/// Applies an overlay to manifests: a chart's, or any others.
+pub fn apply_to_text(path: &Path, manifests: &str, options: &Options<'_>) -> Result<Built> {
+    let given = crate::documents::read_resources(manifests, "the manifests")?;
+    run(Folder::first(path, !options.unrestricted)?, options, given)
+}
+
 fn run(folder: Rc<Folder>, options: &Options<'_>, given: Vec<Resource>) -> Result<Built> {
     let session = Session::new(options);
     let target = Target::load(folder, &session)?;
@@ -246,7 +252,7 @@ impl<'a> Session<'a> {
             .within(|| format!("rendering chart {}", chart.name))?;
         let mut resources = crate::documents::read_resources(&text, &chart.name)?;
         for resource in &mut resources {
-            resource.memory.from_chart = !chart.namespace.is_empty() && resource.namespace() == chart.namespace;
+            resource.memory.from_chart = true;
         }
         Ok(resources)
     }

@@ -8,7 +8,7 @@
 //! The stages of one folder, in the order of [`target`](self): resources, configurations, generators, components,
 //! transformers, validators, variables. Once, at the end: hashes of names, references to names, variables, order.
 //!
-//! - [`build`]: a folder to documents; [`apply`]: documents from elsewhere under an overlay
+//! - [`build`]: a folder to documents; [`apply`], [`apply_to_text`]: documents from elsewhere under an overlay
 //! - [`Options`]: what a build may use; without [`Remote`] and [`Charts`] it reads files and nothing else
 //!
 //! ```
@@ -51,7 +51,7 @@ mod transform;
 mod tree;
 mod variable;
 
-pub use build::{Built, Options, apply, build};
+pub use build::{Built, Options, apply, apply_to_text, build};
 pub use charts::{Charts, HelmChart, HelmGlobals};
 pub use error::{Error, Result};
 pub use remote::{Clone, Remote};

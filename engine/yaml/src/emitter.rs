@@ -225,7 +225,8 @@ impl Emitter {
     /// Whether the bare text would be read as something else than a string.
     fn is_ambiguous(&self, text: &str) -> bool {
         match self.flavour {
-            Flavour::Compact => resolve(text) != Resolved::String || is_base_60(text),
+            // A bare `<<` is a string where go-yaml writes one.
+            Flavour::Compact => !matches!(resolve(text), Resolved::String | Resolved::Merge) || is_base_60(text),
             Flavour::Pretty => is_ambiguous_v3(text),
         }
     }

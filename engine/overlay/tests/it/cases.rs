@@ -120,7 +120,7 @@ fn strategic_merges() {
         ("replace an element", "spec: {template: {spec: {containers: [{name: web, $patch: replace, image: o}]}}}\n"),
         ("ports", "spec: {template: {spec: {containers: [{name: web, ports: [{containerPort: 80, protocol: UDP}]}]}}}\n"),
         ("an unpaired list", "spec: {template: {spec: {tolerations: [{key: a}]}}}\n"),
-        ("finalizers", "metadata: {name: web, finalizers: [x]}\n"),
+        ("a key given twice", "metadata: {name: web, finalizers: [x]}\n"),
         ("delete all", "$patch: delete\n"),
         ("an unknown directive", "$patch: dance\n"),
         ("a scalar for a list", "spec: {template: {spec: {containers: x}}}\n"),
@@ -243,7 +243,7 @@ components: [part]
 namePrefix: p-
 images: [{name: nginx, newTag: '9'}]
 replicas: [{name: web, count: 4}]
-commonAnnotations: {note: n}
+commonAnnotations: {note: text}
 === part/kustomization.yaml
 apiVersion: kustomize.config.k8s.io/v1alpha1
 kind: Component
