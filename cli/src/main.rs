@@ -10,6 +10,7 @@ mod embedded;
 mod failure;
 #[cfg(target_os = "linux")]
 mod images;
+mod overlay;
 mod printer;
 mod progress;
 mod render;

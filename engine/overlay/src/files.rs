@@ -65,12 +65,7 @@ impl Folder {
         self.child(root, self.restricted, None)
     }
 
-    fn child(
-        self: &Rc<Self>,
-        root: PathBuf,
-        restricted: bool,
-        clone: Option<(PathBuf, String)>,
-    ) -> Result<Rc<Self>> {
+    fn child(self: &Rc<Self>, root: PathBuf, restricted: bool, clone: Option<(PathBuf, String)>) -> Result<Rc<Self>> {
         if self.depth >= MAX_DEPTH {
             return Err(Error::rule(format!("more than {MAX_DEPTH} kustomizations lead to '{}'", root.display())));
         }
@@ -85,7 +80,8 @@ impl Folder {
             }
             at = folder.referrer.as_ref();
         }
-        let refused = || Error::Remote { url: url.to_owned(), problem: "remote resources are not available".to_owned() };
+        let refused =
+            || Error::Remote { url: url.to_owned(), problem: "remote resources are not available".to_owned() };
         let clone = remote.ok_or_else(refused)?.clone_repository(url)?;
         let (top, root) = (real_folder(&clone.root)?, real_folder(&clone.folder)?);
         if !root.starts_with(&top) {

@@ -104,7 +104,11 @@ impl ListMerge<'_> {
     fn scalar_values(&self) -> Vec<Values> {
         let mut seen = BTreeSet::new();
         let elements = self.patch.iter().flatten().chain(&self.object);
-        elements.map(|element| element.text().to_owned()).filter(|text| seen.insert(text.clone())).map(|text| vec![text]).collect()
+        elements
+            .map(|element| element.text().to_owned())
+            .filter(|text| seen.insert(text.clone()))
+            .map(|text| vec![text])
+            .collect()
     }
 
     /// Merges the elements with those key values into one, and puts it into the result.
@@ -258,7 +262,8 @@ fn find(list: &[Node], keys: &[String], values: &[String]) -> Option<usize> {
 
 /// Whether an element can be compared by keys: an object, unless scalars are compared.
 fn is_settable(element: &Node, keys: &[String], values: &[String]) -> bool {
-    let by_field = keys.first().is_some_and(|key| !key.is_empty()) && values.first().is_some_and(|value| !value.is_empty());
+    let by_field =
+        keys.first().is_some_and(|key| !key.is_empty()) && values.first().is_some_and(|value| !value.is_empty());
     element.as_map().is_some() || !by_field
 }
 

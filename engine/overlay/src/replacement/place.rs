@@ -46,9 +46,9 @@ pub(super) fn for_each_place(
                 items.push(making.node(next));
             }
             let count = items.len();
-            let item = items.get_mut(at).ok_or_else(|| {
-                Error::rule(format!("index {at} specified but only {count} elements found"))
-            })?;
+            let item = items
+                .get_mut(at)
+                .ok_or_else(|| Error::rule(format!("index {at} specified but only {count} elements found")))?;
             for_each_place(item, rest, making, set)
         }
         Step::Every => list(node)?.iter_mut().try_for_each(|item| for_each_place(item, rest, making, set)),

@@ -23,7 +23,8 @@ fn problem(folder: &Path, line: &str) -> Option<String> {
     let case: serde_json::Value = serde_json::from_str(line).expect("a case");
     let text = |key: &str| case[key].as_str().unwrap_or_default().to_owned();
     let mut options = Options::default();
-    options.unrestricted = case["args"].as_array().is_some_and(|args| args.iter().any(|arg| arg == "LoadRestrictionsNone"));
+    options.unrestricted =
+        case["args"].as_array().is_some_and(|args| args.iter().any(|arg| arg == "LoadRestrictionsNone"));
     let path = folder.join("cases").join(text("dir"));
     let ours = build(path.to_str().expect("a UTF-8 path"), &options).and_then(|built| built.text());
     let id = text("id");

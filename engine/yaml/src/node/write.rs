@@ -136,9 +136,9 @@ impl Node {
                 Resolved::Bool(value) => value.into(),
                 Resolved::Int(value) => value.into(),
                 Resolved::Uint(value) => value.into(),
-                Resolved::Float(value) => serde_json::Number::from_f64(value).map(Into::into).ok_or_else(|| {
-                    not_json(format!("json: unsupported value: {}", number::format_general(value)))
-                })?,
+                Resolved::Float(value) => serde_json::Number::from_f64(value)
+                    .map(Into::into)
+                    .ok_or_else(|| not_json(format!("json: unsupported value: {}", number::format_general(value))))?,
                 Resolved::Timestamp | Resolved::Merge | Resolved::String => string_of(scalar)?.into_owned().into(),
             },
             Self::List(items) => items.iter().map(Self::to_json).collect::<Result<Vec<_>, _>>()?.into(),
