@@ -145,7 +145,7 @@ fn custom_kind<'a>(root: &'a Value, group: &str, version: &str, kind: &str) -> O
     })
 }
 
-impl<'a> Schema<'a> {
+impl Schema<'_> {
     /// What is known of a field.
     pub(crate) fn field(self, name: &str) -> Option<Self> {
         match self {

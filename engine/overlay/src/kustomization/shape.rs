@@ -337,10 +337,9 @@ fn fields(
         let exact = known.iter().find(|(known, _)| known == name);
         let found = exact.or_else(|| known.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)));
         match found {
+            Some(_) if value.is_null() => {}
             Some((known, shape)) => {
-                if !value.is_null() {
-                    result.insert((*known).to_owned(), conform_at(value, shape, strict, &join(path, known))?);
-                }
+                result.insert((*known).to_owned(), conform_at(value, shape, strict, &join(path, known))?);
             }
             None if strict != Strictness::None => return Err(unknown(&join(path, name), name, known)),
             None => {}
