@@ -131,6 +131,11 @@ impl Folder {
         if !self.restricted {
             return Ok(path.to_owned());
         }
+        // Most files lie in the folder itself, whose path is real: where the file is no link, so is its path.
+        let is_plain = || fs::symlink_metadata(path).is_ok_and(|found| found.is_file());
+        if path.parent() == Some(self.root.as_path()) && is_plain() {
+            return Ok(path.to_owned());
+        }
         let real = fs::canonicalize(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
         if real.is_dir() {
             return Err(Error::Path { path: path.display().to_string(), problem: "must resolve to a file" });
