@@ -15,6 +15,7 @@ mod holder;
 mod images;
 mod options;
 mod memory;
+mod overlay;
 mod printer;
 mod progress;
 mod provenance;

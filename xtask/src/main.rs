@@ -1,10 +1,11 @@
 //! Chores of this workspace. `cargo xtask` lists them; `.ci/run` calls the same ones.
 
-#![expect(clippy::print_stderr, reason = "chores talk to whoever runs them")]
+#![expect(clippy::print_stderr, clippy::print_stdout, reason = "chores talk to whoever runs them")]
 
 mod checks;
 mod demo;
 mod helm;
+mod kustomize;
 mod packages;
 mod schema;
 mod shell;
@@ -19,6 +20,8 @@ cargo xtask check           formatting, clippy, documentation, house rules
 cargo xtask bench           the benchmarks; prints ratios and rates
 cargo xtask bench template [--charts DIR]  `kpkg template` against the real Helm engine
 cargo xtask parity helm --charts DIR       every chart below DIR, rendered by kpkg and by the real Helm engine
+cargo xtask bench build [--trees DIR]      `kpkg build` against the real Kustomize
+cargo xtask parity kustomize DIR           recorded cases, or every kustomization below DIR, built by kpkg and by Kustomize
 cargo xtask schema [--check]  regenerate cluster/api's schema table (or check that it is fresh)";
 
 fn main() -> ExitCode {
@@ -32,6 +35,9 @@ fn main() -> ExitCode {
         ["bench", "template"] => helm::bench("charts"),
         ["bench", "template", "--charts", charts] => helm::bench(charts),
         ["parity", "helm", "--charts", charts] => helm::parity(charts),
+        ["bench", "build"] => kustomize::bench(None),
+        ["bench", "build", "--trees", trees] => kustomize::bench(Some(trees)),
+        ["parity", "kustomize", folder] => kustomize::parity(folder),
         ["schema"] => schema::run(false),
         ["schema", "--check"] => schema::run(true),
         _ => {

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result};
 use kpkg_overlay::{Built, Options};
 use kpkg_yaml::node::{Node, node_text};
 
+use crate::overlay::{Fetcher, LocalCharts, Programs};
 use crate::printer::Printer;
 
 /// Build a kustomization
@@ -15,8 +16,8 @@ use crate::printer::Printer;
 /// them.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The folder
-    #[arg(default_value = ".")]
+    /// The folder, or the address of one in a repository
+    #[arg(default_value = ".", value_name = "DIR|URL")]
     folder: String,
 
     /// Write to this file, or into this folder one file a resource
@@ -34,6 +35,30 @@ pub(crate) struct Args {
     /// Label all resources with `app.kubernetes.io/managed-by`
     #[arg(long)]
     enable_managedby_label: bool,
+
+    /// Render the charts that kustomizations name (`helmCharts`), with kpkg's own engine
+    #[arg(long)]
+    enable_helm: bool,
+
+    /// API versions that charts may ask for
+    #[arg(long, value_name = "VERSION", value_delimiter = ',')]
+    helm_api_versions: Vec<String>,
+
+    /// The Kubernetes version that charts see
+    #[arg(long, value_name = "VERSION")]
+    helm_kube_version: Option<String>,
+
+    /// Run the programs that generators and transformers name (`config.kubernetes.io/function`, `exec`)
+    #[arg(long)]
+    enable_exec: bool,
+
+    /// Accepted for Kustomize's sake, without effect here
+    #[arg(long, hide = true)]
+    enable_alpha_plugins: bool,
+
+    /// Fetch nothing: resources elsewhere are errors
+    #[arg(long)]
+    offline: bool,
 
     /// Fail if a patch changes nothing or the target of a patch matches nothing
     #[arg(long)]
@@ -67,6 +92,12 @@ pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
     options.keep_order = args.reorder == Reorder::None;
     options.managed_by_label = args.enable_managedby_label;
     options.strict = args.strict;
+    let charts =
+        LocalCharts { api_versions: args.helm_api_versions.clone(), kube_version: args.helm_kube_version.clone() };
+    options.charts = if args.enable_helm { Some(&charts) } else { None };
+    options.functions = if args.enable_exec { Some(&Programs) } else { None };
+    let fetcher = Fetcher::new();
+    options.remote = if args.offline { None } else { Some(&fetcher) };
     let built = kpkg_overlay::build(&args.folder, &options)?;
     built.warnings.iter().for_each(|warning| printer.say(warning));
     if !built.findings.is_empty() {

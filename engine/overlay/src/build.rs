@@ -10,6 +10,7 @@ use crate::charts::Charts;
 use crate::error::{Error, Result, Within};
 use crate::fieldspec::FieldSpec;
 use crate::files::Folder;
+use crate::function::Functions;
 use crate::kustomization::{HelmChart, HelmGlobals, SortOptions, Texts};
 use crate::order::{KindOrder, SortKey};
 use crate::remote::{Remote, is_repository};
@@ -35,6 +36,8 @@ pub struct Options<'a> {
     pub remote: Option<&'a dyn Remote>,
     /// What renders charts, if charts may be used.
     pub charts: Option<&'a dyn Charts>,
+    /// What runs functions, if programs may be run.
+    pub functions: Option<&'a dyn Functions>,
 }
 
 impl std::fmt::Debug for Options<'_> {
@@ -91,6 +94,12 @@ pub fn build(path: &str, options: &Options<'_>) -> Result<Built> {
 pub fn apply(path: &Path, documents: Vec<Node>, options: &Options<'_>) -> Result<Built> {
     documents.iter().try_for_each(crate::documents::check)?;
     let given = documents.into_iter().map(Resource::new).collect();
+    run(Folder::first(path, !options.unrestricted)?, options, given)
+}
+
+/// Applies an overlay to manifests: a chart's, or any others.
+pub fn apply_to_text(path: &Path, manifests: &str, options: &Options<'_>) -> Result<Built> {
+    let given = crate::documents::read_resources(manifests, "the manifests")?;
     run(Folder::first(path, !options.unrestricted)?, options, given)
 }
 
@@ -221,19 +230,9 @@ impl<'a> Session<'a> {
         self.findings.borrow_mut().push(format!("patch {patch} changes nothing"));
     }
 
-    /// Whether objects that are no built-in plugins may be functions.
-    pub(crate) fn runs_functions(&self) -> bool {
-        false
-    }
-
-    /// Runs the function that an object configures, if functions may be run.
-    pub(crate) fn run_function(
-        &self,
-        _config: &Resource,
-        _folder: &Folder,
-        _input: Vec<Resource>,
-    ) -> Option<Result<Vec<Resource>>> {
-        None
+    /// What runs functions, if they may be run.
+    pub(crate) fn functions(&self) -> Option<&'a dyn Functions> {
+        self.options.functions
     }
 
     /// Renders a chart.
@@ -241,12 +240,10 @@ impl<'a> Session<'a> {
         let Some(charts) = self.options.charts else {
             return Err(Error::rule("must specify --enable-helm"));
         };
-        let text = charts
-            .render(chart, globals, &folder.root)
-            .within(|| format!("rendering chart {}", chart.name))?;
+        let text = charts.render(chart, globals, &folder.root).within(|| format!("rendering chart {}", chart.name))?;
         let mut resources = crate::documents::read_resources(&text, &chart.name)?;
         for resource in &mut resources {
-            resource.memory.from_chart = !chart.namespace.is_empty() && resource.namespace() == chart.namespace;
+            resource.memory.from_chart = true;
         }
         Ok(resources)
     }

@@ -128,9 +128,7 @@ mod tests {
 
     fn names(text: &str) -> String {
         match read_resources(text, "x.yaml") {
-            Ok(resources) => {
-                resources.iter().map(|resource| resource.name().to_owned()).collect::<Vec<_>>().join(" ")
-            }
+            Ok(resources) => resources.iter().map(|resource| resource.name().to_owned()).collect::<Vec<_>>().join(" "),
             Err(error) => error.chain(),
         }
     }

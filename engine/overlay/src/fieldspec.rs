@@ -66,12 +66,7 @@ impl FieldSpec {
     }
 }
 
-fn walk(
-    node: &mut Node,
-    path: &[String],
-    create: Create,
-    set: &mut dyn FnMut(&mut Node) -> Result<()>,
-) -> Result<()> {
+fn walk(node: &mut Node, path: &[String], create: Create, set: &mut dyn FnMut(&mut Node) -> Result<()>) -> Result<()> {
     let Some((first, rest)) = path.split_first() else { return set(node) };
     match node {
         Node::Scalar(scalar) if scalar.is_null() => Ok(()),

@@ -65,12 +65,7 @@ impl Folder {
         self.child(root, self.restricted, None)
     }
 
-    fn child(
-        self: &Rc<Self>,
-        root: PathBuf,
-        restricted: bool,
-        clone: Option<(PathBuf, String)>,
-    ) -> Result<Rc<Self>> {
+    fn child(self: &Rc<Self>, root: PathBuf, restricted: bool, clone: Option<(PathBuf, String)>) -> Result<Rc<Self>> {
         if self.depth >= MAX_DEPTH {
             return Err(Error::rule(format!("more than {MAX_DEPTH} kustomizations lead to '{}'", root.display())));
         }
@@ -85,7 +80,8 @@ impl Folder {
             }
             at = folder.referrer.as_ref();
         }
-        let refused = || Error::Remote { url: url.to_owned(), problem: "remote resources are not available".to_owned() };
+        let refused =
+            || Error::Remote { url: url.to_owned(), problem: "remote resources are not available".to_owned() };
         let clone = remote.ok_or_else(refused)?.clone_repository(url)?;
         let (top, root) = (real_folder(&clone.root)?, real_folder(&clone.folder)?);
         if !root.starts_with(&top) {
@@ -133,6 +129,11 @@ impl Folder {
 
     fn permitted(&self, path: &Path) -> Result<PathBuf> {
         if !self.restricted {
+            return Ok(path.to_owned());
+        }
+        // Most files lie in the folder itself, whose path is real: where the file is no link, so is its path.
+        let is_plain = || fs::symlink_metadata(path).is_ok_and(|found| found.is_file());
+        if path.parent() == Some(self.root.as_path()) && is_plain() {
             return Ok(path.to_owned());
         }
         let real = fs::canonicalize(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;

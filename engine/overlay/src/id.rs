@@ -95,10 +95,7 @@ impl<'a> Id<'a> {
 
     /// Whether both name one object, in whatever namespace.
     pub(crate) fn same_but_namespace(&self, other: &Id<'_>) -> bool {
-        self.name == other.name
-            && self.kind == other.kind
-            && self.group == other.group
-            && self.version == other.version
+        self.name == other.name && self.kind == other.kind && self.group == other.group && self.version == other.version
     }
 
     /// Whether both name one object.

@@ -8,8 +8,8 @@
 //! The stages of one folder, in the order of [`target`](self): resources, configurations, generators, components,
 //! transformers, validators, variables. Once, at the end: hashes of names, references to names, variables, order.
 //!
-//! - [`build`]: a folder to documents; [`apply`]: documents from elsewhere under an overlay
-//! - [`Options`]: what a build may use; without [`Remote`] and [`Charts`] it reads files and nothing else
+//! - [`build`]: a folder to documents; [`apply`], [`apply_to_text`]: documents from elsewhere under an overlay
+//! - [`Options`]: what a build may use; without [`Remote`], [`Charts`] and [`Functions`] it reads files and nothing else
 //!
 //! ```
 //! let folder = tempfile::tempdir()?;
@@ -30,6 +30,7 @@ mod documents;
 mod error;
 mod fieldspec;
 mod files;
+mod function;
 mod generate;
 mod id;
 mod kustomization;
@@ -51,7 +52,8 @@ mod transform;
 mod tree;
 mod variable;
 
-pub use build::{Built, Options, apply, build};
+pub use build::{Built, Options, apply, apply_to_text, build};
 pub use charts::{Charts, HelmChart, HelmGlobals};
 pub use error::{Error, Result};
+pub use function::Functions;
 pub use remote::{Clone, Remote};

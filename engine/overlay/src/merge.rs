@@ -114,8 +114,12 @@ impl<'a> Merger<'a> {
             Directive::Replace => self.walk_same_fields(patch, schema).map(Some),
             Directive::Merge => {
                 let Node::Map(patch) = patch else { return Ok(None) };
-                let patch = patch.into_iter().map(|(key, value)| (key.text.clone(), (key, value))).collect();
-                self.walk_fields(fields, patch, schema).map(Some)
+                let mut by_name = BTreeMap::new();
+                for (key, value) in patch {
+                    // Of a key that is given twice, the first counts.
+                    by_name.entry(key.text.clone()).or_insert((key, value));
+                }
+                self.walk_fields(fields, by_name, schema).map(Some)
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use kpkg_yaml::node::{Node, Scalar};
+use kpkg_yaml::node::{Fields, Node, Scalar};
 
 use crate::error::{Error, Result};
 use crate::merge::{Directive, Merger, Sources, list_directive};
@@ -104,7 +104,11 @@ impl ListMerge<'_> {
     fn scalar_values(&self) -> Vec<Values> {
         let mut seen = BTreeSet::new();
         let elements = self.patch.iter().flatten().chain(&self.object);
-        elements.map(|element| element.text().to_owned()).filter(|text| seen.insert(text.clone())).map(|text| vec![text]).collect()
+        elements
+            .map(|element| element.text().to_owned())
+            .filter(|text| seen.insert(text.clone()))
+            .map(|text| vec![text])
+            .collect()
     }
 
     /// Merges the elements with those key values into one, and puts it into the result.
@@ -125,7 +129,7 @@ impl ListMerge<'_> {
             }
         };
         let merged = self.merger.walk(sources, self.elements)?;
-        let merged = merged.filter(|node| !node.is_null() && !node.as_map().is_some_and(|fields| fields.is_empty()));
+        let merged = merged.filter(|node| !node.is_null() && !node.as_map().is_some_and(Fields::is_empty));
         let Some(mut merged) = merged else {
             self.remove_old(keys, values, removed);
             return Ok(());
@@ -147,7 +151,7 @@ impl ListMerge<'_> {
     fn remove_old(&mut self, keys: &[String], values: &[String], removed: &mut BTreeSet<usize>) {
         for at in 0..self.object.len() {
             let element = &self.object[at];
-            let is_gone = element.is_null() || element.as_map().is_some_and(|fields| fields.is_empty());
+            let is_gone = element.is_null() || element.as_map().is_some_and(Fields::is_empty);
             if is_gone || (is_settable(element, keys, values) && has(element, keys, values)) {
                 removed.insert(at);
             }
@@ -168,7 +172,7 @@ impl ListMerge<'_> {
         let mut found = false;
         for item in std::mem::take(&mut self.items) {
             let node = self.node(&item);
-            if node.is_null() || node.as_map().is_some_and(|fields| fields.is_empty()) {
+            if node.is_null() || node.as_map().is_some_and(Fields::is_empty) {
                 continue;
             }
             if !is_settable(node, keys, values) {
@@ -258,7 +262,8 @@ fn find(list: &[Node], keys: &[String], values: &[String]) -> Option<usize> {
 
 /// Whether an element can be compared by keys: an object, unless scalars are compared.
 fn is_settable(element: &Node, keys: &[String], values: &[String]) -> bool {
-    let by_field = keys.first().is_some_and(|key| !key.is_empty()) && values.first().is_some_and(|value| !value.is_empty());
+    let by_field =
+        keys.first().is_some_and(|key| !key.is_empty()) && values.first().is_some_and(|value| !value.is_empty());
     element.as_map().is_some() || !by_field
 }
 

@@ -32,15 +32,15 @@ const FIRST: &[&str] = &[
 const LAST: &[&str] = &["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"];
 
 /// Where kinds stand: below zero first, above zero last.
-pub(crate) fn kind_rank(kind: &str) -> i64 {
+pub(crate) fn kind_rank(kind: &str) -> isize {
     rank(kind, FIRST, LAST)
 }
 
-fn rank<T: AsRef<str>>(kind: &str, first: &[T], last: &[T]) -> i64 {
-    let place = |list: &[T]| list.iter().position(|known| known.as_ref() == kind).map(|at| at as i64);
+fn rank<T: AsRef<str>>(kind: &str, first: &[T], last: &[T]) -> isize {
+    let place = |list: &[T]| list.iter().position(|known| known.as_ref() == kind).map(usize::cast_signed);
     match (place(last), place(first)) {
         (Some(at), _) => 1 + at,
-        (None, Some(at)) => at - first.len() as i64,
+        (None, Some(at)) => at - first.len().cast_signed(),
         (None, None) => 0,
     }
 }
@@ -80,7 +80,7 @@ impl KindOrder {
 /// The place of one resource.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct SortKey {
-    rank: i64,
+    rank: isize,
     core_namespace: bool,
     is_core: bool,
     gvk: String,

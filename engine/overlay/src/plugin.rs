@@ -9,6 +9,7 @@ use crate::build::Session;
 use crate::error::{Error, Result, Within};
 use crate::fieldspec::FieldSpec;
 use crate::files::Folder;
+use crate::function::{self, Functions};
 use crate::generate::{DataKind, generate};
 use crate::kustomization::{
     FieldSpecArgs, GeneratorArgs, GeneratorOptions, Image, PLUGIN, Patch, PatchOptions, Replacement, Replica, Selector,
@@ -86,8 +87,7 @@ fn settings(resource: &Resource) -> Result<Value> {
 }
 
 fn read<T: serde::de::DeserializeOwned>(resource: &Resource, value: &Value) -> Result<T> {
-    serde_json::from_value(value.clone())
-        .map_err(|error| Error::invalid(resource.id().to_string(), error.to_string()))
+    serde_json::from_value(value.clone()).map_err(|error| Error::invalid(resource.id().to_string(), error.to_string()))
 }
 
 /// Whether an object configures a built-in plugin.
@@ -101,16 +101,24 @@ fn refuse(resource: &Resource) -> Error {
     Error::rule(format!("external plugins disabled; unable to load external plugin '{kind}'"))
 }
 
+/// The function that an object configures, and what runs it.
+pub(crate) fn function_of<'a>(config: &Resource, session: &Session<'a>) -> Result<(&'a dyn Functions, String)> {
+    session.functions().zip(function::program(config)).ok_or_else(|| refuse(config))
+}
+
 /// Runs the generator that an object configures.
 pub(crate) fn run_generator(config: &Resource, folder: &Folder, session: &Session<'_>) -> Result<Vec<Resource>> {
     if !is_built_in(config) {
-        return session.run_function(config, folder, Vec::new()).unwrap_or_else(|| Err(refuse(config)));
+        let (functions, program) = function_of(config, session)?;
+        return function::run(functions, &program, config, &folder.root, &[]);
     }
     let value = settings(config)?;
     let kind = match config.kind() {
         "ConfigMapGenerator" => DataKind::ConfigMap,
         "SecretGenerator" => DataKind::Secret,
-        "HelmChartInflationGenerator" => return session.inflate(&read(config, &value)?, &read(config, &value)?, folder),
+        "HelmChartInflationGenerator" => {
+            return session.inflate(&read(config, &value)?, &read(config, &value)?, folder);
+        }
         "IAMPolicyGenerator" => return Ok(vec![service_account(&read(config, &value)?)?]),
         other => return Err(Error::rule(format!("plugin {other} not a generator"))),
     };
@@ -151,7 +159,7 @@ fn service_account(policy: &Policy) -> Result<Resource> {
 /// Makes the transformer that an object configures; `None` if it is a function.
 pub(crate) fn transformer(config: &Resource, folder: &Folder, session: &Session<'_>) -> Result<Option<Transformer>> {
     if !is_built_in(config) {
-        return if session.runs_functions() { Ok(None) } else { Err(refuse(config)) };
+        return function_of(config, session).map(|_| None);
     }
     let value = settings(config)?;
     let options: Option<PatchOptions> = match value.get("options") {
@@ -160,8 +168,7 @@ pub(crate) fn transformer(config: &Resource, folder: &Folder, session: &Session<
     };
     let mut settings: Settings = read(config, &value)?;
     let has_specs = value.get("fieldSpecs").is_some();
-    let specs: Vec<FieldSpec> =
-        std::mem::take(&mut settings.field_specs).into_iter().map(FieldSpec::from).collect();
+    let specs: Vec<FieldSpec> = std::mem::take(&mut settings.field_specs).into_iter().map(FieldSpec::from).collect();
     let transformer = match config.kind() {
         "AnnotationsTransformer" => Transformer::Annotations(TextTransformer { texts: settings.annotations, specs }),
         "LabelTransformer" => Transformer::Labels(TextTransformer { texts: settings.labels, specs }),
@@ -191,14 +198,10 @@ pub(crate) fn transformer(config: &Resource, folder: &Folder, session: &Session<
             let patch = Patch { path: settings.path, patch: settings.patch, target: settings.target, options };
             Transformer::Patch(Box::new(PatchTransformer::read(&patch, folder, session)?))
         }
-        "ReplacementTransformer" => Transformer::Replacements(ReplacementTransformer::read(
-            &settings.replacements,
-            folder,
-            session.remote(),
-        )?),
-        "ReplicaCountTransformer" => {
-            Transformer::Replicas(ReplicaTransformer { replica: settings.replica, specs })
+        "ReplacementTransformer" => {
+            Transformer::Replacements(ReplacementTransformer::read(&settings.replacements, folder, session.remote())?)
         }
+        "ReplicaCountTransformer" => Transformer::Replicas(ReplicaTransformer { replica: settings.replica, specs }),
         "ValueAddTransformer" => value_add(settings, folder, session)?,
         "SortOrderTransformer" => Transformer::Sort(settings.sort_options.unwrap_or_default()),
         other => return Err(Error::rule(format!("plugin {other} not a transformer"))),

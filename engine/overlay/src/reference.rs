@@ -178,8 +178,7 @@ impl<'a> Referrer<'a> {
         let fields = place.as_map_mut().ok_or(Error::Shape { expected: "MappingNode", found })?;
         let name = fields.get("name").ok_or_else(|| Error::rule("path config error; no 'name' field in node"))?;
         let namespace = fields.get("namespace").map(Node::text);
-        let same =
-            |left: &Candidate, right: &Candidate| left.name == right.name && left.namespace == right.namespace;
+        let same = |left: &Candidate, right: &Candidate| left.name == right.name && left.namespace == right.namespace;
         let Some(referral) = self.select(name.text(), namespace, rule, same)? else { return Ok(()) };
         if referral.name == name.text() && referral.namespace.is_empty() {
             return Ok(());
@@ -277,7 +276,10 @@ fn bound_namespaces(resource: &Resource) -> Result<BTreeSet<String>> {
         let (Some(namespace), Some(kind)) = (subject.get("namespace"), subject.get("kind")) else { continue };
         if kind.text() == "ServiceAccount" {
             if namespace.is_null() || namespace.as_scalar().is_none() {
-                return Err(Error::rule(format!("Invalid Input: namespace is blank for resource {:?}", resource.name())));
+                return Err(Error::rule(format!(
+                    "Invalid Input: namespace is blank for resource {:?}",
+                    resource.name()
+                )));
             }
             namespaces.insert(namespace.text().to_owned());
         }

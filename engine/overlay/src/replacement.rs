@@ -81,9 +81,8 @@ fn source_value(set: &ResourceSet, replacement: &Replacement) -> Result<Node> {
             let path = if source.field_path.is_empty() { DEFAULT_PATH } else { &source.field_path };
             let found = lookup(&resource.node, &split_dotted(path))
                 .within(|| "error looking up replacement source".to_owned())?;
-            let missing = || {
-                Error::rule(format!("fieldPath `{path}` is missing for replacement source {}", describe(source)))
-            };
+            let missing =
+                || Error::rule(format!("fieldPath `{path}` is missing for replacement source {}", describe(source)));
             let found = found.filter(|node| !node.is_empty()).ok_or_else(missing)?;
             refined(found, source.options.as_ref())
         }
@@ -111,9 +110,8 @@ fn select_source<'a>(set: &'a ResourceSet, source: &Source) -> Result<&'a Resour
             && (source.namespace.is_empty() || wanted.effective_namespace() == written_namespace(id))
             && gvk.selects(id)
     };
-    let mut matches = set
-        .iter()
-        .filter(|resource| is_meant(&resource.id()) || resource.former_ids().any(|id| is_meant(&id)));
+    let mut matches =
+        set.iter().filter(|resource| is_meant(&resource.id()) || resource.former_ids().any(|id| is_meant(&id)));
     let first = matches.next().ok_or_else(|| Error::rule(format!("nothing selected by {}", describe(source))))?;
     match matches.next() {
         None => Ok(first),

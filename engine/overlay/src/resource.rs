@@ -68,12 +68,25 @@ pub(crate) struct Memory {
     pub(crate) needs_hash: bool,
     pub(crate) allow_name_change: bool,
     pub(crate) allow_kind_change: bool,
+    /// Whether a generator made it.
+    pub(crate) generated: bool,
     /// Whether it comes out of a chart, so that its namespace was set there.
     pub(crate) from_chart: bool,
     /// Where it comes from, if that is to be told.
     pub(crate) origin: Option<Origin>,
     /// What changed it, if that is to be told.
     pub(crate) transformations: Vec<Origin>,
+}
+
+impl Memory {
+    /// Whether Kustomize, which remembers in annotations, has given the resource any.
+    pub(crate) fn is_in_annotations(&self) -> bool {
+        self.generated
+            || self.needs_hash
+            || self.from_chart
+            || self.origin.is_some()
+            || !(self.formers.is_empty() && self.prefixes.is_empty() && self.suffixes.is_empty())
+    }
 }
 
 /// A resource.
@@ -128,8 +141,11 @@ impl Resource {
     /// Remembers what it is called now.
     pub(crate) fn remember_id(&mut self) {
         let id = self.id();
-        let former =
-            Former { kind: id.kind.to_owned(), name: id.name.to_owned(), namespace: id.effective_namespace().to_owned() };
+        let former = Former {
+            kind: id.kind.to_owned(),
+            name: id.name.to_owned(),
+            namespace: id.effective_namespace().to_owned(),
+        };
         self.memory.formers.push(former);
     }
 
@@ -228,6 +244,28 @@ impl Resource {
             allow_kind_change: enabled("allowKindChange"),
             ..Memory::default()
         };
+    }
+
+    /// Writes what is remembered as annotations, for a function to pass on.
+    pub(crate) fn annotate_memory(&mut self) -> Result<()> {
+        const PREFIX: &str = "internal.config.kubernetes.io/";
+        let memory = self.memory.clone();
+        let formers = |part: fn(&Former) -> &str| memory.formers.iter().map(part).collect::<Vec<_>>().join(",");
+        let switch = |on: bool| if on { "enabled".to_owned() } else { String::new() };
+        let texts = [
+            ("previousNames", formers(|former| &former.name)),
+            ("previousNamespaces", formers(|former| &former.namespace)),
+            ("previousKinds", formers(|former| &former.kind)),
+            ("prefixes", memory.prefixes.join(",")),
+            ("suffixes", memory.suffixes.join(",")),
+            ("needsHashSuffix", switch(memory.needs_hash)),
+        ];
+        let mut annotations: BTreeMap<String, String> =
+            self.annotations().into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+        for (name, text) in texts.into_iter().filter(|(_, text)| !text.is_empty()) {
+            annotations.insert(format!("{PREFIX}{name}"), text);
+        }
+        self.set_texts("annotations", annotations)
     }
 
     /// Writes what lasts: annotations as strings, those of the build gone, origins if they are asked for.

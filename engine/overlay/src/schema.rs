@@ -145,7 +145,7 @@ fn custom_kind<'a>(root: &'a Value, group: &str, version: &str, kind: &str) -> O
     })
 }
 
-impl<'a> Schema<'a> {
+impl Schema<'_> {
     /// What is known of a field.
     pub(crate) fn field(self, name: &str) -> Option<Self> {
         match self {
@@ -168,9 +168,7 @@ impl<'a> Schema<'a> {
     pub(crate) fn elements(self) -> Option<Self> {
         match self {
             Self::Field(field, _) if field.shape == Shape::List => field.message().map(Self::Type),
-            Self::Custom(schema, root) if is_array(schema) => {
-                resolve(schema.get("items")?, root)
-            }
+            Self::Custom(schema, root) if is_array(schema) => resolve(schema.get("items")?, root),
             _ => None,
         }
     }
@@ -223,7 +221,9 @@ fn resolve<'a>(mut schema: &'a Value, custom: &'a Custom) -> Option<Schema<'a>> 
         };
         let name = reference.strip_prefix("#/definitions/")?;
         let built_in = || table().by_name(name.strip_prefix("io.k8s.")?).map(Schema::Type);
-        if custom.with_built_in && let Some(type_) = built_in() {
+        if custom.with_built_in
+            && let Some(type_) = built_in()
+        {
             return Some(type_);
         }
         schema = custom.root.get("definitions")?.get(name)?;

@@ -9,12 +9,13 @@ use crate::documents::{check, read_resources};
 use crate::error::{Error, Result, Within};
 use crate::fieldspec::{FieldSpec, merge_specs};
 use crate::files::Folder;
+use crate::function;
 use crate::generate::{DataKind, generate, hash_names};
 use crate::kustomization::{GeneratorOptions, Kustomization};
 use crate::origin::Origin;
 use crate::plugin;
 use crate::reference;
-use crate::remote::is_http;
+use crate::remote::is_repository;
 use crate::replacement::ReplacementTransformer;
 use crate::resource::Resource;
 use crate::set::ResourceSet;
@@ -112,16 +113,10 @@ impl<'a> Target<'a> {
     }
 
     fn add_path(&self, all: &mut Accumulated, path: &str) -> Result<()> {
-        if self.folder.is_folder(path) {
+        if self.folder.is_folder(path) || is_repository(path) {
             return self.add_folder(all, path);
         }
-        let file = self.add_file(all, path).within(|| format!("accumulating resources from '{path}'"));
-        match file {
-            Err(error) if !is_http(path) && crate::remote::is_repository(path) => {
-                self.add_folder(all, path).within(|| format!("accumulation err='{}'", error.chain()))
-            }
-            other => other,
-        }
+        self.add_file(all, path).within(|| format!("accumulating resources from '{path}'"))
     }
 
     fn add_file(&self, all: &mut Accumulated, path: &str) -> Result<()> {
@@ -280,10 +275,10 @@ impl<'a> Target<'a> {
         if let Some(transformer) = made {
             transformer.apply(&mut all.set, self.session).within(|| format!("running {}", plugin.id()))?;
         } else {
-            let input = std::mem::take(all.set.list_mut());
-            if let Some(output) = self.session.run_function(plugin, &self.folder, input) {
-                all.set.append_all(output?)?;
-            }
+            let (functions, program) = plugin::function_of(plugin, self.session)?;
+            let output = function::run(functions, &program, plugin, &self.folder.root, all.set.as_slice())?;
+            all.set = ResourceSet::default();
+            all.set.append_all(output)?;
         }
         if self.origin.is_some() {
             note_change(&mut all.set, configured_origin(plugin).as_ref());
@@ -356,7 +351,8 @@ impl<'a> Target<'a> {
         let this = &self.kustomization;
         for label in &this.labels {
             let mut specs: Vec<FieldSpec> = label.fields.iter().cloned().map(FieldSpec::from).collect();
-            let mut add = |more: &[FieldSpec]| merge_specs(&mut specs, more).within(|| "failed to merge labels".to_owned());
+            let mut add =
+                |more: &[FieldSpec]| merge_specs(&mut specs, more).within(|| "failed to merge labels".to_owned());
             add(&config.labels)?;
             if label.include_selectors {
                 add(&config.common_labels)?;
@@ -382,10 +378,7 @@ impl<'a> Target<'a> {
             self.run_plugin(&plugin, all)?;
             let after: Vec<_> = all.set.iter().map(|resource| resource.node.clone()).collect();
             if before != after {
-                return Err(Error::rule(format!(
-                    "validator shouldn't modify the resource map: {} did",
-                    plugin.id()
-                )));
+                return Err(Error::rule(format!("validator shouldn't modify the resource map: {} did", plugin.id())));
             }
         }
         Ok(())
@@ -409,8 +402,7 @@ fn note_change(set: &mut ResourceSet, origin: Option<&Origin>) {
 fn configured_origin(config: &Resource) -> Option<Origin> {
     let origin = config.memory.origin.as_ref()?;
     let id = config.id();
-    let api_version =
-        if id.group.is_empty() { id.version.to_owned() } else { format!("{}/{}", id.group, id.version) };
+    let api_version = if id.group.is_empty() { id.version.to_owned() } else { format!("{}/{}", id.group, id.version) };
     Some(Origin {
         path: String::new(),
         configured_in: origin.path.clone(),

@@ -141,9 +141,9 @@ pub(crate) fn step(part: &str) -> Result<Step<'_>> {
         return index.map(Step::Index).map_err(|_| Error::rule(format!("array index {part} cannot be negative")));
     }
     if let Some(inner) = part.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-        let (key, value) = inner.split_once('=').ok_or_else(|| {
-            Error::rule("list path element must contain fieldName=fieldValue for element to match")
-        })?;
+        let (key, value) = inner
+            .split_once('=')
+            .ok_or_else(|| Error::rule("list path element must contain fieldName=fieldValue for element to match"))?;
         return Ok(Step::Element { key, value });
     }
     Ok(match part {
@@ -224,7 +224,8 @@ mod tests {
 
     #[test]
     fn strings_that_look_like_more_are_quoted() {
-        for (text, want) in [("x", false), ("12", true), ("yes", true), ("[a]", true), ("a: b", true), ("1.2.3", false)] {
+        for (text, want) in [("x", false), ("12", true), ("yes", true), ("[a]", true), ("a: b", true), ("1.2.3", false)]
+        {
             assert_eq!(reads_as_other(text), want, "{text}");
         }
     }

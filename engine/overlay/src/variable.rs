@@ -38,10 +38,8 @@ impl Variables {
             } else {
                 split_api_version(&object.api_version)
             };
-            let id =
-                Id { group, version, kind: &object.kind, name: &object.name, namespace: &object.namespace };
-            let matched =
-                if object.namespace.is_empty() { set.find_in_any_namespace(&id) } else { set.find(&id) };
+            let id = Id { group, version, kind: &object.kind, name: &object.name, namespace: &object.namespace };
+            let matched = if object.namespace.is_empty() { set.find_in_any_namespace(&id) } else { set.find(&id) };
             match *matched {
                 [] => {}
                 [at] => set.content_mut(at).memory.vars.push(var.name.clone()),
@@ -99,8 +97,7 @@ fn value_of(set: &ResourceSet, var: &Var) -> Result<Substitute> {
         || Error::rule(format!("var '{}' cannot be mapped to a field in the set of known resources", var.name));
     let path = split_dotted(&indices_apart(&var.fieldref.field_path));
     let found = lookup(&source.ok_or_else(missing)?.node, &path);
-    let absent =
-        || Error::rule(format!("field specified in var '{}' not found in corresponding resource", var.name));
+    let absent = || Error::rule(format!("field specified in var '{}' not found in corresponding resource", var.name));
     let Node::Scalar(scalar) = found.ok().flatten().ok_or_else(absent)? else { return Ok(Substitute::Unfit) };
     let typed = |text: String| Ok(Substitute::Other(Scalar::tagged(text, scalar.tag.clone())));
     match (&scalar.tag, scalar.meaning()) {
@@ -139,11 +136,7 @@ fn plain_float(value: f64) -> String {
     format!("{value}")
 }
 
-fn replace<'a>(
-    place: &mut Node,
-    values: &BTreeMap<&'a str, Substitute>,
-    used: &mut BTreeSet<&'a str>,
-) -> Result<()> {
+fn replace<'a>(place: &mut Node, values: &BTreeMap<&'a str, Substitute>, used: &mut BTreeSet<&'a str>) -> Result<()> {
     match place {
         Node::Scalar(scalar) => replace_scalar(scalar, values, used),
         Node::Map(fields) => {
@@ -250,21 +243,13 @@ mod tests {
 
     #[test]
     fn expands() {
-        let values: BTreeMap<&str, Substitute> = [
-            ("A", Substitute::Text("x".to_owned())),
-            ("N", Substitute::Other(Scalar::tagged("5", Tag::Int))),
-        ]
-        .into();
+        let values: BTreeMap<&str, Substitute> =
+            [("A", Substitute::Text("x".to_owned())), ("N", Substitute::Other(Scalar::tagged("5", Tag::Int)))].into();
         let text = |text: &str| match expand(text, &values, &mut BTreeSet::new()) {
             Expanded::Text(text) => text,
             Expanded::Whole(scalar) => format!("{:?}", scalar.meaning()),
         };
-        let cases = [
-            ("$(A)-$(N)", "x-5"),
-            ("$(N)", "Int(5)"),
-            ("$$(A) $(B) $", "$(A) $(B) $"),
-            ("$x $(", "$x $("),
-        ];
+        let cases = [("$(A)-$(N)", "x-5"), ("$(N)", "Int(5)"), ("$$(A) $(B) $", "$(A) $(B) $"), ("$x $(", "$x $(")];
         for (input, want) in cases {
             assert_eq!(text(input), want, "{input}");
         }

@@ -225,7 +225,8 @@ impl Emitter {
     /// Whether the bare text would be read as something else than a string.
     fn is_ambiguous(&self, text: &str) -> bool {
         match self.flavour {
-            Flavour::Compact => resolve(text) != Resolved::String || is_base_60(text),
+            // A bare `<<` is a string where go-yaml writes one.
+            Flavour::Compact => !matches!(resolve(text), Resolved::String | Resolved::Merge) || is_base_60(text),
             Flavour::Pretty => is_ambiguous_v3(text),
         }
     }
@@ -463,6 +464,9 @@ impl Analysis {
         if text.is_empty() {
             return Self { multiline: false, plain: true, single: true, block: false };
         }
+        if is_word(text) {
+            return Self { multiline: false, plain: true, single: true, block: true };
+        }
         let mut indicators = text.starts_with("---") || text.starts_with("...");
         let (mut line_breaks, mut special, mut break_space, mut space_break) = (false, false, false, false);
         let (mut after_blank, mut after_space, mut after_break) = (true, false, false);
@@ -501,6 +505,13 @@ impl Analysis {
             block: !(text.ends_with(' ') || broken),
         }
     }
+}
+
+/// A letter, then letters, digits and marks that mean nothing to YAML: most texts are so, and need no closer look.
+fn is_word(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    bytes.first().is_some_and(u8::is_ascii_alphabetic)
+        && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'/'))
 }
 
 /// Whether a text can be written as a block.

@@ -36,7 +36,7 @@ pub use error::Error;
 pub use keys::compare_keys;
 pub use parser::{Parser, Properties, Scalar, Sink};
 pub use reader::{Options, read, read_bytes, read_with};
-pub use resolve::{Resolved, is_timestamp, resolve, resolve_core};
+pub use resolve::{Resolved, is_timestamp, json_timestamp, resolve, resolve_core};
 pub use scanner::{Mark, Style};
 pub use value::{Map, Value};
 pub use write::{emit, float_text, write, write_json};

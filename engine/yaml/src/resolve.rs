@@ -163,6 +163,25 @@ pub fn is_timestamp(text: &str) -> bool {
     scan.clock() && (if zoned { scan.zone() } else { true }) && scan.at == bytes.len()
 }
 
+/// A time as Go writes it in JSON (RFC 3339), where the text is one that go-yaml takes for a time.
+pub fn json_timestamp(text: &str) -> Option<String> {
+    if !is_timestamp(text) {
+        return None;
+    }
+    let (date, rest) = text.find(['T', 't', ' ']).map_or((text, ""), |at| (&text[..at], &text[at + 1..]));
+    let padded = |list: &str, mark: char| -> String {
+        list.split(mark).map(|part| format!("{part:0>2}")).collect::<Vec<_>>().join(&mark.to_string())
+    };
+    let zone_at = rest.find(['Z', '+', '-']).unwrap_or(rest.len());
+    let (clock, zone) = rest.split_at(zone_at);
+    let (clock, fraction) = clock.split_once(['.', ',']).unwrap_or((clock, ""));
+    let clock = if clock.is_empty() { "00:00:00".to_owned() } else { padded(clock, ':') };
+    let fraction = fraction.get(..fraction.len().min(9)).unwrap_or(fraction).trim_end_matches('0');
+    let fraction = if fraction.is_empty() { String::new() } else { format!(".{fraction}") };
+    let zone = if matches!(zone, "" | "Z" | "+00:00" | "-00:00") { "Z" } else { zone };
+    Some(format!("{}T{clock}{fraction}{zone}", padded(date, '-')))
+}
+
 fn days_in(year: u32, month: u32) -> u32 {
     match month {
         2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => 29,
@@ -231,6 +250,19 @@ impl Fields<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn timestamps_in_json() {
+        let cases = [
+            ("2020-1-2", Some("2020-01-02T00:00:00Z")),
+            ("2020-01-02T3:04:05.120+02:00", Some("2020-01-02T03:04:05.12+02:00")),
+            ("2020-01-02 03:04:05", Some("2020-01-02T03:04:05Z")),
+            ("2020-13-02", None),
+        ];
+        for (text, want) in cases {
+            assert_eq!(json_timestamp(text).as_deref(), want, "{text}");
+        }
+    }
 
     #[test]
     fn scalars() {

@@ -6,7 +6,7 @@ mod post_render;
 mod server;
 mod write;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -92,6 +92,10 @@ pub(crate) struct Args {
     /// Accept that no name is given
     #[arg(short, long)]
     generate_name: bool,
+
+    /// Put a kustomization on top: its folder's `kustomization.yaml` is applied to what the chart writes
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["output_dir", "show_only"])]
+    overlay: Option<PathBuf>,
 
     /// Program that gets the manifests on standard input and writes those to use
     #[arg(long, value_name = "PROGRAM", conflicts_with = "output_dir")]
@@ -235,7 +239,17 @@ fn print(args: &Args, release: &ReleaseInfo, values: &Values, rendered: &Rendere
         None => manifests,
         Some(program) => post_render::run(program, &args.post_renderer_args, &manifests)?,
     };
+    if let Some(folder) = &args.overlay {
+        return overlaid(folder, &listing::text(&manifests, &listed), printer);
+    }
     let text = listing::text(&manifests, &listed);
     let shown = if args.show_only.is_empty() { text } else { listing::show_only(&text, &args.show_only)? };
     Ok(printer.data(&shown)?)
+}
+
+/// Applies an overlay to the manifests and prints what comes out.
+fn overlaid(folder: &Path, manifests: &str, printer: &Printer) -> Result<()> {
+    let built = kpkg_overlay::apply_to_text(folder, manifests, &kpkg_overlay::Options::default())?;
+    built.warnings.iter().for_each(|warning| printer.say(warning));
+    Ok(printer.data(&built.text()?)?)
 }

@@ -25,9 +25,7 @@ pub(crate) fn hash_names(set: &mut ResourceSet) -> Result<()> {
 
 fn hash(resource: &Resource) -> Result<String> {
     let node = &resource.node;
-    let json = |node: &Node| {
-        node.to_json().map_err(|source| Error::Yaml { place: resource.id().to_string(), source })
-    };
+    let json = |node: &Node| node.to_json().map_err(|source| Error::Yaml { place: resource.id().to_string(), source });
     let value = |field: &str| -> Result<Value> {
         match node.get(field) {
             None => Ok("".into()),

@@ -84,6 +84,7 @@ pub(crate) fn generate(
         }
     }
     let mut resource = Resource::new(node);
+    resource.memory.generated = true;
     resource.memory.needs_hash = !options.is_some_and(|options| options.disable_name_suffix_hash);
     resource.memory.behavior = Behavior::from(args.behavior.as_str());
     Ok(resource)

@@ -91,7 +91,9 @@ mod tests {
         assert_eq!(from_literal("a=b=c").expect("valid"), ("a".to_owned(), b"b=c".to_vec()));
         assert!(from_literal("=b").is_err() && from_literal("b").is_err());
         assert_eq!(from_file_source("x/y.txt").expect("valid"), ("y.txt".to_owned(), "x/y.txt".to_owned()));
-        assert!(from_file_source("a=").is_err() && from_file_source("=a").is_err() && from_file_source("a=b=c").is_err());
+        assert!(
+            from_file_source("a=").is_err() && from_file_source("=a").is_err() && from_file_source("a=b=c").is_err()
+        );
     }
 
     #[test]

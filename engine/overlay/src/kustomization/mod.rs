@@ -443,10 +443,16 @@ mod tests {
     #[test]
     fn field_names_ignore_case_and_unknown_ones_fail() {
         let read = Kustomization::read("NAMEPREFIX: a-\nresources: [x]\nbases: [w]\n").expect("reads");
-        assert_eq!((read.name_prefix.as_str(), read.resources.as_slice()), ("a-", ["x".to_owned(), "w".to_owned()].as_slice()));
+        assert_eq!(
+            (read.name_prefix.as_str(), read.resources.as_slice()),
+            ("a-", ["x".to_owned(), "w".to_owned()].as_slice())
+        );
         let cases = [
             ("namePrefx: a\n", "invalid Kustomization: unknown field \"namePrefx\", did you mean \"namePrefix\"?"),
-            ("patches: [{pth: x}]\n", "invalid Kustomization: unknown field \"patches[0].pth\", did you mean \"path\"?"),
+            (
+                "patches: [{pth: x}]\n",
+                "invalid Kustomization: unknown field \"patches[0].pth\", did you mean \"path\"?",
+            ),
             ("namespace: 5\n", "invalid Kustomization: field \"namespace\" must be a string, not a number"),
             ("kind: Kustomization\n", "kustomization.yaml is empty"),
             ("", "kustomization.yaml is empty"),

@@ -48,8 +48,7 @@ const PATCH: Shape = Fields(&[
 const IMAGE: Shape =
     Fields(&[("name", Text), ("newName", Text), ("tagSuffix", Text), ("newTag", Text), ("digest", Text)]);
 
-const FIELD_OPTIONS: Shape =
-    Fields(&[("delimiter", Text), ("index", Int), ("encoding", Text), ("create", Bool)]);
+const FIELD_OPTIONS: Shape = Fields(&[("delimiter", Text), ("index", Int), ("encoding", Text), ("create", Bool)]);
 
 pub(crate) const REPLACEMENT: Shape = Fields(&[
     ("path", Text),
@@ -103,12 +102,8 @@ const SECRET: Shape = Fields(&[
     ("type", Text),
 ]);
 
-const LABEL: Shape = Fields(&[
-    ("pairs", Texts),
-    ("includeSelectors", Bool),
-    ("includeTemplates", Bool),
-    ("fields", List(&FIELD_SPEC)),
-]);
+const LABEL: Shape =
+    Fields(&[("pairs", Texts), ("includeSelectors", Bool), ("includeTemplates", Bool), ("fields", List(&FIELD_SPEC))]);
 
 const VAR: Shape = Fields(&[
     ("name", Text),
@@ -126,10 +121,8 @@ const VAR: Shape = Fields(&[
     ("fieldref", Fields(&[("fieldPath", Text)])),
 ]);
 
-const SORT_OPTIONS: Shape = Fields(&[
-    ("order", Text),
-    ("legacySortOptions", Fields(&[("orderFirst", TEXT_LIST), ("orderLast", TEXT_LIST)])),
-]);
+const SORT_OPTIONS: Shape =
+    Fields(&[("order", Text), ("legacySortOptions", Fields(&[("orderFirst", TEXT_LIST), ("orderLast", TEXT_LIST)]))]);
 
 const HELM_CHART: Shape = Fields(&[
     ("name", Text),
@@ -218,10 +211,7 @@ pub(crate) const CONFIGURATION: Shape = Fields(&[
     ("labels", SPEC_LIST),
     ("templateLabels", SPEC_LIST),
     ("commonAnnotations", SPEC_LIST),
-    (
-        "nameReference",
-        List(&Fields(&[("group", Text), ("version", Text), ("kind", Text), ("fieldSpecs", SPEC_LIST)])),
-    ),
+    ("nameReference", List(&Fields(&[("group", Text), ("version", Text), ("kind", Text), ("fieldSpecs", SPEC_LIST)]))),
     ("varReference", SPEC_LIST),
     ("images", SPEC_LIST),
     ("replicas", SPEC_LIST),
@@ -314,9 +304,8 @@ fn conform_at(value: &Value, shape: &Shape, strict: Strictness, path: &str) -> R
         (Bool, Value::Null) => false.into(),
         (Int, Value::Null) => 0.into(),
         (Texts, Value::Object(map)) => {
-            let texts = map.iter().map(|(key, value)| {
-                Ok((key.clone(), conform_at(value, &Text, strict, &join(path, key))?))
-            });
+            let texts =
+                map.iter().map(|(key, value)| Ok((key.clone(), conform_at(value, &Text, strict, &join(path, key))?)));
             Value::Object(texts.collect::<Result<_, String>>()?)
         }
         (List(inner), Value::Array(items)) => items
@@ -348,10 +337,9 @@ fn fields(
         let exact = known.iter().find(|(known, _)| known == name);
         let found = exact.or_else(|| known.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)));
         match found {
+            Some(_) if value.is_null() => {}
             Some((known, shape)) => {
-                if !value.is_null() {
-                    result.insert((*known).to_owned(), conform_at(value, shape, strict, &join(path, known))?);
-                }
+                result.insert((*known).to_owned(), conform_at(value, shape, strict, &join(path, known))?);
             }
             None if strict != Strictness::None => return Err(unknown(&join(path, name), name, known)),
             None => {}

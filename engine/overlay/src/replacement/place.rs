@@ -46,9 +46,9 @@ pub(super) fn for_each_place(
                 items.push(making.node(next));
             }
             let count = items.len();
-            let item = items.get_mut(at).ok_or_else(|| {
-                Error::rule(format!("index {at} specified but only {count} elements found"))
-            })?;
+            let item = items
+                .get_mut(at)
+                .ok_or_else(|| Error::rule(format!("index {at} specified but only {count} elements found")))?;
             for_each_place(item, rest, making, set)
         }
         Step::Every => list(node)?.iter_mut().try_for_each(|item| for_each_place(item, rest, making, set)),
@@ -130,9 +130,13 @@ fn field(
     };
     match inner {
         None => Ok(()),
-        // What a text holds is changed by `set_within_text`; here there is nothing to be found.
+        // What a text holds is changed by `set_within_text`. Where that failed, a change is lost, but no failure.
         Some(Node::Scalar(scalar)) if !rest.is_empty() && !scalar.is_null() => {
-            Err(Error::Shape { expected: "MappingNode", found: "ScalarNode" })
+            let invalid = |source| Error::Yaml { place: format!("the text of {name}"), source };
+            match read_node(&scalar.text, NodeOptions::default()).map_err(invalid)? {
+                Some(mut document) => for_each_place(&mut document, rest, making, set),
+                None => Ok(()),
+            }
         }
         Some(inner) => for_each_place(inner, rest, making, set),
     }
@@ -167,11 +171,10 @@ pub(super) fn set_within_text(node: &mut Node, path: &[String], value: &Node, ma
 
 /// The document as text, in JSON if the old text was JSON.
 fn written_like(old: &str, document: &Node) -> Result<Option<String>> {
-    let invalid = |source| Error::Yaml { place: "a text that a field holds".to_owned(), source };
     if !old.trim_start().starts_with(['{', '[']) {
         return Ok(Some(kpkg_yaml::node::source_text(document).trim().to_owned()));
     }
-    let json = document.to_json().map_err(invalid)?;
+    let Ok(json) = document.to_json() else { return Ok(None) };
     let text = if old.contains('\n') && old.contains("  ") {
         serde_json::to_string_pretty(&json)
     } else {

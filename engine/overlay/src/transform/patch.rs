@@ -89,9 +89,9 @@ impl PatchTransformer {
     pub(crate) fn apply(&self, set: &mut ResourceSet, session: &Session<'_>) -> Result<()> {
         match (&self.patch, &self.target) {
             (Kind::Strategic(patches), None) => patches.iter().try_for_each(|patch| {
-                let at = set
-                    .find_one(&patch.original_id())
-                    .within(|| format!("no resource matches strategic merge patch {:?}", patch.original_id().to_string()))?;
+                let at = set.find_one(&patch.original_id()).within(|| {
+                    format!("no resource matches strategic merge patch {:?}", patch.original_id().to_string())
+                })?;
                 patch_one(set, at, patch, session)
             }),
             (Kind::Strategic(patches), Some(target)) => match patches.as_slice() {
@@ -109,9 +109,7 @@ impl PatchTransformer {
                     self.source
                 ))),
             },
-            (Kind::Json(_), None) => {
-                Err(Error::rule(format!("must specify a target for JSON patch {}", self.source)))
-            }
+            (Kind::Json(_), None) => Err(Error::rule(format!("must specify a target for JSON patch {}", self.source))),
             (Kind::Json(patch), Some(target)) => {
                 let selected = set.select(target)?;
                 session.note_selected(&self.source, selected.len());
@@ -166,9 +164,7 @@ fn classify(text: &str, source: &str, options: &PatchOptions) -> Result<Kind> {
             Ok(Kind::Strategic(merges))
         }
         (Err(_), Ok(operations)) => Ok(Kind::Json(operations)),
-        (Err(error), Err(_)) => {
-            Err(error).within(|| format!("unable to parse SM or JSON patch from {source}"))
-        }
+        (Err(error), Err(_)) => Err(error).within(|| format!("unable to parse SM or JSON patch from {source}")),
     }
 }
 
@@ -196,6 +192,13 @@ fn apply_json(set: &mut ResourceSet, places: &[usize], patch: &Value, remember: 
         }
         let invalid = |source| Error::Yaml { place: "a resource".to_owned(), source };
         let mut document = resource.node.to_json().map_err(invalid)?;
+        if resource.memory.is_in_annotations()
+            && let Some(Value::Object(metadata)) = document.get_mut("metadata")
+            && metadata.get("annotations").is_none_or(Value::is_null)
+        {
+            // Operations may count on annotations that are only there while Kustomize builds.
+            metadata.insert("annotations".to_owned(), Value::Object(serde_json::Map::new()));
+        }
         kpkg_api::patch::json(&mut document, patch).within(|| format!("on {}", resource.id()))?;
         resource.node = Node::from_json(&document, true);
     }

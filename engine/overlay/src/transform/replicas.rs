@@ -21,8 +21,10 @@ impl ReplicaTransformer {
         for spec in &self.specs {
             for at in 0..set.len() {
                 let resource = set.content_mut(at);
-                let is_meant =
-                    resource.former_ids().chain([resource.id()]).any(|id| id.name == self.replica.name && spec.gvk.selects(&id));
+                let is_meant = resource
+                    .former_ids()
+                    .chain([resource.id()])
+                    .any(|id| id.name == self.replica.name && spec.gvk.selects(&id));
                 if is_meant {
                     found = true;
                     spec.apply(&mut resource.node, Create::Scalar, &mut |place| {

@@ -110,17 +110,25 @@ spec:
 #[test]
 fn strategic_merges() {
     let merged = |patch: &str| {
-        deployment(&format!("=== kustomization.yaml\nresources: [base]\npatches:\n- path: p.yaml\n=== p.yaml\napiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web}}\n{patch}"))
+        deployment(&format!(
+            "=== kustomization.yaml\nresources: [base]\npatches:\n- path: p.yaml\n=== p.yaml\napiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web}}\n{patch}"
+        ))
     };
     let cases = [
-        ("a container", "spec: {template: {spec: {containers: [{name: web, image: 'nginx:2'}, {name: new, image: n}]}}}\n"),
+        (
+            "a container",
+            "spec: {template: {spec: {containers: [{name: web, image: 'nginx:2'}, {name: new, image: n}]}}}\n",
+        ),
         ("null", "spec: {template: {spec: {containers: [{name: web, env: null}]}}}\n"),
         ("delete", "spec: {template: {spec: {containers: [{name: side, $patch: delete}]}}}\n"),
         ("replace a list", "spec: {template: {spec: {containers: [{$patch: replace}, {name: only, image: o}]}}}\n"),
         ("replace an element", "spec: {template: {spec: {containers: [{name: web, $patch: replace, image: o}]}}}\n"),
-        ("ports", "spec: {template: {spec: {containers: [{name: web, ports: [{containerPort: 80, protocol: UDP}]}]}}}\n"),
+        (
+            "ports",
+            "spec: {template: {spec: {containers: [{name: web, ports: [{containerPort: 80, protocol: UDP}]}]}}}\n",
+        ),
         ("an unpaired list", "spec: {template: {spec: {tolerations: [{key: a}]}}}\n"),
-        ("finalizers", "metadata: {name: web, finalizers: [x]}\n"),
+        ("a key given twice", "metadata: {name: web, finalizers: [x]}\n"),
         ("delete all", "$patch: delete\n"),
         ("an unknown directive", "$patch: dance\n"),
         ("a scalar for a list", "spec: {template: {spec: {containers: x}}}\n"),
@@ -129,7 +137,9 @@ fn strategic_merges() {
     for (name, patch) in cases {
         merged(patch).compare(name, "");
     }
-    let tree = merged("spec: {template: {spec: {containers: [{name: new, image: n}, {name: web, env: [{name: B, value: b}]}]}}}\n");
+    let tree = merged(
+        "spec: {template: {spec: {containers: [{name: new, image: n}, {name: web, env: [{name: B, value: b}]}]}}}\n",
+    );
     let want = "\
 apiVersion: apps/v1
 kind: Deployment
@@ -166,6 +176,8 @@ fn json_patches() {
     let cases = [
         ("add", "    - {op: add, path: /spec/replicas, value: 3}\n"),
         ("missing parent", "    - {op: add, path: /spec/strategy/type, value: Recreate}\n"),
+        ("an annotation", "    - {op: add, path: /metadata/annotations/a, value: b}\n"),
+        ("a label", "    - {op: add, path: /metadata/labels/a, value: b}\n"),
         ("replace what is missing", "    - {op: replace, path: /spec/paused, value: true}\n"),
         ("remove what is missing", "    - {op: remove, path: /spec/paused}\n"),
         ("append", "    - {op: add, path: /spec/template/spec/containers/-, value: {name: x}}\n"),
@@ -190,14 +202,35 @@ fn replacements() {
         ))
     };
     let cases = [
-        ("an image", "- source: {kind: ConfigMap, fieldPath: data.image}\n  targets:\n  - select: {kind: Deployment}\n    fieldPaths: ['spec.template.spec.containers.[name=web].image']\n"),
-        ("a part", "- source: {kind: ConfigMap, fieldPath: data.host, options: {delimiter: ., index: 1}}\n  targets:\n  - select: {kind: Deployment}\n    fieldPaths: ['spec.template.spec.containers.*.image']\n    options: {delimiter: ':', index: 0}\n"),
-        ("created", "- source: {kind: ConfigMap}\n  targets:\n  - select: {kind: Deployment}\n    fieldPaths: ['metadata.annotations.from']\n    options: {create: true}\n"),
-        ("missing", "- source: {kind: ConfigMap}\n  targets:\n  - select: {kind: Deployment}\n    fieldPaths: ['metadata.annotations.from']\n"),
+        (
+            "an image",
+            "- source: {kind: ConfigMap, fieldPath: data.image}\n  targets:\n  - select: {kind: Deployment}\n    fieldPaths: ['spec.template.spec.containers.[name=web].image']\n",
+        ),
+        (
+            "a part",
+            "- source: {kind: ConfigMap, fieldPath: data.host, options: {delimiter: ., index: 1}}\n  targets:\n  - select: {kind: Deployment}\n    fieldPaths: ['spec.template.spec.containers.*.image']\n    options: {delimiter: ':', index: 0}\n",
+        ),
+        (
+            "created",
+            "- source: {kind: ConfigMap}\n  targets:\n  - select: {kind: Deployment}\n    fieldPaths: ['metadata.annotations.from']\n    options: {create: true}\n",
+        ),
+        (
+            "missing",
+            "- source: {kind: ConfigMap}\n  targets:\n  - select: {kind: Deployment}\n    fieldPaths: ['metadata.annotations.from']\n",
+        ),
         ("no source", "- source: {kind: Nothing}\n  targets:\n  - select: {kind: Deployment}\n"),
-        ("within JSON", "- source: {kind: Deployment}\n  targets:\n  - select: {kind: ConfigMap}\n    fieldPaths: [data.json.a.b]\n"),
-        ("rejected", "- source: {kind: ConfigMap, fieldPath: data.image}\n  targets:\n  - select: {kind: Deployment}\n    reject: [{name: web}]\n    fieldPaths: ['x.y']\n"),
-        ("a value", "- sourceValue: '5'\n  targets:\n  - select: {kind: Deployment}\n    fieldPaths: [spec.replicas]\n    options: {create: true}\n"),
+        (
+            "within JSON",
+            "- source: {kind: Deployment}\n  targets:\n  - select: {kind: ConfigMap}\n    fieldPaths: [data.json.a.b]\n",
+        ),
+        (
+            "rejected",
+            "- source: {kind: ConfigMap, fieldPath: data.image}\n  targets:\n  - select: {kind: Deployment}\n    reject: [{name: web}]\n    fieldPaths: ['x.y']\n",
+        ),
+        (
+            "a value",
+            "- sourceValue: '5'\n  targets:\n  - select: {kind: Deployment}\n    fieldPaths: [spec.replicas]\n    options: {create: true}\n",
+        ),
     ];
     for (name, rest) in cases {
         replaced(rest).compare(name, "");
@@ -243,7 +276,7 @@ components: [part]
 namePrefix: p-
 images: [{name: nginx, newTag: '9'}]
 replicas: [{name: web, count: 4}]
-commonAnnotations: {note: n}
+commonAnnotations: {note: text}
 === part/kustomization.yaml
 apiVersion: kustomize.config.k8s.io/v1alpha1
 kind: Component

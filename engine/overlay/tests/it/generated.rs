@@ -64,7 +64,8 @@ fn folder(numbers: &mut Numbers, path: &str, bases: &[&str]) -> String {
     for (at, resource) in RESOURCES.iter().enumerate() {
         if numbers.below(10) < 4 {
             names.push(format!("r{at}.yaml"));
-            let renamed = resource.replace("metadata: {name: ", &format!("metadata: {{name: {}", path.replace('/', "")));
+            let renamed =
+                resource.replace("metadata: {name: ", &format!("metadata: {{name: {}", path.replace('/', "")));
             let content = if numbers.below(3) == 0 { renamed } else { (*resource).to_owned() };
             files.push_str(&format!("=== {path}r{at}.yaml\n{content}"));
         }
@@ -85,7 +86,8 @@ fn random_trees() {
     let count = number("KPKG_GENERATED").unwrap_or(40);
     let mut numbers = Numbers(number("KPKG_GENERATED_SEED").unwrap_or(1));
     for at in 0..count {
-        let files = [folder(&mut numbers, "a/", &[]), folder(&mut numbers, "b/", &[]), folder(&mut numbers, "", &["a", "b"])];
+        let files =
+            [folder(&mut numbers, "a/", &[]), folder(&mut numbers, "b/", &[]), folder(&mut numbers, "", &["a", "b"])];
         let tree = Tree::new(&files.concat());
         tree.compare(&format!("tree {at}:\n{}", files.concat()), "");
     }

@@ -10,7 +10,6 @@ use kpkg_overlay::{Options, build};
 #[test]
 fn recorded_cases() {
     let Some(folder) = std::env::var_os("KPKG_PARITY_DIR").map(PathBuf::from) else {
-        println!("no KPKG_PARITY_DIR: nothing to compare with");
         return;
     };
     let list = std::fs::read_to_string(folder.join("cases.jsonl")).expect("a list of cases");
@@ -23,7 +22,8 @@ fn problem(folder: &Path, line: &str) -> Option<String> {
     let case: serde_json::Value = serde_json::from_str(line).expect("a case");
     let text = |key: &str| case[key].as_str().unwrap_or_default().to_owned();
     let mut options = Options::default();
-    options.unrestricted = case["args"].as_array().is_some_and(|args| args.iter().any(|arg| arg == "LoadRestrictionsNone"));
+    options.unrestricted =
+        case["args"].as_array().is_some_and(|args| args.iter().any(|arg| arg == "LoadRestrictionsNone"));
     let path = folder.join("cases").join(text("dir"));
     let ours = build(path.to_str().expect("a UTF-8 path"), &options).and_then(|built| built.text());
     let id = text("id");

@@ -13,19 +13,43 @@ const POD: &str = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n";
 #[test]
 fn mistakes() {
     let cases = [
-        ("an unknown field", "=== kustomization.yaml\nresource: [a]\n", "unknown field \"resource\", did you mean \"resources\"?"),
+        (
+            "an unknown field",
+            "=== kustomization.yaml\nresource: [a]\n",
+            "unknown field \"resource\", did you mean \"resources\"?",
+        ),
         ("no kustomization", "=== other.yaml\na: b\n", "unable to find one of 'kustomization.yaml'"),
-        ("two of them", "=== kustomization.yaml\nresources: []\n=== Kustomization\nresources: []\n", "Found multiple kustomization files"),
+        (
+            "two of them",
+            "=== kustomization.yaml\nresources: []\n=== Kustomization\nresources: []\n",
+            "Found multiple kustomization files",
+        ),
         ("a missing file", "=== kustomization.yaml\nresources: [no.yaml]\n", "no.yaml"),
         ("a cycle", "=== kustomization.yaml\nresources: [.]\n", "cycle detected"),
-        ("a cycle of two", "=== kustomization.yaml\nresources: [a]\n=== a/kustomization.yaml\nresources: [..]\n", "cycle detected"),
-        ("no patch", "=== kustomization.yaml\npatches: [{target: {kind: Pod}}]\n", "must specify one of patch and path"),
+        (
+            "a cycle of two",
+            "=== kustomization.yaml\nresources: [a]\n=== a/kustomization.yaml\nresources: [..]\n",
+            "cycle detected",
+        ),
+        (
+            "no patch",
+            "=== kustomization.yaml\npatches: [{target: {kind: Pod}}]\n",
+            "must specify one of patch and path",
+        ),
         ("no YAML", "=== kustomization.yaml\nresources: [a.yaml]\n=== a.yaml\na: [\n", "MalformedYAMLError"),
         ("no object", "=== kustomization.yaml\nresources: [a.yaml]\n=== a.yaml\na: b\n", "missing Resource metadata"),
         ("a remote folder", "=== kustomization.yaml\nresources: ['https://127.0.0.1:1/a//b?ref=c']\n", "127.0.0.1"),
-        ("a component as a resource", "=== kustomization.yaml\nresources: [c]\n=== c/kustomization.yaml\nkind: Component\nnamePrefix: a\n", "expected kind != 'Component'"),
+        (
+            "a component as a resource",
+            "=== kustomization.yaml\nresources: [c]\n=== c/kustomization.yaml\nkind: Component\nnamePrefix: a\n",
+            "expected kind != 'Component'",
+        ),
         ("charts", "=== kustomization.yaml\nhelmCharts: [{name: a}]\n", "must specify --enable-helm"),
-        ("a function", "=== kustomization.yaml\ntransformers: [t.yaml]\n=== t.yaml\napiVersion: x/v1\nkind: F\nmetadata: {name: f}\n", "external plugins disabled"),
+        (
+            "a function",
+            "=== kustomization.yaml\ntransformers: [t.yaml]\n=== t.yaml\napiVersion: x/v1\nkind: F\nmetadata: {name: f}\n",
+            "external plugins disabled",
+        ),
     ];
     for (name, files, want) in cases {
         refused(name, &Tree::new(files), "", want);

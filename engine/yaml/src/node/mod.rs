@@ -143,6 +143,23 @@ impl From<Resolved> for Tag {
     }
 }
 
+impl Tag {
+    /// As messages name it.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Unset | Self::String => "!!str",
+            Self::Null => "!!null",
+            Self::Bool => "!!bool",
+            Self::Int => "!!int",
+            Self::Float => "!!float",
+            Self::Timestamp => "!!timestamp",
+            Self::Binary => "!!binary",
+            Self::Merge => "!!merge",
+            Self::Other(name) => name,
+        }
+    }
+}
+
 // === impl Fields ===
 
 impl Fields {

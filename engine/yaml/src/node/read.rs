@@ -229,7 +229,7 @@ mod tests {
             ("a: yes\nb: 'true'\nc: 0777\nd: 1_0\n", "a: \"yes\"\nb: \"true\"\nc: 511\nd: 10\n"),
             ("a: 123456789.125\nb: 12345678901234567890\n", "a: 1.23456789125e+08\nb: 12345678901234567890\n"),
             ("x: &x {a: 1, b: 2}\ny:\n  <<: *x\n  b: 3\n", "x:\n  a: 1\n  b: 2\n\"y\":\n  a: 1\n  b: 3\n"),
-            ("a: 2020-01-01\nb: !!str 5\nc: ~\n", "a: \"2020-01-01\"\nb: \"5\"\nc: null\n"),
+            ("a: 2020-01-01\nb: !!str 5\nc: ~\n", "a: \"2020-01-01T00:00:00Z\"\nb: \"5\"\nc: null\n"),
             ("a: 1\na: 2\n", "mapping key \"a\" already defined"),
             ("a: .nan\n", "json: unsupported value: NaN"),
             ("a: {1: 2}\n", "json: unsupported type: map[interface {}]interface {}"),

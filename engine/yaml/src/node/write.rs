@@ -5,7 +5,7 @@ use crate::emitter::{Emitter, Flavour, is_ambiguous_v3};
 use crate::error::Error;
 use crate::keys::compare_keys;
 use crate::number;
-use crate::resolve::{Resolved, resolve_core};
+use crate::resolve::{Resolved, json_timestamp, resolve_core};
 use crate::scanner::Style;
 use crate::write::float_text;
 
@@ -72,7 +72,11 @@ fn key_is_string(key: &Scalar) -> bool {
 }
 
 fn emit_scalar(scalar: &Scalar, emitter: &mut Emitter) -> Result<(), Error> {
-    match scalar.meaning() {
+    let meaning = scalar.meaning();
+    if meaning != Resolved::String {
+        scalar.check()?;
+    }
+    match meaning {
         Resolved::Null => emitter.plain("null"),
         Resolved::Bool(value) => emitter.plain(if value { "true" } else { "false" }),
         Resolved::Int(value) => emitter.plain(&value.to_string()),
@@ -88,6 +92,13 @@ fn emit_scalar(scalar: &Scalar, emitter: &mut Emitter) -> Result<(), Error> {
 
 fn string_of(scalar: &Scalar) -> Result<std::borrow::Cow<'_, str>, Error> {
     use base64::Engine as _;
+    scalar.check()?;
+    if scalar.style == Style::Plain
+        && matches!(scalar.tag, Tag::Timestamp | Tag::Unset)
+        && let Some(time) = json_timestamp(&scalar.text)
+    {
+        return Ok(time.into());
+    }
     if scalar.style == Style::Folded {
         return Ok(super::fold::written_and_read(&scalar.text));
     }
@@ -100,6 +111,22 @@ fn string_of(scalar: &Scalar) -> Result<std::borrow::Cow<'_, str>, Error> {
     Ok(String::from_utf8_lossy(&bytes).into_owned().into())
 }
 
+impl Scalar {
+    /// Whether the text is what the tag says it is.
+    pub fn check(&self) -> Result<(), Error> {
+        if matches!(self.tag, Tag::Unset | Tag::String | Tag::Binary | Tag::Merge | Tag::Other(_)) {
+            return Ok(());
+        }
+        let found = resolve_core(&self.text);
+        let (found, said) = (Tag::from(found), &self.tag);
+        if found == *said || *said == Tag::Float && found == Tag::Int {
+            return Ok(());
+        }
+        let (found, said) = (found.name(), said.name());
+        Err(Error::plain(format!("cannot decode {found} `{}` as a {said}", self.text)))
+    }
+}
+
 impl Node {
     /// The tree as JSON.
     pub fn to_json(&self) -> Result<serde_json::Value, Error> {
@@ -109,9 +136,9 @@ impl Node {
                 Resolved::Bool(value) => value.into(),
                 Resolved::Int(value) => value.into(),
                 Resolved::Uint(value) => value.into(),
-                Resolved::Float(value) => serde_json::Number::from_f64(value).map(Into::into).ok_or_else(|| {
-                    not_json(format!("json: unsupported value: {}", number::format_general(value)))
-                })?,
+                Resolved::Float(value) => serde_json::Number::from_f64(value)
+                    .map(Into::into)
+                    .ok_or_else(|| not_json(format!("json: unsupported value: {}", number::format_general(value))))?,
                 Resolved::Timestamp | Resolved::Merge | Resolved::String => string_of(scalar)?.into_owned().into(),
             },
             Self::List(items) => items.iter().map(Self::to_json).collect::<Result<Vec<_>, _>>()?.into(),
