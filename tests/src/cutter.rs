@@ -143,7 +143,13 @@ impl Shared {
         let mut upstream = upstream;
         while let Some(request) = read_request(&mut reader) {
             let number = self.count.fetch_add(1, Ordering::SeqCst) + 1;
-            let last = number >= self.limit.load(Ordering::SeqCst);
+            let limit = self.limit.load(Ordering::SeqCst);
+            if number > limit {
+                // Its sender is about to die; until then it hears nothing.
+                std::thread::sleep(Duration::from_secs(3));
+                return;
+            }
+            let last = number == limit;
             if last && self.before.load(Ordering::SeqCst) == 1 {
                 self.kill();
                 return;

@@ -17,18 +17,21 @@ use crate::plan::{Action, KeepReason, Observed, PhaseKind, Plan, Step};
 
 /// Sends every write of `plan` as a dry run and refines the plan by the answers.
 ///
-/// Objects of kinds, or in namespaces, that the plan itself brings cannot be asked for and stay as planned.
+/// Objects of kinds, or in namespaces, that the plan itself brings cannot be asked for and stay as
+/// planned; `missing` is a namespace that will be made before.
 pub async fn rehearse(
     cluster: &Cluster,
     plan: &mut Plan,
     observed: &Observed,
     settings: ApplySettings,
     manager: &str,
+    missing: Option<&str>,
 ) -> Result<()> {
     let coming: HashSet<String> = plan
         .steps()
         .filter(|step| step.id.kind == "Namespace" && matches!(step.action, Action::Create { .. }))
         .map(|step| step.id.name.clone())
+        .chain(missing.map(str::to_owned))
         .collect();
     let phases = plan.phases.iter_mut().filter(|it| matches!(it.kind, PhaseKind::Crds | PhaseKind::Main));
     let steps: Vec<&mut Step> = phases.flat_map(|phase| &mut phase.steps).collect();

@@ -69,7 +69,9 @@ fn upgrades_change_what_differs(machine: &Machine, chart: &str) {
     assert_eq!(names(machine, "configmap"), Vec::<String>::new());
     let uninstalled = machine.kpkg(&["list", "--uninstalled", "-q"]).ok();
     assert_eq!(uninstalled, "a\n");
-    machine.kpkg(&["rollback", "a", "0"]).ok();
+    let history: Value = serde_json::from_str(&machine.kpkg(&["history", "a", "-o", "json"]).ok()).expect("JSON");
+    let newest = history.as_array().and_then(|it| it.last()).map(|it| it["revision"].to_string());
+    machine.kpkg(&["rollback", "a", &newest.expect("there is a revision")]).ok();
     assert_eq!(names(machine, "configmap"), ["a-0", "a-1", "a-2"].map(str::to_owned)[..]);
     machine.kpkg(&["uninstall", "a"]).ok();
     assert_eq!(names(machine, "secret").len() + names(machine, "lease").len(), 0);
