@@ -30,6 +30,7 @@ mod endpoints;
 mod endpointslice;
 mod error;
 mod garbage;
+mod job;
 mod namespace;
 mod node;
 mod objects;
@@ -57,6 +58,7 @@ pub async fn run(client: Client, config: Config, token: CancellationToken) -> Re
     deployment::start(&mut machine);
     replicaset::start(&mut machine);
     statefulset::start(&mut machine);
+    job::start(&mut machine);
     endpointslice::start(&mut machine);
     if machine.served.has("", "Endpoints") {
         endpoints::start(&mut machine);

@@ -13,7 +13,10 @@ use kube::{
     core::PartialObjectMeta,
     runtime::{WatchStreamExt, watcher},
 };
-use tokio::{sync::watch as signal, task::JoinSet};
+use tokio::{
+    sync::watch as signal,
+    task::{AbortHandle, JoinSet},
+};
 
 use super::{Shared, graph::Item};
 use crate::runtime::{Resource, Served};
@@ -33,22 +36,36 @@ fn identity(resource: &Resource) -> (String, String) {
 /// Runs for ever: starts a watch for each kind, and for kinds that come later.
 pub(super) async fn watch(shared: Arc<Shared>) {
     let mut tasks = JoinSet::new();
-    let mut watched: HashMap<(String, String), signal::Receiver<bool>> = HashMap::new();
+    let mut watched: HashMap<(String, String), (AbortHandle, signal::Receiver<bool>)> = HashMap::new();
     loop {
         let served = shared.served.lock().clone();
+        // Kinds come and go with the definitions of custom resources.
+        watched.retain(|(group, kind), (feed, _)| {
+            let kept = served.has(group, kind);
+            if !kept {
+                feed.abort();
+                shared.keep_only(group, kind, &HashSet::new());
+            }
+            kept
+        });
         for resource in served.resources.iter().filter(|resource| !is_ignored(resource)) {
             watched.entry(identity(resource)).or_insert_with(|| {
                 let (listed, wait) = signal::channel(false);
-                tasks.spawn(feed(shared.clone(), resource.clone(), listed));
-                wait
+                (tasks.spawn(feed(shared.clone(), resource.clone(), listed)), wait)
             });
         }
-        for wait in watched.values_mut() {
-            // A feed runs as long as this task.
-            let _ = wait.wait_for(|listed| *listed).await;
+        let next = tokio::time::Instant::now() + REDISCOVER;
+        let listed = async {
+            for (_, wait) in watched.values_mut() {
+                // Fails for a feed that has ended, which is none to wait for.
+                let _ = wait.wait_for(|listed| *listed).await;
+            }
+        };
+        // One that cannot be listed, because its definition is gone again, must not stop the others.
+        if tokio::time::timeout_at(next, listed).await.is_ok() {
+            shared.synced.store(true, Ordering::Release);
         }
-        shared.synced.store(true, Ordering::Release);
-        tokio::time::sleep(REDISCOVER).await;
+        tokio::time::sleep_until(next).await;
         match Served::discover(shared.context.client()).await {
             Ok(served) => *shared.served.lock() = served,
             Err(error) => tracing::warn!(%error, "going on with the kinds that are known"),

@@ -26,6 +26,8 @@ use tower::ServiceExt;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// A pod with this annotation runs and never becomes ready.
 pub(crate) const NEVER_READY: &str = "test/never-ready";
+/// A pod with this annotation ends at once, in the phase that it says.
+pub(crate) const ENDS: &str = "test/ends";
 /// A pod with this annotation stays when it is deleted.
 pub(crate) const STAYS: &str = "test/stays";
 
@@ -262,6 +264,13 @@ async fn tend(client: &Client, pod: &Pod, address: u8) -> Result<(), kube::Error
         return Ok(());
     }
     let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    if let (Some("Running"), Some(end)) = (phase, pod.annotations().get(ENDS)) {
+        let status = json!({"phase": end, "containerStatuses": [{
+            "name": "c", "image": "", "imageID": "", "ready": false, "restartCount": 0,
+            "state": {"terminated": {"exitCode": i32::from(end == "Failed"), "finishedAt": Time(Timestamp::now())}}}]});
+        let patch = Patch::Strategic(json!({"status": status}));
+        return pods.patch_status(&name, &PatchParams::default(), &patch).await.map(drop);
+    }
     if phase != Some("Pending") {
         return Ok(());
     }

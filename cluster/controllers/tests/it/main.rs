@@ -5,6 +5,7 @@
 
 mod deployments;
 mod garbage;
+mod jobs;
 mod kit;
 mod namespaces;
 mod nodes;
