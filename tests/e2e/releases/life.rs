@@ -174,7 +174,7 @@ fn mistakes_are_explained(machine: &Machine, chart: &str) {
     machine.kpkg(&["uninstall", "m"]).ok();
 }
 
-const DEFINITION: &str = "apiVersion: apiextensions.k8s.io/v1
+pub(super) const DEFINITION: &str = "apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
 metadata: {name: widgets.example.com}
 spec:
