@@ -130,7 +130,7 @@ impl Shared {
         let (Ok(mut back), Ok(mut out)) = (upstream.try_clone(), client.try_clone()) else { return };
         let heard = answered.clone();
         std::thread::spawn(move || {
-            let mut buffer = [0; 1 << 16];
+            let mut buffer = vec![0; 1 << 16];
             while let Ok(count @ 1..) = back.read(&mut buffer) {
                 heard.fetch_add(count, Ordering::SeqCst);
                 if out.write_all(&buffer[..count]).is_err() {
