@@ -1,6 +1,6 @@
 //! Installations, upgrades and rollbacks as wholes: plan, lease, record, apply, wait, record again.
 //!
-//! [`plan`] answers a [`Planned`] operation, which can be shown, stored and carried out by
+//! [`plan()`] answers a [`Planned`] operation, which can be shown, stored and carried out by
 //! [`execute`], which refuses if the release moved in between. Whatever happens half-way, the
 //! record says so and the next operation carries on: every step can be repeated, and what earlier
 //! attempts left in the cluster is known from their records.
