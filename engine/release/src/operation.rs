@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::apply::{Applied, ApplySettings, Executor};
 use crate::cluster::{Cluster, FIELD_MANAGER};
+use crate::definitions;
 use crate::draft::{self, Draft, Operation};
 use crate::error::{ReleaseError, Result};
 use crate::history::{Base, History};
@@ -142,7 +143,7 @@ pub async fn plan(cluster: &Cluster, draft: Draft, history: &History, settings: 
         hooks: settings.hooks,
     };
     if rules.upgrade_crds {
-        rehearse::check_definitions(&desired.crds, &observed)?;
+        definitions::check(cluster, &desired.crds, &observed).await?;
     }
     let target = Target { release: &release.name, namespace: &release.namespace };
     let mut plan = plan::release(&desired, &originals, &observed, target, operation.events(), rules)?;

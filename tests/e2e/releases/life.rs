@@ -211,6 +211,17 @@ fn definitions_are_upgraded(machine: &Machine) {
     assert_eq!(field(machine, "widget", "w", "/spec/size"), "x");
     machine.kpkg(&["upgrade", "crd", &of("v1", "colour", "v1")]).ok();
     assert_eq!(field(machine, "widget", "w", "/spec/colour"), "x");
+    // By the new schema an object that exists would be invalid: the text may not become a list.
+    let narrow = DEFINITION.replace("{FIELD: {type: string}}", "{colour: {type: array, items: {type: string}}}");
+    let narrow = narrow.replace("VERSION", "v1");
+    let files = [
+        ("Chart.yaml", "apiVersion: v2\nname: crds\nversion: 1.0.0\n"),
+        ("crds/widget.yaml", narrow.as_str()),
+        ("templates/widget.yaml", ""),
+    ];
+    let narrow = chart(machine, "narrow", &files).display().to_string();
+    let told = machine.kpkg(&["upgrade", "crd", &narrow]).failure();
+    assert!(told.contains("w in default exists and would be invalid: spec.colour"), "{told}");
     let told = machine.kpkg(&["upgrade", "crd", &of("v2", "colour", "v2")]).failure();
     assert!(told.contains("version v1 still stores objects and cannot be dropped"), "{told}");
     machine.kpkg(&["uninstall", "crd"]).ok();
