@@ -42,7 +42,7 @@ impl Reader {
 fn next_version(machine: &Machine) -> String {
     let bundled = Path::new(env!("CARGO_MANIFEST_DIR")).join("../charts/wordpress");
     let folder = machine.dir().join("wordpress-next");
-    machine.run("cp", &["-r", &bundled.display().to_string(), &folder.display().to_string()]).ok();
+    machine.run("cp", &["-rL", &bundled.display().to_string(), &folder.display().to_string()]).ok();
     let write = |path: &str, text: &str| {
         let path = folder.join(path);
         std::fs::create_dir_all(path.parent().expect("files are in folders")).expect("the folder is writable");
