@@ -77,8 +77,16 @@ fn wordpress_is_upgraded_and_rolled_back_while_it_serves() {
     assert_eq!(field(&machine, "deployment", "wordpress", "/spec/replicas"), "2");
     machine.kubectl(&["get", "crd", "widgets.example.com"]).ok();
 
-    let broken =
-        ["upgrade", "wordpress", &next, "--set", "image.tag=none-such", "--timeout", "20s", "--rollback-on-failure"];
+    let broken = [
+        "upgrade",
+        "wordpress",
+        &next,
+        "--set",
+        "image.repository=kpkg.test/none-such",
+        "--timeout",
+        "20s",
+        "--rollback-on-failure",
+    ];
     let told = machine.kpkg(&broken).failure();
     assert!(told.contains("has been rolled back to revision 2") && told.contains("Deployment/wordpress"), "{told}");
     assert_eq!(statuses(&machine, "wordpress"), ["superseded", "superseded", "failed", "deployed"]);
