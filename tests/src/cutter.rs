@@ -117,6 +117,14 @@ impl Cutter {
 
 impl Drop for Cutter {
     fn drop(&mut self) {
+        // The program itself is a child of the `nsenter` that was started.
+        let pid = self.kubectl.id();
+        let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+        for child in children.split_whitespace().filter_map(|it| it.parse().ok()) {
+            if let Some(child) = rustix::process::Pid::from_raw(child) {
+                let _ = rustix::process::kill_process(child, rustix::process::Signal::KILL);
+            }
+        }
         let _ = self.kubectl.kill();
         let _ = self.kubectl.wait();
     }
