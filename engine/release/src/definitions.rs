@@ -30,8 +30,8 @@ pub async fn check(cluster: &Cluster, definitions: &[Object], observed: &Observe
 fn check_shape(definition: &Object, live: &Value) -> Result<()> {
     let versions = definition.value["spec"]["versions"].as_array();
     let has = |version: &str| versions.into_iter().flatten().any(|it| it["name"] == version);
-    let stored = live["status"]["storedVersions"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    for version in stored.filter(|it| !has(it)) {
+    let mut stored = live["status"]["storedVersions"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    if let Some(version) = stored.find(|it| !has(it)) {
         let problem = format!("version {version} still stores objects and cannot be dropped");
         return Err(refuse(&definition.id, problem));
     }
