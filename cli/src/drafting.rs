@@ -3,6 +3,7 @@
 use anyhow::Result;
 use kpkg_chart::{Ambient, Chart, ReleaseInfo, values};
 use kpkg_release::draft::{self, Draft};
+use kpkg_release::record::Status;
 use kpkg_release::values::{Reuse, reuse};
 use kpkg_release::{History, Prepared, Settings, prepare};
 
@@ -46,10 +47,12 @@ pub(crate) async fn draft(session: &Session, request: Request<'_>, settings: &Se
     };
     let checks = values::Checks { schema: !request.change.skip_schema_validation };
     let values = values::merge_with(&chart, &[values::Input::Map(given)], checks)?;
+    // Installing what stands already is a question, not a change: it is rendered as it was.
+    let standing = history.newest().filter(|it| request.upgrade.is_none() && it.info.status == Status::Deployed);
     let release = ReleaseInfo {
         name: request.name.to_owned(),
         namespace: session.namespace.clone(),
-        revision: history.next_revision(),
+        revision: standing.map_or_else(|| history.next_revision(), |it| it.version),
         is_upgrade: request.upgrade.is_some(),
     };
     let rendered = render::against(&session.cluster, &chart, &values, &release).await?;

@@ -75,6 +75,22 @@ pub(crate) fn dry_run(release: &Release) -> String {
     format!("{}{}HOOKS:\n{hooks}MANIFEST:\n{manifest}\n{}", heading(release, false), tests(release), notes(release))
 }
 
+/// A manifest with Secrets left out, as Helm does it.
+pub(crate) fn without_secrets(manifest: &str) -> String {
+    let is_secret = |document: &str| document.lines().any(|line| line.trim_end() == "kind: Secret");
+    let hidden = |document: &str| {
+        let source = document.lines().find(|line| line.starts_with("# Source: ")).unwrap_or_default();
+        format!("{source}\n# HIDDEN: The Secret output has been suppressed\n")
+    };
+    let documents = manifest.split_inclusive("---\n");
+    documents
+        .map(|part| {
+            let (text, end) = part.strip_suffix("---\n").map_or((part, ""), |text| (text, "---\n"));
+            if is_secret(text) { hidden(text) + end } else { part.to_owned() }
+        })
+        .collect()
+}
+
 /// Everything that is recorded of a release.
 pub(crate) fn everything(release: &Release) -> Result<String> {
     let computed = kpkg_yaml::Value::Map(values::computed(release)?).to_json();
@@ -214,6 +230,15 @@ pub(crate) fn table(headers: &[&str], rows: &[Vec<String>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn secrets_are_left_out() {
+        let manifest = "---\n# Source: a\nkind: Secret\ndata: {p: eA==}\n---\n# Source: b\nkind: ConfigMap\n";
+        assert_eq!(
+            without_secrets(manifest),
+            "---\n# Source: a\n# HIDDEN: The Secret output has been suppressed\n---\n# Source: b\nkind: ConfigMap\n"
+        );
+    }
 
     #[test]
     fn columns_line_up() {

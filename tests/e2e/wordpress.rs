@@ -6,7 +6,7 @@ use kpkg_tests::{Machine, eventually, images};
 
 use crate::LIMIT;
 
-const SITE: &str = "http://127.0.0.1:30080";
+pub(crate) const SITE: &str = "http://127.0.0.1:30080";
 
 /// A browser's worth of curl: cookies kept, redirects followed.
 fn browse(machine: &Machine, args: &[&str]) -> Option<String> {
@@ -74,7 +74,7 @@ fn wordpress_installs_serves_survives_and_goes() {
 }
 
 /// Fills WordPress's installation form and logs in.
-fn make_site(machine: &Machine) {
+pub(crate) fn make_site(machine: &Machine) {
     let form = machine.http(&["--location", &format!("{SITE}/wp-admin/install.php")]).expect("the installation page");
     assert!(form.contains("five-minute WordPress installation"), "{form}");
     let done = browse(
@@ -122,7 +122,7 @@ fn make_site(machine: &Machine) {
 }
 
 /// Publishes a post as the editor page would.
-fn publish(machine: &Machine, title: &str) {
+pub(crate) fn publish(machine: &Machine, title: &str) {
     let editor = browse(machine, &[&format!("{SITE}/wp-admin/post-new.php")]).expect("the editor");
     let nonce = editor.split("createNonceMiddleware( \"").nth(1).and_then(|it| it.split('"').next());
     let nonce = nonce.unwrap_or_else(|| panic!("no nonce in the editor ({})", field(&editor, "_wpnonce")));

@@ -117,6 +117,14 @@ impl Cutter {
 
 impl Drop for Cutter {
     fn drop(&mut self) {
+        // The program itself is a child of the `nsenter` that was started.
+        let pid = self.kubectl.id();
+        let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+        for child in children.split_whitespace().filter_map(|it| it.parse().ok()) {
+            if let Some(child) = rustix::process::Pid::from_raw(child) {
+                let _ = rustix::process::kill_process(child, rustix::process::Signal::KILL);
+            }
+        }
         let _ = self.kubectl.kill();
         let _ = self.kubectl.wait();
     }
@@ -130,7 +138,7 @@ impl Shared {
         let (Ok(mut back), Ok(mut out)) = (upstream.try_clone(), client.try_clone()) else { return };
         let heard = answered.clone();
         std::thread::spawn(move || {
-            let mut buffer = [0; 1 << 16];
+            let mut buffer = vec![0; 1 << 16];
             while let Ok(count @ 1..) = back.read(&mut buffer) {
                 heard.fetch_add(count, Ordering::SeqCst);
                 if out.write_all(&buffer[..count]).is_err() {
@@ -143,7 +151,13 @@ impl Shared {
         let mut upstream = upstream;
         while let Some(request) = read_request(&mut reader) {
             let number = self.count.fetch_add(1, Ordering::SeqCst) + 1;
-            let last = number >= self.limit.load(Ordering::SeqCst);
+            let limit = self.limit.load(Ordering::SeqCst);
+            if number > limit {
+                // Its sender is about to die; until then it hears nothing.
+                std::thread::sleep(Duration::from_secs(3));
+                return;
+            }
+            let last = number == limit;
             if last && self.before.load(Ordering::SeqCst) == 1 {
                 self.kill();
                 return;

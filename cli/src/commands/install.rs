@@ -50,6 +50,10 @@ pub(crate) struct MakeArgs {
     #[command(flatten)]
     pub(crate) change: ChangeArgs,
 
+    /// Leave Secrets out of what `--dry-run` prints
+    #[arg(long, requires = "dry_run")]
+    hide_secret: bool,
+
     /// How to print
     #[arg(short, long, value_enum, default_value_t)]
     pub(crate) output: Format,
@@ -114,6 +118,9 @@ impl MakeArgs {
             live.finish();
             let mut release = planned.release;
             release.info.description = "Dry run complete".to_owned();
+            if self.hide_secret {
+                release.manifest = show::without_secrets(&release.manifest);
+            }
             printer.data(&self.output.one(&release, || show::dry_run(&release))?)?;
             return Ok(ExitCode::SUCCESS);
         }

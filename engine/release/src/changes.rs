@@ -56,24 +56,27 @@ pub fn mask(found: &mut [FieldChange]) {
 
 /// Hides a Secret's values, but not that they differ.
 fn hide(change: &mut FieldChange) {
-    if change.path.is_empty() {
-        for value in [&mut change.before, &mut change.after] {
-            for key in ["data", "stringData"] {
-                for (_, secret) in value.get_mut(key).and_then(Value::as_object_mut).into_iter().flatten() {
-                    *secret = Value::from(MASK);
-                }
-            }
-        }
-        return;
+    for value in [&mut change.before, &mut change.after] {
+        hide_below(&change.path, value);
     }
-    let secret = ["data", "stringData"]
+}
+
+/// Hides what is secret at `path` or below: the data, and the annotation in which `kubectl apply`
+/// keeps a copy of it (Argo CD's CVE-2023-40029).
+fn hide_below(path: &str, value: &mut Value) {
+    let is_data = ["data", "stringData"]
         .iter()
-        .any(|it| change.path == *it || change.path.strip_prefix(it).is_some_and(|rest| rest.starts_with(['.', '['])));
-    if secret || change.path.contains("last-applied-configuration") {
-        for value in [&mut change.before, &mut change.after] {
-            if !value.is_null() {
-                *value = Value::from(MASK);
-            }
+        .any(|it| path.strip_prefix(it).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '['])));
+    if is_data || path.contains("last-applied-configuration") {
+        match value {
+            Value::Null => {}
+            // Keys are no secrets.
+            Value::Object(map) => map.values_mut().for_each(|it| *it = Value::from(MASK)),
+            other => *other = Value::from(MASK),
+        }
+    } else if let Value::Object(map) = value {
+        for (key, value) in map {
+            hide_below(&join(path, key), value);
         }
     }
 }
@@ -179,5 +182,13 @@ mod tests {
         let found = changes(&of("YQ=="), &of("Yg=="), true);
         assert_eq!(found, [FieldChange { path: "data.p".into(), before: json!(MASK), after: json!(MASK) }]);
         assert_eq!(changes(&of("YQ=="), &of("Yg=="), false)[0].after, "Yg==");
+        let copy = json!({"kubectl.kubernetes.io/last-applied-configuration": "{\"data\":\"Y29weQ==\"}", "a": "b"});
+        let whole = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"annotations": copy},
+            "data": {"p": "YQ=="}, "stringData": {"q": "clear"}});
+        for before in [Value::Null, json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x"}})] {
+            let text = serde_json::to_string(&changes(&before, &whole, true)).unwrap();
+            assert!(["YQ==", "Y29weQ", "clear"].iter().all(|it| !text.contains(it)), "{text}");
+            assert!(text.contains(r#""a":"b""#), "{text}");
+        }
     }
 }

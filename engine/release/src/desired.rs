@@ -1,5 +1,7 @@
 //! From rendered text to objects.
 
+use std::collections::HashMap;
+
 use kpkg_yaml::Value as Yaml;
 
 use crate::cluster::Cluster;
@@ -28,7 +30,13 @@ impl Desired {
         namespace: &str,
         cluster: &Cluster,
     ) -> Result<Self> {
-        let parse = |document: &Document| object(document, namespace, cluster);
+        let coming = scopes(crds.iter().chain(documents));
+        let namespaced = |api_version: &str, kind: &str| {
+            let group = api_version.split_once('/').map_or("", |(group, _)| group);
+            let key = (group.to_owned(), kind.to_owned());
+            cluster.is_namespaced(api_version, kind).or_else(|| coming.get(&key).copied())
+        };
+        let parse = |document: &Document| object(document, namespace, &namespaced);
         let hooks = hooks.iter().map(|hook| {
             let document = Document { source: hook.path.clone(), text: hook.manifest.clone() };
             Ok(parse(&document)?.map(|object| (hook.clone(), object)))
@@ -71,8 +79,23 @@ pub(crate) fn split(manifest: &str) -> Vec<Document> {
     documents
 }
 
+/// Which of the kinds that definitions bring, by group and kind, live in namespaces.
+fn scopes<'a>(documents: impl Iterator<Item = &'a Document>) -> HashMap<(String, String), bool> {
+    let definition = |document: &Document| {
+        let json = kpkg_yaml::read(&document.text).ok()?.to_json();
+        let spec = &json["spec"];
+        let key = (spec["group"].as_str()?.to_owned(), spec["names"]["kind"].as_str()?.to_owned());
+        (json["kind"] == "CustomResourceDefinition").then(|| (key, spec["scope"] == "Namespaced"))
+    };
+    documents.filter(|it| it.text.contains("CustomResourceDefinition")).filter_map(definition).collect()
+}
+
 /// One document as an object; `None` if it holds nothing but comments.
-fn object(document: &Document, namespace: &str, cluster: &Cluster) -> Result<Option<Object>> {
+fn object(
+    document: &Document,
+    namespace: &str,
+    namespaced: &dyn Fn(&str, &str) -> Option<bool>,
+) -> Result<Option<Object>> {
     let refuse = |problem: String| ReleaseError::Manifest { source_file: document.source.clone(), problem };
     let yaml: Yaml = kpkg_yaml::read(&document.text).map_err(|error| refuse(error.to_string()))?;
     if yaml.is_null() {
@@ -91,8 +114,7 @@ fn object(document: &Document, namespace: &str, cluster: &Cluster) -> Result<Opt
             return Err(refuse(format!("the object has no `{name}`")));
         }
     }
-    // Kinds that the release itself brings are taken to live in namespaces if they say so.
-    match cluster.is_namespaced(&id.api_version, &id.kind) {
+    match namespaced(&id.api_version, &id.kind) {
         Some(true) if id.namespace.is_empty() => {
             namespace.clone_into(&mut id.namespace);
             value["metadata"]["namespace"] = namespace.into();

@@ -65,20 +65,24 @@ pub struct Draft {
 /// The first revision of a release. Attempts that were left half-way or failed are carried on with.
 pub fn install(prepared: Prepared, history: &History, settings: &Settings) -> Result<Draft> {
     check_name(&prepared.name)?;
-    let free = match history.newest().map(|it| it.info.status) {
-        None | Some(Status::Uninstalled | Status::Uninstalling) => true,
-        Some(Status::Failed | Status::PendingInstall) => history.is_attempt(),
-        Some(_) => false,
+    let draft = draft(Operation::Install, prepared, history, None, settings)?;
+    let Some(newest) = history.newest() else { return Ok(draft) };
+    let free = match newest.info.status {
+        Status::Uninstalled | Status::Uninstalling => true,
+        Status::Failed | Status::PendingInstall => history.is_attempt(),
+        // Installing is declarative: the very same again sets right what drifted, or does nothing.
+        Status::Deployed => is_same(newest, &draft.release),
+        _ => false,
     };
-    match history.newest() {
-        Some(newest) if !free => Err(ReleaseError::Exists {
-            name: newest.name.clone(),
-            namespace: newest.namespace.clone(),
-            revision: newest.version,
-            status: newest.info.status.to_string(),
-        }),
-        _ => draft(Operation::Install, prepared, history, None, settings),
+    if free {
+        return Ok(draft);
     }
+    Err(ReleaseError::Exists {
+        name: newest.name.clone(),
+        namespace: newest.namespace.clone(),
+        revision: newest.version,
+        status: newest.info.status.to_string(),
+    })
 }
 
 /// A new revision from a chart.

@@ -68,6 +68,16 @@ impl Lease {
         Err(ReleaseError::LeaseLost { name: release.to_owned(), holder: "others".to_owned() })
     }
 
+    /// Takes away what a holder that died left of a release that is no more.
+    pub async fn clear(client: Client, namespace: &str, release: &str, holder: &Holder) -> Result<()> {
+        let api: Api<Object> = Api::namespaced(client.clone(), namespace);
+        // Where nothing can be seen there is nothing to clear.
+        if let Ok(Some(_)) = api.get_opt(&format!("kpkg-release.{release}")).await {
+            Self::take(client, namespace, release, holder).await?.give_up().await;
+        }
+        Ok(())
+    }
+
     /// Fails if the Lease was lost: somebody else may be at work.
     pub fn check(&self) -> Result<()> {
         if self.lost.load(Ordering::Acquire) {

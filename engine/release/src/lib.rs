@@ -9,6 +9,7 @@
 //! - [`uninstall`] and [`testing`]: the other two that run hooks
 //! - [`prepare`], [`draft`], [`history`], [`values`]: what a plan is made from
 //! - [`plan`], [`merge`], [`order`], [`changes`], [`diff`]: what will be done, and how it reads
+//! - [`definitions`]: whether custom resource definitions may change as wanted
 //! - [`apply`], [`hooks`], [`wait`], [`readiness`]: doing it
 //! - [`lease`]: who may
 //! - [`record`] and [`store`]: Helm's release record and where it lives
@@ -20,6 +21,7 @@
 pub mod apply;
 pub mod changes;
 pub mod cluster;
+pub mod definitions;
 mod desired;
 pub mod diff;
 mod digest;

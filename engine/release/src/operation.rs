@@ -1,6 +1,6 @@
 //! Installations, upgrades and rollbacks as wholes: plan, lease, record, apply, wait, record again.
 //!
-//! [`plan`] answers a [`Planned`] operation, which can be shown, stored and carried out by
+//! [`plan()`] answers a [`Planned`] operation, which can be shown, stored and carried out by
 //! [`execute`], which refuses if the release moved in between. Whatever happens half-way, the
 //! record says so and the next operation carries on: every step can be repeated, and what earlier
 //! attempts left in the cluster is known from their records.
@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::apply::{Applied, ApplySettings, Executor};
 use crate::cluster::{Cluster, FIELD_MANAGER};
+use crate::definitions;
 use crate::draft::{self, Draft, Operation};
 use crate::error::{ReleaseError, Result};
 use crate::history::{Base, History};
@@ -142,13 +143,14 @@ pub async fn plan(cluster: &Cluster, draft: Draft, history: &History, settings: 
         hooks: settings.hooks,
     };
     if rules.upgrade_crds {
-        rehearse::check_definitions(&desired.crds, &observed)?;
+        definitions::check(cluster, &desired.crds, &observed).await?;
     }
     let target = Target { release: &release.name, namespace: &release.namespace };
     let mut plan = plan::release(&desired, &originals, &observed, target, operation.events(), rules)?;
+    let missing = missing_namespace(cluster, &release.namespace, settings).await?;
     if settings.rehearse {
         let apply = ApplySettings { method, ..settings.apply };
-        rehearse::rehearse(cluster, &mut plan, &observed, apply, &manager).await?;
+        rehearse::rehearse(cluster, &mut plan, &observed, apply, &manager, missing).await?;
     }
     if let Some(description) = &settings.description {
         release.info.description.clone_from(description);
@@ -164,6 +166,18 @@ pub async fn plan(cluster: &Cluster, draft: Draft, history: &History, settings: 
         release,
         plan,
     })
+}
+
+/// The release's namespace if it will be made; fails if it is missing and will not.
+async fn missing_namespace<'a>(cluster: &Cluster, name: &'a str, settings: &Settings) -> Result<Option<&'a str>> {
+    let found = Api::<Namespace>::all(cluster.client().clone()).get_metadata_opt(name).await;
+    match found {
+        Ok(None) if settings.create_namespace => Ok(Some(name)),
+        Ok(None) => Err(ReleaseError::NoNamespace { namespace: name.to_owned() }),
+        // Who may not look at namespaces may still work in one.
+        Ok(Some(_)) | Err(kube::Error::Api(_)) => Ok(None),
+        Err(error) => Err(ReleaseError::cluster(format!("read namespace `{name}`"))(error)),
+    }
 }
 
 /// A kind that the cluster lacks must come with the release itself.

@@ -12,23 +12,25 @@ use crate::apply::{ApplySettings, PARALLEL, send};
 use crate::changes;
 use crate::cluster::{Cluster, Write};
 use crate::error::{ReleaseError, Result};
-use crate::object::{Object, ObjectId};
 use crate::plan::{Action, KeepReason, Observed, PhaseKind, Plan, Step};
 
 /// Sends every write of `plan` as a dry run and refines the plan by the answers.
 ///
-/// Objects of kinds, or in namespaces, that the plan itself brings cannot be asked for and stay as planned.
+/// Objects of kinds, or in namespaces, that the plan itself brings cannot be asked for and stay as
+/// planned; `missing` is a namespace that will be made before.
 pub async fn rehearse(
     cluster: &Cluster,
     plan: &mut Plan,
     observed: &Observed,
     settings: ApplySettings,
     manager: &str,
+    missing: Option<&str>,
 ) -> Result<()> {
     let coming: HashSet<String> = plan
         .steps()
         .filter(|step| step.id.kind == "Namespace" && matches!(step.action, Action::Create { .. }))
         .map(|step| step.id.name.clone())
+        .chain(missing.map(str::to_owned))
         .collect();
     let phases = plan.phases.iter_mut().filter(|it| matches!(it.kind, PhaseKind::Crds | PhaseKind::Main));
     let steps: Vec<&mut Step> = phases.flat_map(|phase| &mut phase.steps).collect();
@@ -70,31 +72,4 @@ fn refine(step: &mut Step, live: Option<&Value>, answer: &Value, manager: &str) 
         }
         _ => {}
     }
-}
-
-/// Refuses definitions whose upgrade would lose objects: a version that still stores some cannot go.
-pub fn check_definitions(crds: &[Object], observed: &Observed) -> Result<()> {
-    for crd in crds {
-        let Some(live) = observed.get(&crd.id) else { continue };
-        let versions: Vec<&str> = names(&crd.value["spec"]["versions"]);
-        let stored = live["status"]["storedVersions"].as_array().into_iter().flatten().filter_map(Value::as_str);
-        for version in stored {
-            if !versions.contains(&version) {
-                return Err(refuse(&crd.id, format!("version {version} still stores objects and cannot be dropped")));
-            }
-        }
-        let scope = |value: &Value| value["spec"]["scope"].as_str().unwrap_or_default().to_owned();
-        if scope(&crd.value) != scope(live) {
-            return Err(refuse(&crd.id, format!("its scope {} cannot become {}", scope(live), scope(&crd.value))));
-        }
-    }
-    Ok(())
-}
-
-fn names(versions: &Value) -> Vec<&str> {
-    versions.as_array().into_iter().flatten().filter_map(|it| it["name"].as_str()).collect()
-}
-
-fn refuse(definition: &ObjectId, problem: String) -> ReleaseError {
-    ReleaseError::Definition { definition: definition.clone(), problem }
 }

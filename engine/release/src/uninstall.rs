@@ -51,7 +51,10 @@ pub async fn uninstall(
 ) -> Result<Uninstalled> {
     let store = RecordStore::namespaced(cluster.client().clone(), namespace, settings.driver);
     // Before a lease is taken: a release that does not exist needs none.
-    History::read(&store, name, namespace).await?.existing()?;
+    if let Err(error) = History::read(&store, name, namespace).await?.existing() {
+        Lease::clear(cluster.client().clone(), namespace, name, holder).await?;
+        return Err(error);
+    }
     let lease = Lease::take(cluster.client().clone(), namespace, name, holder).await?;
     let work = Work { cluster, settings, holder, progress, lease: &lease, store: &store };
     let outcome = async {

@@ -69,7 +69,9 @@ fn upgrades_change_what_differs(machine: &Machine, chart: &str) {
     assert_eq!(names(machine, "configmap"), Vec::<String>::new());
     let uninstalled = machine.kpkg(&["list", "--uninstalled", "-q"]).ok();
     assert_eq!(uninstalled, "a\n");
-    machine.kpkg(&["rollback", "a", "0"]).ok();
+    let history: Value = serde_json::from_str(&machine.kpkg(&["history", "a", "-o", "json"]).ok()).expect("JSON");
+    let newest = history.as_array().and_then(|it| it.last()).map(|it| it["revision"].to_string());
+    machine.kpkg(&["rollback", "a", &newest.expect("there is a revision")]).ok();
     assert_eq!(names(machine, "configmap"), ["a-0", "a-1", "a-2"].map(str::to_owned)[..]);
     machine.kpkg(&["uninstall", "a"]).ok();
     assert_eq!(names(machine, "secret").len() + names(machine, "lease").len(), 0);
@@ -172,7 +174,7 @@ fn mistakes_are_explained(machine: &Machine, chart: &str) {
     machine.kpkg(&["uninstall", "m"]).ok();
 }
 
-const DEFINITION: &str = "apiVersion: apiextensions.k8s.io/v1
+pub(super) const DEFINITION: &str = "apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
 metadata: {name: widgets.example.com}
 spec:
@@ -209,6 +211,17 @@ fn definitions_are_upgraded(machine: &Machine) {
     assert_eq!(field(machine, "widget", "w", "/spec/size"), "x");
     machine.kpkg(&["upgrade", "crd", &of("v1", "colour", "v1")]).ok();
     assert_eq!(field(machine, "widget", "w", "/spec/colour"), "x");
+    // By the new schema an object that exists would be invalid: the text may not become a list.
+    let narrow = DEFINITION.replace("{FIELD: {type: string}}", "{colour: {type: array, items: {type: string}}}");
+    let narrow = narrow.replace("VERSION", "v1");
+    let files = [
+        ("Chart.yaml", "apiVersion: v2\nname: crds\nversion: 1.0.0\n"),
+        ("crds/widget.yaml", narrow.as_str()),
+        ("templates/widget.yaml", ""),
+    ];
+    let narrow = chart(machine, "narrow", &files).display().to_string();
+    let told = machine.kpkg(&["upgrade", "crd", &narrow]).failure();
+    assert!(told.contains("w in default exists and would be invalid: spec.colour"), "{told}");
     let told = machine.kpkg(&["upgrade", "crd", &of("v2", "colour", "v2")]).failure();
     assert!(told.contains("version v1 still stores objects and cannot be dropped"), "{told}");
     machine.kpkg(&["uninstall", "crd"]).ok();

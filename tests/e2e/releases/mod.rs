@@ -4,6 +4,7 @@ mod big;
 mod helm;
 mod kills;
 mod life;
+mod wordpress;
 
 use std::path::PathBuf;
 
@@ -27,7 +28,7 @@ fn demo(machine: &Machine) -> String {
         ("values.yaml", "text: one\ncount: 3\nbroken: false\n"),
         (
             "templates/maps.yaml",
-            r#"{{- range $i := until (int .Values.count) }}
+            r"{{- range $i := until (int .Values.count) }}
 ---
 apiVersion: v1
 kind: ConfigMap
@@ -62,7 +63,7 @@ spec:
   accessModes: [ReadWriteOnce]
   resources: {requests: {storage: 1Mi}}
 {{- end }}
-"#,
+",
         ),
         (
             "templates/hook.yaml",

@@ -41,14 +41,20 @@ pub enum Scope {
 }
 
 impl Scope {
-    fn limit(self, set: &FieldSet) -> FieldSet {
+    /// Leaves what can be changed, and is somebody's.
+    fn limit(self, set: &mut FieldSet) {
         match self {
-            Self::All => set.clone(),
-            Self::AllButStatus => set.without(&FieldSet::of_names(&[&["status"]])),
-            Self::Status => set
-                .only(&["metadata", "status"])
-                .without(&FieldSet::of_names(&[&["metadata", "labels"], &["metadata", "ownerReferences"]])),
+            Self::All => {}
+            Self::AllButStatus => set.remove_whole("status"),
+            Self::Status => {
+                set.retain_whole(&["metadata", "status"]);
+                if let Some(metadata) = set.at_mut("metadata") {
+                    metadata.remove_whole("labels");
+                    metadata.remove_whole("ownerReferences");
+                }
+            }
         }
+        set.subtract(&NOBODYS);
     }
 }
 
@@ -79,9 +85,11 @@ impl Writer<'_> {
 
     /// What changed between two objects, as far as the writer could change it.
     fn comparison(&self, node: Node<'_>, before: &Value, after: &Value) -> Comparison {
-        let found = Comparison::of(node, before, after);
-        let limit = |set: &FieldSet| self.scope.limit(set);
-        Comparison { added: limit(&found.added), changed: limit(&found.changed), removed: limit(&found.removed) }
+        let mut found = Comparison::of(node, before, after);
+        for set in [&mut found.added, &mut found.changed, &mut found.removed] {
+            self.scope.limit(set);
+        }
+        found
     }
 }
 
@@ -106,11 +114,6 @@ pub fn update(node: Node<'_>, live: Option<&Value>, new: &mut Value, writer: &Wr
         }
     };
     let found = writer.comparison(node, before, new);
-    let found = Comparison {
-        added: found.added.difference(&NOBODYS),
-        changed: found.changed.difference(&NOBODYS),
-        removed: found.removed.difference(&NOBODYS),
-    };
     let list = if found.added.is_empty() && found.changed.is_empty() && found.removed.is_empty() {
         match chosen {
             Value::Array(list) => list,
@@ -126,10 +129,11 @@ pub fn update(node: Node<'_>, live: Option<&Value>, new: &mut Value, writer: &Wr
 
 /// What is changed or gone is no longer the others'; what is there now is the writer's.
 fn book(managers: &mut Managers, found: Comparison, writer: &Writer<'_>) {
-    let mine = found.changed.union(&found.added);
-    let touched = mine.union(&found.removed);
+    let mut mine = found.changed;
+    mine.absorb(found.added);
     for entry in managers.0.values_mut() {
-        entry.fields = entry.fields.difference(&touched);
+        entry.fields.subtract(&mine);
+        entry.fields.subtract(&found.removed);
     }
     managers.add(writer.id(Operation::Update), mine, writer.api_version, writer.now);
     managers.tidy();
@@ -160,12 +164,7 @@ pub fn apply(
     if managers.is_empty() && live.is_some() {
         let writer = Writer { manager: BEFORE, ..*writer };
         let found = writer.comparison(node, &node.blank(), &base);
-        managers.add(
-            writer.id(Operation::Update),
-            found.added.union(&found.changed).difference(&NOBODYS),
-            writer.api_version,
-            writer.now,
-        );
+        managers.add(writer.id(Operation::Update), found.added.union(&found.changed), writer.api_version, writer.now);
     }
     let mut merged = merged(node, &base, config, &mut managers, writer);
     let conflicts = settle(node, &base, &merged, &mut managers, writer);
@@ -185,7 +184,8 @@ pub fn apply(
 /// Merges, books what is applied, and takes out what was applied before and is not any more.
 fn merged(node: Node<'_>, base: &Value, config: &Value, managers: &mut Managers, writer: &Writer<'_>) -> Value {
     let merged = merge::merge(node, Some(base), Some(config));
-    let fields = writer.scope.limit(&fields::of(node, config)).difference(&NOBODYS);
+    let mut fields = fields::of(node, config);
+    writer.scope.limit(&mut fields);
     let id = writer.id(Operation::Apply);
     let last = managers.0.get(&id).cloned();
     let same = last.as_ref().is_some_and(|last| last.fields == fields && last.api_version == writer.api_version);

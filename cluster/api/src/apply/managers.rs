@@ -103,7 +103,7 @@ impl Managers {
         let time = Some(now.to_owned());
         match self.0.get_mut(&manager) {
             Some(entry) => {
-                entry.fields = entry.fields.union(&fields);
+                entry.fields.absorb(fields);
                 entry.time = time;
             }
             None => {

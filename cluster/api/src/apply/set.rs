@@ -2,7 +2,7 @@
 
 use super::Element;
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 
 /// Which fields of an object are meant. A field and what is below it are separate members.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -130,23 +130,54 @@ impl FieldSet {
         })
     }
 
-    /// What is in this one and neither in the other nor below what is in the other.
-    #[must_use]
-    pub fn without(&self, other: &Self) -> Self {
-        self.combined(|element, branch| match other.0.get(element) {
-            None => Some(branch.clone()),
-            Some(theirs) if theirs.member => None,
-            Some(theirs) => Some(Branch { member: branch.member, below: branch.below.without(&theirs.below) }),
-        })
+    /// Takes out what is in the other. A field is not what is below it.
+    pub(super) fn subtract(&mut self, other: &Self) {
+        if self.is_empty() {
+            return;
+        }
+        for (element, theirs) in &other.0 {
+            let Some(ours) = self.0.get_mut(element) else { continue };
+            ours.member &= !theirs.member;
+            ours.below.subtract(&theirs.below);
+            if ours.is_empty() {
+                self.0.remove(element);
+            }
+        }
     }
 
-    /// What is at or below the fields of these names.
-    #[must_use]
-    pub fn only(&self, names: &[&str]) -> Self {
-        self.combined(|element, branch| match element {
-            Element::Field(name) if names.contains(&name.as_str()) => Some(branch.clone()),
-            _ => None,
-        })
+    /// Adds what is in the other.
+    pub(super) fn absorb(&mut self, other: Self) {
+        if self.is_empty() {
+            *self = other;
+            return;
+        }
+        for (element, theirs) in other.0 {
+            match self.0.entry(element) {
+                Entry::Vacant(place) => {
+                    place.insert(theirs);
+                }
+                Entry::Occupied(mut ours) => {
+                    let ours = ours.get_mut();
+                    ours.member |= theirs.member;
+                    ours.below.absorb(theirs.below);
+                }
+            }
+        }
+    }
+
+    /// Takes out a field of this level and all below it.
+    pub(super) fn remove_whole(&mut self, name: &str) {
+        self.0.retain(|element, _| !matches!(element, Element::Field(own) if own == name));
+    }
+
+    /// Leaves only some fields of this level, and what is below them.
+    pub(super) fn retain_whole(&mut self, names: &[&str]) {
+        self.0.retain(|element, _| matches!(element, Element::Field(own) if names.contains(&own.as_str())));
+    }
+
+    /// What is below a field of this level.
+    pub(super) fn at_mut(&mut self, name: &str) -> Option<&mut Self> {
+        self.0.get_mut(&Element::field(name)).map(|branch| &mut branch.below)
     }
 
     fn combined(&self, make: impl Fn(&Element, &Branch) -> Option<Branch>) -> Self {
@@ -249,7 +280,14 @@ mod tests {
         assert_eq!(a.intersection(&b).to_json(), json!({"f:a": {"f:b": {}}}));
         assert_eq!(a.difference(&b).to_json(), json!({"f:a": {".": {}, "f:c": {}}}));
         assert_eq!(a.difference(&parent).to_json(), json!({"f:a": {"f:b": {}, "f:c": {}}}));
-        assert_eq!(a.without(&parent), FieldSet::default());
+        let mut left = a.clone();
+        left.subtract(&b);
+        assert_eq!(left, a.difference(&b));
+        let mut both = a.clone();
+        both.absorb(b.clone());
+        assert_eq!(both, a.union(&b));
+        left.remove_whole("a");
+        assert_eq!(left, FieldSet::default());
         assert!(a.has(&FieldPath(vec![Element::field("a"), Element::field("c")])));
     }
 }
