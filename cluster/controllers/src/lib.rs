@@ -7,7 +7,8 @@
 //! controllers read it. Deletion is seen as absence; whatever is left undone by a crash is done by
 //! the next reconcile, because every decision starts from the state of the world.
 //!
-//! - `deployment`, `replicaset`, `statefulset`: pods from templates
+//! - `deployment`, `replicaset`, `statefulset`, `daemonset`: pods from templates
+//! - `job`, `cronjob`: pods that come to an end, once or at the times of a schedule
 //! - `endpointslice`, `endpoints`: the addresses behind services
 //! - `volume`: claims, volumes, and local volumes made on demand
 //! - `serviceaccount`, `namespace`: what every namespace starts with, and how it ends
@@ -25,6 +26,8 @@
 //! controllers of a cluster.
 
 mod config;
+mod cronjob;
+mod daemonset;
 mod deployment;
 mod endpoints;
 mod endpointslice;
@@ -58,7 +61,9 @@ pub async fn run(client: Client, config: Config, token: CancellationToken) -> Re
     deployment::start(&mut machine);
     replicaset::start(&mut machine);
     statefulset::start(&mut machine);
+    daemonset::start(&mut machine);
     job::start(&mut machine);
+    cronjob::start(&mut machine);
     endpointslice::start(&mut machine);
     if machine.served.has("", "Endpoints") {
         endpoints::start(&mut machine);

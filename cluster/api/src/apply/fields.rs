@@ -79,6 +79,10 @@ impl Comparison {
         if before == after {
             return;
         }
+        if let (None, Some(value)) = (before, after) {
+            self.added.insert_tree(path, everything(node, value));
+            return;
+        }
         let alike = match (before, after) {
             (Some(before), Some(after)) => shape(before) == shape(after) || before.is_null() || after.is_null(),
             _ => true,
@@ -179,6 +183,30 @@ impl Comparison {
         set(self).insert(path);
         path.pop();
     }
+}
+
+/// All that is below a value, each with its parents: what came to be with it. Built from below, which costs a new object
+/// far less than adding path by path.
+fn everything(node: Node<'_>, value: &Value) -> FieldSet {
+    let mut set = FieldSet::default();
+    match value {
+        Value::Object(map) if !node.is_atomic_map() => {
+            for (name, value) in map {
+                set.insert_branch(Element::field(name), everything(node.child(name).0, value));
+            }
+        }
+        Value::Array(items) if !matches!(node.list(), Listed::Atomic) => {
+            let (list, item_node) = (node.list(), node.item());
+            for item in items {
+                let Ok(element) = element_of(list, item) else { continue };
+                // Of elements that are there twice, nothing below is told apart.
+                let below = if set.has_here(&element) { FieldSet::default() } else { everything(item_node, item) };
+                set.insert_branch(element, below);
+            }
+        }
+        _ => {}
+    }
+    set
 }
 
 /// 0: scalar, 1: list, 2: map.

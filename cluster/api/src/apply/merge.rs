@@ -12,12 +12,12 @@ pub(super) fn merge(node: Node<'_>, live: Option<&Value>, applied: Option<&Value
     match (live, applied) {
         (Some(live), None) => live.clone(),
         (Some(Value::Object(live)), Some(Value::Object(applied)))
-            if !node.is_atomic_map() && !(live.is_empty() && applied.is_empty()) =>
+            if !(node.is_atomic_map() || live.is_empty() && applied.is_empty()) =>
         {
             Value::Object(objects(node, live, applied))
         }
         (Some(Value::Array(live)), Some(Value::Array(applied)))
-            if !matches!(node.list(), Listed::Atomic) && !(live.is_empty() && applied.is_empty()) =>
+            if !(matches!(node.list(), Listed::Atomic) || live.is_empty() && applied.is_empty()) =>
         {
             Value::Array(lists(node, live, applied))
         }

@@ -70,6 +70,24 @@ impl FieldSet {
         }
     }
 
+    /// Adds a field of this level with all that is below it, in place of what was there.
+    pub(super) fn insert_branch(&mut self, element: Element, below: Self) {
+        self.0.insert(element, Branch { member: true, below });
+    }
+
+    /// Adds the field at a path with all that is below it.
+    pub(super) fn insert_tree(&mut self, path: &[Element], below: Self) {
+        let Some((last, parents)) = path.split_last() else {
+            self.absorb(below);
+            return;
+        };
+        let mut set = self;
+        for parent in parents {
+            set = set.below_mut(parent);
+        }
+        set.insert_branch(last.clone(), below);
+    }
+
     fn below_mut(&mut self, element: &Element) -> &mut Self {
         if !self.0.contains_key(element) {
             self.0.insert(element.clone(), Branch::default());

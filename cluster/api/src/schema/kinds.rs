@@ -1,10 +1,7 @@
 //! The kinds that this server serves, as `kubectl api-resources` shows them.
 
 use super::{Type, TypeId, table};
-use std::{
-    collections::HashMap,
-    sync::{LazyLock, Mutex, PoisonError},
-};
+use std::sync::LazyLock;
 
 /// A served kind: one row of discovery.
 #[derive(Debug)]
@@ -106,100 +103,23 @@ impl Kind {
     }
 }
 
-/// What a definition says of a custom kind in one version.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub struct CustomKind {
-    /// The API group.
-    pub group: String,
-    /// The version.
-    pub version: String,
-    /// The version in which objects are stored.
-    pub storage_version: String,
-    /// The kind.
-    pub kind: String,
-    /// The resource.
-    pub plural: String,
-    /// The resource's singular.
-    pub singular: String,
-    /// What kubectl also takes for it.
-    pub short_names: Vec<String>,
-    /// Groups of resources it belongs to.
-    pub categories: Vec<String>,
-    /// Whether objects live in namespaces.
-    pub namespaced: bool,
-    /// Whether it has a `status` subresource.
-    pub status: bool,
-    /// Whether it has a `scale` subresource.
-    pub scale: bool,
-    /// The fields by which objects can be selected.
-    pub selectable: Vec<String>,
-}
-
-static CUSTOM: LazyLock<Mutex<HashMap<CustomKind, &'static Kind>>> = LazyLock::new(Mutex::default);
-
-impl CustomKind {
-    /// The kind, the same one whenever the same is asked for.
-    ///
-    /// Kinds are never freed, so that requests and watches may hold them however long: a process keeps a few hundred bytes
-    /// for every distinct version of every definition that it has seen.
-    pub fn intern(&self) -> &'static Kind {
-        let mut known = CUSTOM.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(kind) = known.get(self) {
-            return kind;
-        }
-        let kind: &'static Kind = Box::leak(Box::new(self.make()));
-        known.insert(self.clone(), kind);
-        kind
-    }
-
-    fn make(&self) -> Kind {
-        let kept = |text: &str| -> &'static str { Box::leak(text.to_owned().into_boxed_str()) };
-        let all = |texts: &[String]| -> &'static [&'static str] {
-            Box::leak(texts.iter().map(|text| kept(text)).collect::<Vec<_>>().into_boxed_slice())
-        };
-        let name = kept(&self.kind);
-        let mut subresources = Vec::new();
-        if self.scale {
-            subresources.push(SCALE);
-        }
-        if self.status {
-            subresources.push(part(name));
-        }
-        Kind {
-            group: kept(&self.group),
-            version: kept(&self.version),
-            kind: name,
-            plural: kept(&self.plural),
-            singular: kept(&self.singular),
-            short_names: all(&self.short_names),
-            categories: all(&self.categories),
-            namespaced: self.namespaced,
-            subresources: Box::leak(subresources.into_boxed_slice()),
-            verbs: ALL_VERBS,
-            type_id: table().id("apimachinery.pkg.apis.meta.v1.ObjectMeta").expect("the table has ObjectMeta"),
-            custom: true,
-            storage_version: kept(&self.storage_version),
-            selectable: all(&self.selectable),
-        }
-    }
-}
-
 fn qualified(name: &str, group: &str) -> String {
     if group.is_empty() { name.to_owned() } else { format!("{name}.{group}") }
 }
 
-const ALL_VERBS: &[&str] = &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
+pub(super) const ALL_VERBS: &[&str] =
+    &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
 const CREATE: &[&str] = &["create"];
 const GET: &[&str] = &["get"];
 const STREAM: &[&str] = &["create", "get"];
 const PART: &[&str] = &["get", "patch", "update"];
 
 /// A subresource of the resource's own kind.
-const fn part(kind: &'static str) -> Subresource {
+pub(super) const fn part(kind: &'static str) -> Subresource {
     Subresource { name: "status", group: "", version: "", kind, verbs: PART }
 }
 
-const SCALE: Subresource =
+pub(super) const SCALE: Subresource =
     Subresource { name: "scale", group: "autoscaling", version: "v1", kind: "Scale", verbs: PART };
 
 const fn sub(name: &'static str, kind: &'static str, verbs: &'static [&'static str]) -> Subresource {

@@ -4,12 +4,14 @@
 //! written by hand in [`kinds`](self::kinds()): what a resource is called, which verbs and subresources it has.
 
 mod conform;
+mod custom;
 mod kinds;
 mod load;
 mod zero;
 
 pub use conform::{Findings, TypeError, conform, prune, unknown_fields};
-pub use kinds::{CustomKind, Kind, Subresource, kind, kinds, resource};
+pub use custom::CustomKind;
+pub use kinds::{Kind, Subresource, kind, kinds, resource};
 
 use std::{collections::HashMap, sync::LazyLock};
 

@@ -40,7 +40,8 @@ fn walk(schema: &Value, path: &str, found: &mut Vec<FieldError>) {
         }
         items @ Value::Object(_) => typed(items, &format!("{path}.items"), "array items", found),
         Value::Array(_) => {
-            found.push(FieldError::forbidden(format!("{path}.items"), "items must be a schema object and not an array"))
+            found
+                .push(FieldError::forbidden(format!("{path}.items"), "items must be a schema object and not an array"));
         }
         _ => {}
     }

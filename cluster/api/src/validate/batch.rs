@@ -145,7 +145,7 @@ fn failure_policy(policy: &Value, path: &Path<'_>, errors: &mut Errors) {
         let actions = ["Count", "FailIndex", "FailJob", "Ignore"];
         checks::one_of(&path.child("action"), rule.text("action"), &actions, errors);
         let by_code = rule.has("onExitCodes");
-        if by_code == !rule.items("onPodConditions").is_empty() {
+        if by_code != rule.items("onPodConditions").is_empty() {
             let why = if by_code {
                 "specifying both OnExitCodes and OnPodConditions is not supported"
             } else {
@@ -183,7 +183,7 @@ fn success_policy(spec: &Value, path: &Path<'_>, errors: &mut Errors) {
     let list = path.child("rules");
     if policy.items("rules").is_empty() {
         errors.push(FieldError::required(
-            &list,
+            list,
             "at least one rules must be specified when the successPolicy is specified",
         ));
     }

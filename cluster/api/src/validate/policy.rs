@@ -103,7 +103,7 @@ pub(super) fn ingress(object: &Value, errors: &mut Errors) {
         let http = path.child("http");
         let list = http.child("paths");
         if rule.has("http") && rule["http"].items("paths").is_empty() {
-            errors.push(FieldError::required(&list, ""));
+            errors.push(FieldError::required(list, ""));
         }
         for (at, entry) in rule["http"].items("paths").iter().enumerate() {
             http_path(entry, &list.index(at), errors);
@@ -141,7 +141,7 @@ fn backend(backend: &Value, path: &Path<'_>, errors: &mut Errors) {
         checks::required(&path.child("name"), service.text("name"), errors);
         let port = &service["port"];
         if port.text("name").is_empty() && port.int("number").unwrap_or_default() == 0 {
-            errors.push(FieldError::required(&path, "port name or number is required"));
+            errors.push(FieldError::required(path, "port name or number is required"));
         }
     }
 }

@@ -174,3 +174,26 @@ async fn a_dry_run_writes_nothing() {
     cluster.write(Method::DELETE, &format!("{CONFIG_MAPS}?dryRun=All"), "application/json", "").await.ok();
     assert_eq!(cluster.get(&path).await.ok(), before);
 }
+
+// CVE-2019-11253: documents that grow while they are read, or nest without end.
+#[tokio::test]
+async fn yaml_bombs_are_refused() {
+    let cluster = Cluster::new().await;
+    let path = format!("{CONFIG_MAPS}/a?fieldManager=me");
+    let mut bomb = "a: &a [x,x,x,x,x,x,x,x,x]\n".to_owned();
+    for (name, inner) in ('b'..='m').zip('a'..='l') {
+        bomb += &format!("{name}: &{name} [{}]\n", vec![format!("*{inner}"); 9].join(","));
+    }
+    for body in [bomb, "[".repeat(1_000_000), "{\"a\":".repeat(500_000)] {
+        let answer = cluster.write(Method::PATCH, &path, APPLY, body).await;
+        assert_eq!(answer.failure().0, 400);
+    }
+    // A pattern that would compile to something huge is no pattern.
+    let schema =
+        json!({"type": "object", "properties": {"x": {"type": "string", "pattern": "((a{1000}){1000}){1000}"}}});
+    let definition = json!({"metadata": {"name": "tabs.example.com"}, "spec": {"group": "example.com", "scope": "Cluster",
+        "names": {"plural": "tabs", "kind": "Tab"},
+        "versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": schema}}]}});
+    let refused = cluster.post("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition).await;
+    assert!(refused.failure().2.contains("must be a valid regular expression"), "{}", refused.text);
+}

@@ -146,3 +146,52 @@ async fn server_side_apply_works() {
     assert_eq!(kubectl.ok("get deploy old -o jsonpath={.spec.template.spec.containers[0].image}", "").await, "nginx:2");
     assert_eq!(kubectl.ok("apply -f -", &other.replace("nginx", "nginx:3")).await, "deployment.apps/old configured\n");
 }
+
+const DEFINITION: &str = r#"{"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+    "metadata": {"name": "tabs.example.com"}, "spec": {"group": "example.com", "scope": "Namespaced",
+    "names": {"plural": "tabs", "kind": "Tab", "shortNames": ["tb"]}, "versions": [{"name": "v1", "served": true, "storage": true,
+    "additionalPrinterColumns": [{"name": "Size", "type": "integer", "jsonPath": ".spec.size"}],
+    "schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": {"type": "object", "description": "What it is.",
+    "properties": {"size": {"type": "integer", "default": 3, "maximum": 9}}}}}}}]}}"#;
+const TAB: &str = r#"{"apiVersion": "example.com/v1", "kind": "Tab", "metadata": {"name": "t"}, "spec": {}}"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn custom_resources_work() {
+    let Some(program) = program() else { return };
+    let (_cluster, kubectl) = start(&program).await;
+    kubectl.ok("apply -f -", DEFINITION).await;
+    kubectl.ok("wait --for=condition=Established crd/tabs.example.com", "").await;
+    assert_eq!(kubectl.ok("apply -f -", TAB).await, "tab.example.com/t created\n");
+    assert_eq!(kubectl.ok("apply -f -", TAB).await, "tab.example.com/t unchanged\n");
+    let table = kubectl.ok("get tb", "").await;
+    assert_eq!(table, "NAME   SIZE\nt      3\n");
+    assert!(kubectl.ok("explain tab.spec", "").await.contains("What it is."));
+    kubectl.ok("patch tab t --type=merge -p {\"spec\":{\"size\":4}}", "").await;
+    assert_eq!(kubectl.ok("get tab t -o jsonpath={.spec.size}", "").await, "4");
+    let big = TAB.replace("{}", "{\"size\": 10}");
+    let output = kubectl.run(&["apply", "-f", "-"], &big).await;
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        text.contains("spec.size: Invalid value: 10: spec.size in body should be less than or equal to 9"),
+        "{text}"
+    );
+    let unknown = TAB.replace("{}", "{\"sise\": 1}");
+    let output = kubectl.run(&["apply", "-f", "-"], &unknown).await;
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(text.contains("strict decoding error: unknown field \"spec.sise\""), "{text}");
+    kubectl.ok("delete crd tabs.example.com --timeout=20s", "").await;
+    kubectl.ok("create job j --image=busybox -- true", "").await;
+    assert!(kubectl.ok("get jobs", "").await.contains("j      Running   0/1"));
+    kubectl.ok("create cronjob c --image=busybox --schedule=@daily -- true", "").await;
+    kubectl.ok("create job k --from=cronjob/c", "").await;
+    assert!(kubectl.ok("describe cronjob c", "").await.contains("Schedule:                      @daily"));
+    kubectl.ok("create role r --verb=get --resource=pods", "").await;
+    kubectl.ok("create rolebinding b --role=r --serviceaccount=default:default", "").await;
+    kubectl.ok("create clusterrole cr --verb=get --resource=nodes", "").await;
+    kubectl.ok("create ingress i --rule=a.example.com/=web:80", "").await;
+    assert!(kubectl.ok("get ingress", "").await.contains("a.example.com"));
+    kubectl.ok("create poddisruptionbudget p --selector=a=b --min-available=1", "").await;
+    kubectl.ok("create priorityclass high --value=1000", "").await;
+    kubectl.ok("create quota q --hard=pods=3", "").await;
+    kubectl.ok("get pdb,hpa,netpol,ds,cj,quota,limits,pc,crd,roles,rolebindings,ingress -A", "").await;
+}

@@ -88,17 +88,16 @@ impl Tally {
         let known = self.notes.0.contains(&uid) || self.notes.1.contains(&uid);
         let index = facts::index_of(subject).filter(|_| facts::is_indexed(job));
         if facts::has_succeeded(subject) {
+            let wanted = job.spec.as_ref().and_then(|spec| spec.completions);
             match index {
-                Some(index) => {
-                    if job.spec.as_ref().and_then(|spec| spec.completions).is_none_or(|wanted| index < wanted) {
-                        self.completed.insert(index);
-                        self.failed_indexes.remove(&index);
-                    }
+                Some(index) if wanted.is_none_or(|wanted| index < wanted) => {
+                    self.completed.insert(index);
+                    self.failed_indexes.remove(&index);
                 }
                 None if !known => {
                     self.notes.0.insert(uid);
                 }
-                None => {}
+                _ => {}
             }
             return;
         }

@@ -1,10 +1,14 @@
-//! Jobs.
+//! Jobs, the schedules that make them, and daemons.
 
-use k8s_openapi::api::{batch::v1::Job, core::v1::Pod};
+use k8s_openapi::api::{
+    apps::v1::DaemonSet,
+    batch::v1::{CronJob, Job},
+    core::v1::Pod,
+};
 use kube::{ResourceExt, api::DeleteParams};
 use serde_json::{Value, json};
 
-use crate::kit::{Cluster, ENDS, container};
+use crate::kit::{Cluster, ENDS, Options, container};
 
 fn job(name: &str, end: &str, spec: &Value) -> Value {
     let annotations = if end.is_empty() { json!({}) } else { json!({ENDS: end}) };
@@ -90,4 +94,43 @@ async fn a_job_is_suspended_and_resumed() {
         .eventually("too long", async || holds(&cluster, "j", "Failed").await.as_deref() == Some("DeadlineExceeded"))
         .await;
     cluster.eventually("no pods", async || cluster.pods().await.is_empty()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_schedule_makes_jobs() {
+    let cluster = Cluster::new().await;
+    let template = job("x", "Succeeded", &json!({}));
+    let cron = json!({"metadata": {"name": "c"}, "spec": {"schedule": "@every 1s", "successfulJobsHistoryLimit": 1,
+        "jobTemplate": {"spec": template["spec"]}}});
+    cluster.create::<CronJob>(cron).await;
+    let counted = async || cluster.get::<CronJob>("c").await["status"]["lastSuccessfulTime"].is_string();
+    cluster.eventually("a job has run", counted).await;
+    cluster.patch::<CronJob>("c", json!({"spec": {"suspend": true}})).await;
+    cluster.eventually("an event", async || cluster.has_event("SuccessfulCreate", "Created job c-").await).await;
+    cluster.delete::<CronJob>("c", DeleteParams::background()).await;
+    cluster
+        .eventually("all is gone", async || {
+            cluster.list::<Job>().await.is_empty() && cluster.list::<Pod>().await.is_empty()
+        })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_daemon_runs_on_every_node() {
+    let cluster = Cluster::with(Options { nodes: &["n1", "n2"], ..Options::default() }).await;
+    let set = json!({"metadata": {"name": "d"}, "spec": {"selector": {"matchLabels": {"app": "d"}},
+        "template": {"metadata": {"labels": {"app": "d"}}, "spec": {"containers": [container("a")]}}}});
+    cluster.create::<DaemonSet>(set).await;
+    let ready = async |count: i64| cluster.get::<DaemonSet>("d").await["status"]["numberAvailable"] == count;
+    cluster.eventually("two", async || ready(2).await).await;
+    cluster.join("n3").await;
+    cluster.eventually("three", async || ready(3).await).await;
+    let change = json!({"spec": {"template": {"spec": {"containers": [container("b")]}}}});
+    cluster.patch::<DaemonSet>("d", change).await;
+    let renewed = async || {
+        let pods = cluster.pods().await;
+        let new = |pod: &Pod| pod.spec.as_ref().is_some_and(|spec| spec.containers[0].image.as_deref() == Some("b"));
+        pods.len() == 3 && pods.iter().all(new) && ready(3).await
+    };
+    cluster.eventually("all are renewed", renewed).await;
 }
