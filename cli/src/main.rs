@@ -10,8 +10,10 @@ mod embedded;
 mod failure;
 #[cfg(target_os = "linux")]
 mod images;
+mod lock;
 mod printer;
 mod progress;
+mod publish;
 mod render;
 mod runtime;
 mod show;

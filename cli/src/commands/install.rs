@@ -11,13 +11,15 @@ use kpkg_release::{Cluster, InstallSettings, Installed, Prepared, Release, prepa
 use crate::embedded::EmbeddedArgs;
 use crate::printer::Printer;
 use crate::progress::Live;
+use crate::publish::ChartArgs;
 use crate::render::{self, ValuesArgs};
 use crate::target::{Target, TargetArgs};
 use crate::{durations, runtime, show};
 
 /// Install a chart
 ///
-/// CHART is a bundled chart's name (`wordpress`), a folder or an archive. With one argument the
+/// CHART is a bundled chart's name (`wordpress`), a folder, an archive, `oci://...`, `REPOSITORY/NAME` of an added
+/// repository, or a URL. With one argument the
 /// release is named after the chart. Without `--context`, `--kubeconfig` or a KUBECONFIG with a current
 /// context, the release goes to the embedded cluster, which is started if it does not run.
 #[derive(Debug, clap::Args)]
@@ -28,6 +30,9 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     values: ValuesArgs,
+
+    #[command(flatten)]
+    chart: ChartArgs,
 
     #[command(flatten)]
     target: TargetArgs,
@@ -75,7 +80,7 @@ async fn install(args: Args, printer: &Printer) -> Result<ExitCode> {
         [chart, ..] => (None, chart.as_str()),
         [] => unreachable!("clap asks for one name at least"),
     };
-    let chart = render::load(reference)?;
+    let chart = render::load_from(reference, &args.chart)?;
     let values = args.values.merge(&chart)?;
     let name = name.unwrap_or(chart.name()).to_owned();
 
@@ -89,7 +94,7 @@ async fn install(args: Args, printer: &Printer) -> Result<ExitCode> {
     };
     let cluster = Cluster::connect(client).await?;
     let release = ReleaseInfo { name, namespace, revision: 1, is_upgrade: false };
-    let rendered = render::against(&cluster, &chart, &values, &release).await?;
+    let rendered = args.chart.pin(render::against(&cluster, &chart, &values, &release).await?)?;
     let prepared = prepare::prepare(&chart, &values, &rendered, &release, &cluster, !args.skip_crds)?;
     provide_images(&args, &prepared, &chart, embedded, &live).await?;
 

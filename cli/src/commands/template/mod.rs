@@ -17,6 +17,7 @@ use kpkg_chart::{Ambient, Chart, ClusterFacts, KubeVersion, ReleaseInfo, RenderE
 use crate::embedded::EmbeddedArgs;
 use crate::failure::Hint;
 use crate::printer::Printer;
+use crate::publish::ChartArgs;
 use crate::render::{self, ValuesArgs};
 use crate::target::TargetArgs;
 
@@ -32,6 +33,9 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     values: ValuesArgs,
+
+    #[command(flatten)]
+    chart: ChartArgs,
 
     #[command(flatten)]
     target: TargetArgs,
@@ -133,7 +137,7 @@ enum DryRun {
 pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
     let ambient = ambient(&args)?;
     let (name, reference) = name::of(&args, &ambient)?;
-    let chart = load(reference, printer)?;
+    let chart = load(reference, &args, printer)?;
     let values = args.values.merge_with(&chart, Checks { schema: !args.skip_schema_validation })?;
     let namespace = args.target.namespace().unwrap_or("default").to_owned();
     let release = ReleaseInfo { name, namespace, revision: 1, is_upgrade: args.is_upgrade };
@@ -150,12 +154,13 @@ pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
             }
         }
     };
+    let rendered = args.chart.pin(rendered)?;
     print(&args, &release, &values, &rendered, printer)?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn load(reference: &str, printer: &Printer) -> Result<Chart> {
-    let chart = render::load(reference)?;
+fn load(reference: &str, args: &Args, printer: &Printer) -> Result<Chart> {
+    let chart = render::load_from(reference, &args.chart)?;
     render::check_installable(&chart)?;
     if chart.metadata.deprecated {
         printer.warn("this chart is deprecated");
