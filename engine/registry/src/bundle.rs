@@ -9,15 +9,19 @@ use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::Path;
 
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::Error;
 use crate::chart::{CHART_TYPE, CONFIG_TYPE, LONGEST_ARCHIVE, metadata_of};
-use crate::oci::{Descriptor, INDEX, MANIFEST, Manifest, digest_of};
+use crate::oci::{Descriptor, INDEX, MANIFEST, Manifest, Registry, Source, digest_of, hex};
+use crate::reference::Reference;
 
 /// The type of the layer that holds values.
 pub const VALUES_TYPE: &str = "application/vnd.kpkg.values.v1+yaml";
 /// The type of a bundle in a registry.
 pub const BUNDLE_TYPE: &str = "application/vnd.kpkg.bundle.v1+tar";
+/// The type of its configuration there: the chart's `Chart.yaml` as JSON.
+const BUNDLE_CONFIG_TYPE: &str = "application/vnd.kpkg.bundle.config.v1+json";
 const LONGEST_DOCUMENT: u64 = 4 << 20;
 /// Marks the chart among the manifests of the index.
 const CHART_NOTE: &str = "dev.kpkg.bundle.chart";
@@ -38,10 +42,8 @@ pub struct Bundle {
 /// the same bytes.
 pub fn write(path: &Path, archive: &[u8], values: &str, images: Option<&Path>) -> Result<(), Error> {
     let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
-    let file = tempfile::Builder::new()
-        .prefix(".kpkg-")
-        .tempfile_in(folder)
-        .map_err(Error::file("write into", folder))?;
+    let file =
+        tempfile::Builder::new().prefix(".kpkg-").tempfile_in(folder).map_err(Error::file("write into", folder))?;
     let failed = || Error::file("write", path);
     let mut out = tar::Builder::new(BufWriter::new(file));
     let metadata = metadata_of(archive, "the bundle's chart")?;
@@ -60,7 +62,8 @@ pub fn write(path: &Path, archive: &[u8], values: &str, images: Option<&Path>) -
         index = copy_layout(images, &mut out)?.unwrap_or(index);
     }
     let manifests = index["manifests"].as_array_mut();
-    let wrong = || Error::Document { what: "the images".to_owned(), problem: "their index lists no manifests".to_owned() };
+    let wrong =
+        || Error::Document { what: "the images".to_owned(), problem: "their index lists no manifests".to_owned() };
     manifests.ok_or_else(wrong)?.insert(0, serde_json::to_value(chart).unwrap_or_default());
     append(&mut out, "index.json", index.to_string().as_bytes()).map_err(failed())?;
     let file = out.into_inner().and_then(|buffered| buffered.into_inner().map_err(io::IntoInnerError::into_error));
@@ -144,7 +147,8 @@ pub fn read(path: &Path) -> Result<Bundle, Error> {
             Err(Error::Digest { what, found, expected: descriptor.digest.clone() })
         }
     };
-    let listed: Vec<Descriptor> = serde_json::from_value(index["manifests"].clone()).map_err(|_| wrong("its index is damaged"))?;
+    let listed: Vec<Descriptor> =
+        serde_json::from_value(index["manifests"].clone()).map_err(|_| wrong("its index is damaged"))?;
     let chart = listed.iter().find(|it| it.annotations.contains_key(CHART_NOTE));
     let chart = chart.ok_or_else(|| wrong("it holds no chart: it is not a bundle"))?;
     let manifest = Manifest::parse(&path.display().to_string(), blob(chart)?)?;
@@ -155,6 +159,44 @@ pub fn read(path: &Path) -> Result<Bundle, Error> {
     Ok(Bundle { archive: blob(layer)?.to_vec(), values, images: listed.iter().filter_map(name).collect() })
 }
 
+/// Pushes a bundle under a tag; answers the digest of its manifest. Large ones go up in chunks.
+pub async fn push(registry: &Registry, reference: &Reference, path: &Path) -> Result<String, Error> {
+    let bundle = read(path)?;
+    let metadata = metadata_of(&bundle.archive, "the bundle's chart")?;
+    let file = File::open(path).map_err(Error::file("open", path))?;
+    let mut hash = Sha256::new();
+    let size = io::copy(&mut BufReader::new(&file), &mut hash).map_err(Error::file("read", path))?;
+    let digest = format!("sha256:{}", hex(&hash.finalize()));
+    let layer = Descriptor { media_type: BUNDLE_TYPE.to_owned(), digest, size, annotations: BTreeMap::new() };
+    let config = serde_json::to_vec(&metadata).unwrap_or_default();
+    let described = Descriptor::of(BUNDLE_CONFIG_TYPE, &config);
+    let repository = &reference.repository;
+    registry.put_blob(repository, &layer, &Source::File { file: &file, path, offset: 0 }).await?;
+    registry.put_blob(repository, &described, &Source::Bytes(config.into())).await?;
+    let manifest = Manifest::new(described, vec![layer], BTreeMap::new()).to_bytes();
+    registry.put_manifest(repository, reference.wanted(), MANIFEST, manifest).await
+}
+
+/// Fetches a bundle into a file, whole or not at all; answers the digest of its manifest.
+pub async fn pull(registry: &Registry, reference: &Reference, path: &Path) -> Result<String, Error> {
+    let (bytes, digest) = registry.manifest(reference).await?;
+    let manifest = Manifest::parse(&format!("the manifest of {reference}"), &bytes)?;
+    let layer = manifest.layer(&[BUNDLE_TYPE]).ok_or_else(|| Error::Document {
+        what: reference.to_string(),
+        problem: format!("it is not a bundle but of type {}", manifest.config.media_type),
+    })?;
+    let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+    let file = tempfile::Builder::new().prefix(".kpkg-").tempfile_in(folder);
+    let file = file.map_err(Error::file("write into", folder))?;
+    let mut out = BufWriter::new(file);
+    registry.blob(&reference.repository, layer, &mut out).await?;
+    let file = out.into_inner().map_err(|error| Error::file("write", path)(error.into_error()))?;
+    let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+    file.as_file().set_permissions(permissions).map_err(Error::file("write", path))?;
+    file.persist(path).map_err(|error| Error::file("write", path)(error.error))?;
+    Ok(digest)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -162,7 +204,9 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_and_damage_is_found() {
-        let chart = load_files(vec![kpkg_chart::File::new("Chart.yaml", *b"apiVersion: v2\nname: a\nversion: 1.0.0\n")]).unwrap();
+        let chart =
+            load_files(vec![kpkg_chart::File::new("Chart.yaml", *b"apiVersion: v2\nname: a\nversion: 1.0.0\n")])
+                .unwrap();
         let archive = package::package(&chart, &package::Settings::default()).unwrap().bytes;
         let dir = tempfile::tempdir().unwrap();
         let (one, two) = (dir.path().join("a.kpkg"), dir.path().join("b.kpkg"));

@@ -2,6 +2,7 @@
 
 mod create;
 mod install;
+mod transfer;
 
 use std::process::ExitCode;
 
@@ -20,6 +21,10 @@ pub(crate) struct Args {
 enum Command {
     Create(Box<create::Args>),
     Install(install::Args),
+    /// Push a bundle to an OCI registry
+    Push(Box<transfer::Args>),
+    /// Fetch a bundle from an OCI registry
+    Pull(Box<transfer::Args>),
 }
 
 /// Does what was asked.
@@ -27,5 +32,7 @@ pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
     match args.command {
         Command::Create(args) => create::run(*args, printer),
         Command::Install(args) => install::run(args, printer),
+        Command::Push(args) => transfer::push(&args, printer),
+        Command::Pull(args) => transfer::pull(&args, printer),
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use kpkg_registry::chart::push;
-use kpkg_registry::{Wanted, provenance, resolve};
+use kpkg_registry::{Wanted, dependency, provenance, resolve};
 
 use crate::kit::{Lab, Server, archive};
 
@@ -101,20 +101,60 @@ fn provenance_is_interchangeable() {
         for changed in [text.replace("A test", "A lie"), text.replace("SIGNATURE", "SIGNATUR"), String::new()] {
             assert!(provenance::verify(&bytes, "web-1.0.0.tgz", changed.as_bytes(), &public, now).is_err());
         }
+        let _ = Command::new("gpgconf").arg("--homedir").arg(&home).args(["--kill", "all"]).output();
         let place = file.display().to_string();
         let verify = "print(h.verify(a[0], a[1])['signed_by'])";
         let Some(theirs) = helm(verify, &[&place, &public.display().to_string()]) else { continue };
         assert!(theirs.unwrap().contains(user), "{kind}");
-        if kind.starts_with("rsa") || passphrase.is_empty() {
-            std::fs::remove_file(&prov).unwrap();
-            std::fs::write(home.join("pass"), passphrase).unwrap();
-            let sign = "h.sign(a[0], key='Tester', keyring=a[1], passphrase_file=a[2])";
-            let pass = home.join("pass").display().to_string();
-            helm(sign, &[&place, &secret.display().to_string(), &pass]).unwrap().unwrap();
-            let signed = std::fs::read(&prov).unwrap();
-            provenance::verify(&bytes, "web-1.0.0.tgz", &signed, &public, kpkg_time()).unwrap();
-        }
+        std::fs::remove_file(&prov).unwrap();
+        std::fs::write(home.join("pass"), format!("{passphrase}\n")).unwrap();
+        let sign = "h.sign(a[0], key='Tester', keyring=a[1], passphrase_file=a[2])";
+        let pass = home.join("pass").display().to_string();
+        helm(sign, &[&place, &secret.display().to_string(), &pass]).unwrap().unwrap();
+        let signed = std::fs::read(&prov).unwrap();
+        provenance::verify(&bytes, "web-1.0.0.tgz", &signed, &public, kpkg_time()).unwrap();
     }
+}
+
+#[tokio::test]
+async fn locks_are_interchangeable() {
+    let Some(server) = Server::nginx("") else { return };
+    let lab = Lab::new();
+    let www = server.www();
+    for version in ["1.0.0", "1.5.0", "2.0.0-rc.1"] {
+        std::fs::write(www.join(format!("db-{version}.tgz")), archive("db", version)).unwrap();
+    }
+    let index = kpkg_registry::repository::generate(&www, "").unwrap();
+    std::fs::write(www.join("index.yaml"), kpkg_yaml::write_json(&index)).unwrap();
+    let folder = lab.path("app");
+    std::fs::create_dir_all(&folder).unwrap();
+    let text = format!(
+        "apiVersion: v2\nname: app\nversion: 1.0.0\ndependencies:\n- name: db\n  version: '>=1.0.0 <2'\n  repository: http://{0}/\n  \
+         alias: first\n  condition: db.enabled\n  tags: [a, b]\n  import-values: [data, {{child: x.y, parent: z}}]\n\
+         - {{name: db, version: 1.0.0, repository: 'http://{0}/'}}\n",
+        server.address
+    );
+    std::fs::write(folder.join("Chart.yaml"), text).unwrap();
+    let time = jiff::Timestamp::UNIX_EPOCH;
+    dependency::update(&lab.client, &folder, true, time).await.unwrap();
+    let place = folder.display().to_string();
+    let lock = || std::fs::read_to_string(folder.join("Chart.lock")).unwrap();
+    let digest = |lock: &str| lock.lines().find(|line| line.starts_with("digest: ")).unwrap().to_owned();
+    let ours = lock();
+    // Helm builds from our lock, and makes the same one.
+    let Some(built) = helm("h.dependency_build(a[0])", &[&place]) else { return };
+    built.unwrap();
+    std::fs::remove_file(folder.join("Chart.lock")).unwrap();
+    helm("h.dependency_update(a[0])", &[&place]).unwrap().unwrap();
+    assert_eq!(digest(&lock()), digest(&ours));
+    assert!(ours.starts_with(lock().split("generated:").next().unwrap()), "{ours}\n{}", lock());
+    // We build from Helm's.
+    std::fs::remove_dir_all(folder.join("charts")).unwrap();
+    dependency::build(&lab.client, &folder, true, time).await.unwrap();
+    assert!(folder.join("charts/db-1.5.0.tgz").is_file() && folder.join("charts/db-1.0.0.tgz").is_file());
+    let ours: Vec<String> = dependency::list(&folder).unwrap().iter().map(|it| format!("{} {}", it.version, it.status)).collect();
+    let theirs = helm("print([d['version'] + ' ' + d['status'] for d in h.dependency_list(a[0])])", &[&place]).unwrap().unwrap();
+    assert_eq!(theirs.trim().replace('\'', "\""), format!("{ours:?}"));
 }
 
 fn kpkg_time() -> u64 {

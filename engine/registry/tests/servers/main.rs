@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod crowd;
 mod helm;
 mod hostile;
 mod kit;

@@ -3,7 +3,7 @@
 use kpkg_registry::chart::{pull, push};
 use kpkg_registry::cosign::{self, SigningKey};
 use kpkg_registry::oci::{Descriptor, Source, digest_of};
-use kpkg_registry::{Access, Credentials, Error, Reference, Wanted, resolve};
+use kpkg_registry::{Access, Credentials, Error, Reference, Wanted, bundle, resolve};
 
 use crate::kit::{Lab, Server, archive};
 
@@ -129,4 +129,21 @@ async fn a_cosign_signature_is_of_one_key_and_one_digest() {
     registry.put_manifest(&one.reference.repository, &name, kind, bytes.to_vec()).await.unwrap();
     let error = cosign::verify(&registry, &two.reference, &two.digest, &ours.public()).await.unwrap_err();
     assert!(error.to_string().contains("something else"), "{error}");
+}
+
+#[tokio::test]
+async fn bundles_travel_whole() {
+    let Some(server) = Server::registry(false, false) else { return };
+    let lab = Lab::new();
+    let registry = lab.client.registry(&server.address).await.unwrap();
+    let (sent, got) = (lab.path("sent.kpkg"), lab.path("got.kpkg"));
+    bundle::write(&sent, &archive("web", "1.0.0"), "text: bye\n", None).unwrap();
+    let reference: Reference = format!("oci://{}/bundles/web:1.0.0", server.address).parse().unwrap();
+    let digest = bundle::push(&registry, &reference, &sent).await.unwrap();
+    assert_eq!(bundle::pull(&registry, &reference, &got).await.unwrap(), digest);
+    assert_eq!(std::fs::read(&sent).unwrap(), std::fs::read(&got).unwrap());
+    let pushed = push(&registry, &parent(&server), archive("web", "1.0.0"), None).await.unwrap();
+    let error = bundle::pull(&registry, &pushed.reference, &lab.path("none")).await.unwrap_err();
+    assert!(error.to_string().contains("not a bundle"), "{error}");
+    assert!(!lab.path("none").exists());
 }
