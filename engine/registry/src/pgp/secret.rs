@@ -71,7 +71,7 @@ impl SecretKey {
 
 fn secret(public: &PublicKey, numbers: &[u8]) -> Result<Secret, Problem> {
     let mut reader = Reader { rest: numbers };
-    let wrong = |_| "the secret key does not fit its public part".to_owned();
+    let wrong = || "the secret key does not fit its public part".to_owned();
     if let Some((modulus, exponent)) = public.rsa() {
         let number = |bytes: &[u8]| BoxedUint::from_be_slice_vartime(bytes);
         let (secret, one, other) = (reader.mpi()?, reader.mpi()?, reader.mpi()?);
@@ -83,15 +83,15 @@ fn secret(public: &PublicKey, numbers: &[u8]) -> Result<Secret, Problem> {
             number(secret),
             primes.iter().map(|prime| number(prime)).collect(),
         )
-        .map_err(|_| wrong(()))?;
-        let der = key.to_pkcs1_der().map_err(|_| wrong(()))?;
+        .map_err(|_| wrong())?;
+        let der = key.to_pkcs1_der().map_err(|_| wrong())?;
         let pair =
             RsaKeyPair::from_der(der.as_bytes()).map_err(|error| format!("the RSA key cannot be used: {error}"))?;
         return Ok(Secret::Rsa(Box::new(pair)));
     }
     if let Some(point) = public.ed25519() {
         let seed = padded(reader.mpi()?, 32)?;
-        return Ed25519KeyPair::from_seed_and_public_key(&seed, point).map(Secret::Ed25519).map_err(|_| wrong(()));
+        return Ed25519KeyPair::from_seed_and_public_key(&seed, point).map(Secret::Ed25519).map_err(|_| wrong());
     }
     Err("a key of this kind cannot sign here".to_owned())
 }

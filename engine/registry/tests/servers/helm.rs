@@ -152,8 +152,10 @@ async fn locks_are_interchangeable() {
     std::fs::remove_dir_all(folder.join("charts")).unwrap();
     dependency::build(&lab.client, &folder, true, time).await.unwrap();
     assert!(folder.join("charts/db-1.5.0.tgz").is_file() && folder.join("charts/db-1.0.0.tgz").is_file());
-    let ours: Vec<String> = dependency::list(&folder).unwrap().iter().map(|it| format!("{} {}", it.version, it.status)).collect();
-    let theirs = helm("print([d['version'] + ' ' + d['status'] for d in h.dependency_list(a[0])])", &[&place]).unwrap().unwrap();
+    let ours: Vec<String> =
+        dependency::list(&folder).unwrap().iter().map(|it| format!("{} {}", it.version, it.status)).collect();
+    let theirs =
+        helm("print([d['version'] + ' ' + d['status'] for d in h.dependency_list(a[0])])", &[&place]).unwrap().unwrap();
     assert_eq!(theirs.trim().replace('\'', "\""), format!("{ours:?}"));
 }
 

@@ -20,7 +20,7 @@ fn held() -> Held {
     let manifest = Manifest::new(
         Descriptor::of(CONFIG_TYPE, b"{}"),
         vec![Descriptor::of(CHART_TYPE, &archive)],
-        Default::default(),
+        std::collections::BTreeMap::default(),
     );
     Held { manifest: manifest.to_bytes(), archive }
 }

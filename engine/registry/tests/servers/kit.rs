@@ -82,7 +82,7 @@ impl Drop for Server {
 impl Server {
     fn start(mut command: Command, address: String, dir: tempfile::TempDir) -> Option<Self> {
         let Ok(child) = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn() else {
-            println!("skipped: {:?} is not installed", command.get_program());
+            println!("skipped: {} is not installed", command.get_program().display());
             return None;
         };
         let server = Self { child, address, dir };
@@ -92,7 +92,7 @@ impl Server {
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        panic!("{:?} does not come up", command.get_program());
+        panic!("{} does not come up", command.get_program().display());
     }
 
     /// Debian's registry. With `login`, `user` and `secret` are wanted; with `tls`, it has a certificate whose
