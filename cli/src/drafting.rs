@@ -9,6 +9,7 @@ use kpkg_release::{History, Prepared, Settings, prepare};
 
 use crate::options::ChangeArgs;
 use crate::provenance::Run;
+use crate::publish::ChartArgs;
 use crate::render::{self, ValuesArgs};
 use crate::session::Session;
 
@@ -18,6 +19,8 @@ pub(crate) struct Request<'a> {
     pub(crate) name: &'a str,
     /// The chart.
     pub(crate) chart: Chart,
+    /// Where the chart is from, and the lock that pins its images.
+    pub(crate) source: &'a ChartArgs,
     /// The values that the user gives.
     pub(crate) values: &'a ValuesArgs,
     /// The flags.
@@ -55,7 +58,7 @@ pub(crate) async fn draft(session: &Session, request: Request<'_>, settings: &Se
         revision: standing.map_or_else(|| history.next_revision(), |it| it.version),
         is_upgrade: request.upgrade.is_some(),
     };
-    let rendered = render::against(&session.cluster, &chart, &values, &release).await?;
+    let rendered = request.source.pin(render::against(&session.cluster, &chart, &values, &release).await?)?;
     if request.values.strict_values {
         let (inputs, facts) = (request.values.inputs()?, prepare::facts(&session.cluster));
         let ambient = Ambient::new(rand::random(), jiff::Zoned::now());

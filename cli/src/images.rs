@@ -50,15 +50,27 @@ pub(crate) async fn provide(
     source: Source,
     live: &Live,
 ) -> Result<()> {
+    let wanted: Vec<String> = references(desired).into_iter().collect();
+    provide_all(root, &wanted, chart, source, live).await
+}
+
+/// As [`provide`], for images by name.
+pub(crate) async fn provide_all(
+    root: PathBuf,
+    wanted: &[String],
+    chart: &Chart,
+    source: Source,
+    live: &Live,
+) -> Result<()> {
     let store = open(&root)?;
     let recipes = recipes(chart)?;
-    for reference in references(desired) {
-        if store.resolve(&reference)?.is_some() {
+    for reference in wanted {
+        if store.resolve(reference)?.is_some() {
             continue;
         }
-        let recipe = recipes.iter().find(|(recipe, _)| is_for(recipe, &reference));
+        let recipe = recipes.iter().find(|(recipe, _)| is_for(recipe, reference));
         if source != Source::Build || recipe.is_none() {
-            match pull(&store, &reference, live).await {
+            match pull(&store, reference, live).await {
                 Ok(()) => continue,
                 Err(error) if recipe.is_none() || source == Source::Pull => {
                     live.say(&format!("cannot pull {reference} yet ({error:#}); the cluster will go on trying"));
@@ -69,7 +81,7 @@ pub(crate) async fn provide(
             }
         }
         if let Some((recipe, files)) = recipe {
-            make(&store, recipe, files, &reference, live).await?;
+            make(&store, recipe, files, reference, live).await?;
         }
     }
     Ok(())

@@ -13,12 +13,14 @@ mod format;
 mod holder;
 #[cfg(target_os = "linux")]
 mod images;
-mod options;
+mod lock;
 mod memory;
+mod options;
 mod overlay;
 mod printer;
 mod progress;
 mod provenance;
+mod publish;
 mod render;
 mod runtime;
 mod session;

@@ -11,6 +11,7 @@ use crate::bundled;
 use crate::failure::Hint;
 use crate::memory::Bound;
 use crate::provenance::Run;
+use crate::publish::{self, ChartArgs};
 
 /// Rounds of `lookup` and answer after which a chart is taken to ask for ever.
 const MAX_ROUNDS: usize = 20;
@@ -50,13 +51,13 @@ pub(crate) struct ValuesArgs {
 impl ValuesArgs {
     /// Whether nothing is given.
     pub(crate) fn is_empty(&self) -> bool {
-        let Self { files, set, set_string, set_file, set_json, set_literal } = self;
+        let Self { files, set, set_string, set_file, set_json, set_literal, strict_values: _ } = self;
         files.is_empty() && [set, set_string, set_file, set_json, set_literal].iter().all(|it| it.is_empty())
     }
 
     /// Reads the files and merges everything with the chart's own values.
-    pub(crate) fn merge_with(&self, chart: &Chart, checks: Checks) -> Result<Values> {
-        Ok(values::merge_with(chart, &self.inputs()?, checks)?)
+    pub(crate) fn merge(&self, chart: &Chart) -> Result<Values> {
+        Ok(values::merge_with(chart, &self.inputs()?, Checks { schema: true })?)
     }
 
     /// Reads the files: everything that the user gives, in order.
@@ -86,11 +87,21 @@ fn read(path: &Path) -> Result<String> {
     std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
-/// Loads a chart: a path if it looks like one or exists, else a bundled chart's name.
+/// Loads a chart as [`load_from`] does, the newest version of what is elsewhere.
 pub(crate) fn load(reference: &str) -> Result<Chart> {
+    load_from(reference, &ChartArgs::default())
+}
+
+/// Loads a chart: a path if it looks like one or exists, then what is elsewhere (`oci://...`,
+/// `REPOSITORY/NAME`), else a bundled chart's name.
+pub(crate) fn load_from(reference: &str, elsewhere: &ChartArgs) -> Result<Chart> {
     let path = Path::new(reference);
     if reference.starts_with(['.', '/']) || path.join("Chart.yaml").exists() || path.is_file() {
+        elsewhere.check_local(reference, path)?;
         return kpkg_chart::load(path).with_context(|| format!("cannot load chart `{reference}`"));
+    }
+    if elsewhere.is_remote(reference) {
+        return Ok(publish::fetch(reference, elsewhere, false)?.load()?);
     }
     let Some(files) = bundled::files(reference) else {
         let mut names = bundled::names();

@@ -12,13 +12,15 @@ pub(crate) const BUILD: [&str; 3] = ["gcc", "libseccomp-dev", "pkg-config"];
 /// Debian packages that image recipes need.
 pub(crate) const RECIPES: [&str; 1] = ["mmdebstrap"];
 /// Debian packages that the tests run besides.
-pub(crate) const TESTS: [&str; 10] = [
+pub(crate) const TESTS: [&str; 12] = [
     "bind9-dnsutils",
     "busybox-static",
     "curl",
     "docker-registry",
+    "gnupg",
     "iproute2",
     "nftables",
+    "nginx-light",
     "python3",
     "python3-venv",
     "skopeo",

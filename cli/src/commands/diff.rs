@@ -11,6 +11,7 @@ use crate::drafting::{self, Drafted, Request};
 use crate::format::Format;
 use crate::options::{ChangeArgs, OperationArgs};
 use crate::printer::Printer;
+use crate::publish::ChartArgs;
 use crate::render::{self, ValuesArgs};
 use crate::session::{PlaceArgs, Session};
 use crate::{runtime, show};
@@ -27,6 +28,9 @@ pub(crate) struct Args {
 
     /// The chart: a bundled chart's name, a folder or an archive
     chart: Option<String>,
+
+    #[command(flatten)]
+    source: ChartArgs,
 
     /// Compare this revision
     #[arg(long, value_name = "NUMBER", conflicts_with = "chart")]
@@ -95,7 +99,8 @@ impl Args {
         };
         let request = Request {
             name: &self.name,
-            chart: render::load(chart)?,
+            chart: render::load_from(chart, &self.source)?,
+            source: &self.source,
             values: &self.values,
             change: &self.change,
             upgrade: Some(self.reuse.reuse()),

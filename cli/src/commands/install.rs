@@ -12,6 +12,7 @@ use crate::holder::holder;
 use crate::options::{ChangeArgs, DryRun, OperationArgs};
 use crate::printer::Printer;
 use crate::progress::Live;
+use crate::publish::ChartArgs;
 use crate::render::{self, ValuesArgs};
 use crate::session::{PlaceArgs, Session};
 use crate::{runtime, show};
@@ -40,6 +41,9 @@ pub(crate) struct Args {
 pub(crate) struct MakeArgs {
     #[command(flatten)]
     pub(crate) values: ValuesArgs,
+
+    #[command(flatten)]
+    pub(crate) chart: ChartArgs,
 
     #[command(flatten)]
     pub(crate) place: PlaceArgs,
@@ -72,7 +76,7 @@ pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
             [chart, ..] => (None, chart.as_str()),
             [] => unreachable!("clap asks for one name at least"),
         };
-        let chart = render::load(reference)?;
+        let chart = render::load_from(reference, &args.make.chart)?;
         let own = match name {
             Some(name) => name.to_owned(),
             None if args.generate_name => format!("{}-{}", chart.name(), jiff::Timestamp::now().as_second()),
@@ -93,7 +97,8 @@ impl MakeArgs {
         printer: &Printer,
     ) -> Result<ExitCode> {
         let settings = self.operation.settings(session.driver, Some(&self.change));
-        let request = Request { name, chart, values: &self.values, change: &self.change, upgrade: None };
+        let request =
+            Request { name, chart, source: &self.chart, values: &self.values, change: &self.change, upgrade: None };
         // The very same again changes nothing, and what was left half-way is carried on with.
         let drafted = drafting::draft(session, request, &settings).await;
         self.make(session, drafted?, settings, printer, "").await

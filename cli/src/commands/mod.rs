@@ -3,24 +3,39 @@
 mod apply;
 mod build;
 #[cfg(target_os = "linux")]
+mod bundle;
+mod cache;
+#[cfg(target_os = "linux")]
 pub(crate) mod cluster;
+mod create;
+mod dependency;
 mod diff;
 mod get;
 mod history;
-mod create;
 #[cfg(target_os = "linux")]
 pub(crate) mod image;
+mod images;
 mod install;
 mod lint;
 mod list;
+mod lock;
+mod login;
+mod logout;
+mod package;
 mod plan;
+mod pull;
+mod push;
+mod repo;
 mod rollback;
+mod search;
 mod show;
 mod status;
+mod tags;
 mod template;
 mod test;
 mod uninstall;
 mod upgrade;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -32,6 +47,8 @@ use crate::printer::Printer;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Create(create::Args),
+    #[command(visible_alias = "dep")]
+    Dependency(dependency::Args),
     Install(Box<install::Args>),
     Upgrade(Box<upgrade::Args>),
     Rollback(Box<rollback::Args>),
@@ -49,6 +66,20 @@ pub(crate) enum Command {
     Template(Box<template::Args>),
     Uninstall(uninstall::Args),
     Build(build::Args),
+    Verify(verify::Args),
+    Images(Box<images::Args>),
+    Lock(Box<lock::Args>),
+    Cache(cache::Args),
+    Login(Box<login::Args>),
+    Logout(Box<logout::Args>),
+    Package(package::Args),
+    Pull(Box<pull::Args>),
+    Push(Box<push::Args>),
+    Repo(Box<repo::Args>),
+    Search(Box<search::Args>),
+    Tags(Box<tags::Args>),
+    #[cfg(target_os = "linux")]
+    Bundle(bundle::Args),
     #[cfg(target_os = "linux")]
     Cluster(cluster::Args),
     #[cfg(target_os = "linux")]
@@ -59,6 +90,7 @@ pub(crate) enum Command {
 pub(crate) fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitCode> {
     match command {
         Command::Create(args) => create::run(args, printer),
+        Command::Dependency(args) => dependency::run(args, printer),
         Command::Install(args) => install::run(*args, printer),
         Command::Upgrade(args) => upgrade::run(*args, printer),
         Command::Rollback(args) => rollback::run(*args, printer),
@@ -75,6 +107,20 @@ pub(crate) fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitCod
         Command::Template(args) => template::run(*args, printer),
         Command::Uninstall(args) => uninstall::run(args, printer),
         Command::Build(args) => build::run(args, printer),
+        Command::Verify(args) => verify::run(args, printer),
+        Command::Images(args) => images::run(*args, printer),
+        Command::Lock(args) => lock::run(*args, printer),
+        Command::Cache(args) => cache::run(args, printer),
+        Command::Login(args) => login::run(*args, printer),
+        Command::Logout(args) => logout::run(*args, printer),
+        Command::Package(args) => package::run(args, printer),
+        Command::Pull(args) => pull::run(*args, printer),
+        Command::Push(args) => push::run(*args, printer),
+        Command::Repo(args) => repo::run(*args, printer),
+        Command::Search(args) => search::run(*args, printer),
+        Command::Tags(args) => tags::run(*args, printer),
+        #[cfg(target_os = "linux")]
+        Command::Bundle(args) => bundle::run(args, printer),
         #[cfg(target_os = "linux")]
         Command::Cluster(args) => cluster::run(args, printer),
         #[cfg(target_os = "linux")]

@@ -10,6 +10,7 @@ use crate::commands::upgrade::ReuseArgs;
 use crate::drafting::{self, Drafted, Request};
 use crate::options::{ChangeArgs, OperationArgs};
 use crate::printer::Printer;
+use crate::publish::ChartArgs;
 use crate::render::{self, ValuesArgs};
 use crate::session::PlaceArgs;
 use crate::{runtime, show};
@@ -41,6 +42,9 @@ struct Make {
 
     /// The chart: a bundled chart's name, a folder or an archive; without it, the bundled chart of that name
     chart: Option<String>,
+
+    #[command(flatten)]
+    source: ChartArgs,
 
     #[command(flatten)]
     values: ValuesArgs,
@@ -120,7 +124,8 @@ impl Make {
         let exists = !history.is_gone() && !history.is_attempt();
         let request = Request {
             name: &self.name,
-            chart: render::load(self.chart.as_deref().unwrap_or(&self.name))?,
+            chart: render::load_from(self.chart.as_deref().unwrap_or(&self.name), &self.source)?,
+            source: &self.source,
             values: &self.values,
             change: &self.change,
             upgrade: (upgrade && exists).then(|| self.reuse.reuse()),

@@ -6,6 +6,7 @@ use anyhow::Result;
 use kpkg_chart::description::{Part, describe};
 
 use crate::printer::Printer;
+use crate::publish::ChartArgs;
 use crate::render;
 
 /// Show what a chart says of itself
@@ -31,19 +32,22 @@ enum What {
 
 #[derive(Debug, clap::Args)]
 struct Reference {
-    /// Bundled chart's name, folder or archive
+    /// Bundled chart's name, folder, archive, URL, `oci://...` or REPOSITORY/NAME
     chart: String,
+
+    #[command(flatten)]
+    source: ChartArgs,
 }
 
 /// Prints it.
 pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
-    let (part, Reference { chart }) = match args.what {
+    let (part, Reference { chart, source }) = match args.what {
         What::All(reference) => (Part::All, reference),
         What::Chart(reference) => (Part::Metadata, reference),
         What::Values(reference) => (Part::Values, reference),
         What::Readme(reference) => (Part::Readme, reference),
         What::Crds(reference) => (Part::Crds, reference),
     };
-    printer.data(&describe(&render::load(&chart)?, part))?;
+    printer.data(&describe(&render::load_from(&chart, &source)?, part))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -68,7 +68,7 @@ impl ReuseArgs {
 /// Upgrades, and prints the release's status.
 pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
     runtime::runtime()?.block_on(async {
-        let chart = render::load(args.chart.as_deref().unwrap_or(&args.name))?;
+        let chart = render::load_from(args.chart.as_deref().unwrap_or(&args.name), &args.make.chart)?;
         let place = &args.make.place;
         let session = if args.install { place.started(printer).await? } else { place.session().await? };
         let history = session.history(&args.name).await?;
@@ -83,6 +83,7 @@ pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
         let request = Request {
             name: &args.name,
             chart,
+            source: &args.make.chart,
             values: &args.make.values,
             change: &args.make.change,
             upgrade: Some(args.reuse.reuse()),

@@ -9,16 +9,24 @@
 //! - [`Client`]: logins, certificates, cache and configuration, gathered by the caller
 //! - [`chart`]: charts in registries; [`oci`]: the protocol below
 //! - [`repository`]: `index.yaml` read, searched and written
+//! - [`dependency`]: what a chart needs, chosen, locked and fetched
+//! - [`provenance`] and [`cosign`]: who made it
+//! - [`bundle`]: a chart with its images, for machines without a network
 //! - [`cache`]: content by digest, shared by processes
 //!
 //! It reads no environment and knows no terminal; it renders nothing and deploys nothing.
 
+pub mod bundle;
 pub mod cache;
 pub mod chart;
 mod client;
+pub mod cosign;
 mod credentials;
+pub mod dependency;
 mod error;
 pub mod oci;
+mod pgp;
+pub mod provenance;
 mod reference;
 pub mod repository;
 mod resolve;

@@ -19,6 +19,7 @@ use crate::embedded::EmbeddedArgs;
 use crate::memory::Bound;
 use crate::printer::Printer;
 use crate::provenance::Run;
+use crate::publish::ChartArgs;
 use crate::render::{self, ValuesArgs};
 use crate::target::TargetArgs;
 
@@ -34,6 +35,9 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     values: ValuesArgs,
+
+    #[command(flatten)]
+    chart: ChartArgs,
 
     #[command(flatten)]
     target: TargetArgs,
@@ -143,7 +147,7 @@ enum DryRun {
 pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
     let ambient = ambient(&args)?;
     let (name, reference) = name::of(&args, &ambient)?;
-    let chart = load(reference, printer)?;
+    let chart = load(reference, &args, printer)?;
     let inputs = args.values.inputs()?;
     let values = values::merge_with(&chart, &inputs, Checks { schema: !args.skip_schema_validation })?;
     let namespace = args.target.namespace().unwrap_or("default").to_owned();
@@ -165,12 +169,13 @@ pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
         }
         rendered
     };
+    let rendered = args.chart.pin(rendered)?;
     print(&args, &release, &values, &rendered, printer)?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn load(reference: &str, printer: &Printer) -> Result<Chart> {
-    let chart = render::load(reference)?;
+fn load(reference: &str, args: &Args, printer: &Printer) -> Result<Chart> {
+    let chart = render::load_from(reference, &args.chart)?;
     render::check_dependencies(&chart)?;
     if chart.is_library() {
         printer.warn("library charts are not installable: their templates print nothing themselves");

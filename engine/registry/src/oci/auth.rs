@@ -98,7 +98,7 @@ async fn token(
 ) -> Result<String, Error> {
     let mut query: Vec<(&str, &str)> = Vec::new();
     query.extend(service.map(|service| ("service", service)));
-    query.push(("scope", scope));
+    query.extend((!scope.is_empty()).then_some(("scope", scope)));
     let request = if let Some(Credentials::Identity(token)) = credentials {
         query.extend([("grant_type", "refresh_token"), ("refresh_token", token), ("client_id", "kpkg")]);
         let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();

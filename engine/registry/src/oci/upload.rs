@@ -76,13 +76,16 @@ impl Registry {
             } else {
                 self.in_chunks(repository, blob, source).await
             };
-            match outcome {
-                Err(Error::Transport { source, .. }) if attempt < ATTEMPTS && may_pass(&source) => {
-                    tokio::time::sleep(pause).await;
-                    pause *= 2;
-                }
-                other => return other,
+            let passing = match &outcome {
+                Err(Error::Transport { source, .. }) => may_pass(source),
+                Err(Error::Status { status, .. }) => *status == 429 || *status >= 500,
+                _ => false,
+            };
+            if !passing || attempt >= ATTEMPTS {
+                return outcome;
             }
+            tokio::time::sleep(pause).await;
+            pause *= 2;
         }
         unreachable!("the loop ends at its last attempt")
     }

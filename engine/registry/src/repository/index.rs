@@ -101,12 +101,13 @@ impl Index {
     pub fn of(&self, name: &str) -> Vec<Entry> {
         let quoted = serde_json::to_string(name).unwrap_or_default();
         let prefix = format!("{{\"n\":{quoted},");
-        let from = match self.lines.starts_with(&prefix) {
-            true => 0,
-            false => match self.lines.find(&format!("\n{prefix}")) {
+        let from = if self.lines.starts_with(&prefix) {
+            0
+        } else {
+            match self.lines.find(&format!("\n{prefix}")) {
                 Some(at) => at + 1,
                 None => return Vec::new(),
-            },
+            }
         };
         let own = self.lines[from..].lines().take_while(|line| line.starts_with(&prefix));
         own.filter_map(|line| serde_json::from_str(line).ok()).collect()

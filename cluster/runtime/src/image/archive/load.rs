@@ -143,6 +143,8 @@ impl Contents {
             match documents::parse_either(digest, &bytes)? {
                 Either::Index(_) if depth > 0 => self.indexed(layout, &bytes, docker, name, depth - 1, found)?,
                 Either::Index(_) => {}
+                // Layouts hold other things too, such as the charts of bundles.
+                Either::Manifest(manifest) if !is_image(&manifest.config.media_type) => {}
                 Either::Manifest(manifest) => found.push(found_in_index(digest, &manifest, docker, name)),
             }
         }
@@ -166,6 +168,11 @@ impl Contents {
         let manifest = layout.put_blob(&to_json(&manifest)?)?;
         Ok(Found { manifest, names: image.repo_tags.clone().unwrap_or_default() })
     }
+}
+
+/// Whether a configuration of this type is an image's.
+fn is_image(media_type: &str) -> bool {
+    media_type.is_empty() || media_type.contains(".image.")
 }
 
 fn found_in_index(digest: &str, manifest: &Manifest, docker: &[DockerImage], name: Option<&str>) -> Found {
