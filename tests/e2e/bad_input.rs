@@ -46,7 +46,7 @@ fn a_failed_install_says_which_object_and_why() {
     std::fs::create_dir_all(dir.join("templates")).expect("a folder");
     std::fs::write(dir.join("Chart.yaml"), "apiVersion: v2\nname: crash\nversion: 0.1.0\n").expect("a file");
     let deployment = format!(
-        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: crash}}\nspec:\n  selector: {{matchLabels: {{app: crash}}}}\n  template:\n    metadata: {{labels: {{app: crash}}}}\n    spec:\n      containers:\n      - {{name: app, image: {}, command: [sh, -c, 'echo cannot find the key; exit 9']}}\n",
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: crash}}\nspec:\n  selector: {{matchLabels: {{app: crash}}}}\n  template:\n    metadata: {{labels: {{app: crash}}}}\n    spec:\n      containers:\n      - {{name: app, image: {}, command: [sh, -c, 'echo cannot find the key; exit 9'], readinessProbe: {{exec: {{command: ['false']}}}}}}\n",
         kpkg_tests::images::BUSYBOX
     );
     std::fs::write(dir.join("templates/x.yaml"), deployment).expect("a file");

@@ -130,7 +130,7 @@ mod tests {
         let names: Vec<String> = unpack(&one.bytes).expect("whole").into_iter().map(|file| file.name).collect();
         assert_eq!(names[0], "Chart.yaml");
         assert_eq!(names.len(), 4);
-        assert!(names[1].len() > 150);
+        assert!(names.iter().any(|name| name.len() > 150), "{names:?}");
         let text = unpack(&one.bytes).expect("whole")[0].text().into_owned();
         assert!(text.starts_with("# kept"), "{text}");
     }
