@@ -20,8 +20,8 @@ pub(crate) fn run(filter: &[&str]) -> Result<()> {
 pub(crate) fn bench() -> Result<()> {
     let path = prepare()?;
     shell::cargo(&["build", "--release", "--workspace", "--bins"])?;
-    let mut bench = shell::command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    bench.args(["run", "--release", "--package", "kpkg-tests", "--bin", "bench"]).env("PATH", path);
+    let mut bench = shell::command(shell::target_dir().join("release/bench"));
+    bench.env("PATH", path);
     shell::run(&mut bench)
 }
 
