@@ -26,7 +26,7 @@ pub(crate) struct Args {
     /// The release
     name: String,
 
-    /// The chart: a bundled chart's name, a folder or an archive
+    /// The chart: a bundled chart's name, a folder, an archive, `oci://...`, REPOSITORY/NAME or a URL
     chart: Option<String>,
 
     #[command(flatten)]

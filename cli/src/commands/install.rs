@@ -19,7 +19,8 @@ use crate::{runtime, show};
 
 /// Install a chart
 ///
-/// CHART is a bundled chart's name (`wordpress`), a folder or an archive. With one argument the
+/// CHART is a bundled chart's name (`wordpress`), a folder, an archive, `oci://...`, REPOSITORY/NAME or
+/// the URL of an archive. With one argument the
 /// release is named after the chart. Without `--context`, `--kubeconfig` or a KUBECONFIG with a current
 /// context, the release goes to the embedded cluster, which is started if it does not run.
 #[derive(Debug, clap::Args)]

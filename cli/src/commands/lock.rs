@@ -15,7 +15,7 @@ use crate::runtime;
 
 /// Pin the images of a chart to digests
 ///
-/// Registries are asked what each image's name stands for now. `kpkg template --lock FILE` and
+/// Registries are asked for the digest of each image. `kpkg template --lock FILE` and
 /// `kpkg install --lock FILE` then use these digests, and refuse images that the file does not name.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {

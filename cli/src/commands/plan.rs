@@ -40,7 +40,7 @@ struct Make {
     /// The release
     name: String,
 
-    /// The chart: a bundled chart's name, a folder or an archive; without it, the bundled chart of that name
+    /// The chart: a bundled chart's name, a folder, an archive, `oci://...`, REPOSITORY/NAME or a URL; without it, the bundled chart of that name
     chart: Option<String>,
 
     #[command(flatten)]
