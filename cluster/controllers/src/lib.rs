@@ -37,6 +37,7 @@ mod job;
 mod namespace;
 mod node;
 mod objects;
+mod owned_pods;
 mod pod_cleanup;
 mod replicaset;
 pub mod runtime;

@@ -68,30 +68,8 @@ impl Controller {
     }
 
     async fn delete_one(&self, job: &Job, pod: &Arc<Pod>) -> Result<(), Error> {
-        let (key, uid, name) = (Key::of(job), pod.uid().unwrap_or_default(), pod.name_any());
-        self.expectations.expect_death(&key, &uid);
-        let current = self.pods.get(&Key::of(&**pod)).filter(|current| current.metadata.uid == pod.metadata.uid);
-        if current.is_none_or(|current| owner::is_deleting(&current.metadata)) {
-            self.expectations.dead(&key, &uid);
-            return Ok(());
-        }
         // A pod that the job itself does away with is no failure.
-        let deleted = match self.release(pod).await {
-            Ok(()) => self.context.delete(&**pod).await,
-            Err(error) => Err(error),
-        };
-        let events = self.context.events();
-        match deleted {
-            Ok(()) => {
-                events.normal(job, "SuccessfulDelete", format!("Deleted pod: {name}"));
-                Ok(())
-            }
-            Err(error) => {
-                self.expectations.dead(&key, &uid);
-                events.warning(job, "FailedDelete", format!("Error deleting: {}", error.outward()));
-                Err(error)
-            }
-        }
+        self.owned().delete(job, pod, self.release(pod)).await
     }
 
     /// Makes pods in batches that double while all goes well.
@@ -112,29 +90,12 @@ impl Controller {
             Some((index, _)) => format!("{}-{index}-", job.name_any()),
             None => format!("{}-", job.name_any()),
         };
-        let name = template::random_name(&prefix, &mut rand::rng());
-        let mut pod = template::pod(&spec.template, &key.namespace, name.clone(), owner::controller_ref(job));
-        pod.metadata.generate_name = Some(prefix);
+        let mut pod = template::pod(&spec.template, &key.namespace, owner::controller_ref(job));
         pod.metadata.finalizers.get_or_insert_default().push(FINALIZER.to_owned());
         if let Some((index, failures)) = birth.index {
             mark(job, &mut pod, index, spec.backoff_limit_per_index.map(|_| failures));
         }
-        self.expectations.expect_birth(&key, &name);
-        let events = self.context.events();
-        match self.context.create(&pod).await {
-            Ok(_) => {
-                events.normal(job, "SuccessfulCreate", format!("Created pod: {name}"));
-                Ok(())
-            }
-            Err(error) => {
-                self.expectations.born(&key, &name);
-                if error.is_namespace_terminating() {
-                    return Ok(());
-                }
-                events.warning(job, "FailedCreate", format!("Error creating: {}", error.outward()));
-                Err(error)
-            }
-        }
+        self.owned().create(job, prefix, pod).await
     }
 }
 

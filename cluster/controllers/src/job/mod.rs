@@ -17,7 +17,8 @@ use parking_lot::Mutex;
 use crate::{
     Error,
     objects::{claim, owner},
-    runtime::{Change, Context, Expectations, Key, Machine, Next, Queue, Reconcile, Store, all},
+    owned_pods::{self, OwnedPods},
+    runtime::{Context, Expectations, Key, Machine, Next, Queue, Reconcile, Store, all},
 };
 
 const WORKERS: usize = 5;
@@ -51,30 +52,15 @@ pub(crate) fn start(machine: &mut Machine) {
         if change.new.is_none() || !facts::is_tracked(latest) {
             gone.lock().remove(latest.metadata.uid.as_deref().unwrap_or_default());
         }
-        pod_changed(change, &all, &wake, &expected);
+        owned_pods::changed(change, &all, |job| job.spec.as_ref()?.selector.as_ref(), &wake, &expected);
     });
     let context = machine.context.named("job-controller");
     machine.control(Controller { context, jobs, pods, expectations, released }, &queue, WORKERS);
 }
 
-/// Strikes what was expected off the list, and wakes the job that owns the pod or might adopt it.
-fn pod_changed(change: &Change<Pod>, jobs: &Store<Job>, queue: &Queue<Key>, expectations: &Expectations) {
-    for pod in change.sides() {
-        let Some(name) = owner::controller_name::<Job>(&pod.metadata) else { continue };
-        let key = Key::new(pod.metadata.namespace.as_deref().unwrap_or(""), name);
-        expectations.born(&key, &pod.name_any());
-        if change.new.is_none() || owner::is_deleting(&pod.metadata) {
-            expectations.dead(&key, pod.metadata.uid.as_deref().unwrap_or(""));
-        }
-        queue.add(key);
-    }
-    if let Some(orphan) = change.new.as_ref().filter(|pod| owner::controller_of(&pod.metadata).is_none()) {
-        for job in jobs.in_namespace(orphan.metadata.namespace.as_deref().unwrap_or("")) {
-            let selector = job.spec.as_ref().and_then(|spec| spec.selector.as_ref());
-            if selector.is_some_and(|selector| claim::matcher(selector)(orphan.labels())) {
-                queue.add(Key::of(&*job));
-            }
-        }
+impl Controller {
+    fn owned(&self) -> OwnedPods<'_> {
+        OwnedPods { context: &self.context, pods: &self.pods, expectations: &self.expectations }
     }
 }
 

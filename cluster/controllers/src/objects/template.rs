@@ -11,12 +11,11 @@ pub(crate) const SAFE: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
 const SUFFIX: usize = 5;
 const LONGEST_NAME: usize = 63;
 
-/// A pod of `template` in `namespace`, owned by `owner`.
-pub(crate) fn pod(template: &PodTemplateSpec, namespace: &str, name: String, owner: OwnerReference) -> Pod {
+/// A pod of `template` in `namespace`, owned by `owner`; it has no name yet.
+pub(crate) fn pod(template: &PodTemplateSpec, namespace: &str, owner: OwnerReference) -> Pod {
     let meta = template.metadata.clone().unwrap_or_default();
     Pod {
         metadata: ObjectMeta {
-            name: Some(name),
             namespace: Some(namespace.to_owned()),
             labels: meta.labels,
             annotations: meta.annotations,

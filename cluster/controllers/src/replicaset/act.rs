@@ -54,49 +54,12 @@ impl Controller {
         let Some(template) = &set.spec.template else { return Ok(()) };
         let key = Key::of(set);
         let prefix = format!("{}-", set.name_any());
-        let name = template::random_name(&prefix, &mut rand::rng());
-        let mut pod = template::pod(template, &key.namespace, name.clone(), owner::controller_ref(set));
-        pod.metadata.generate_name = Some(prefix);
-        self.expectations.expect_birth(&key, &name);
-        let events = self.context.events();
-        match self.context.create(&pod).await {
-            Ok(_) => {
-                events.normal(set, "SuccessfulCreate", format!("Created pod: {name}"));
-                Ok(())
-            }
-            Err(error) => {
-                self.expectations.born(&key, &name);
-                // The namespace's end takes this set with it.
-                if error.is_namespace_terminating() {
-                    return Ok(());
-                }
-                events.warning(set, "FailedCreate", format!("Error creating: {}", error.outward()));
-                Err(error)
-            }
-        }
+        let pod = template::pod(template, &key.namespace, owner::controller_ref(set));
+        self.owned().create(set, prefix, pod).await
     }
 
     async fn delete_one(&self, set: &ReplicaSet, pod: &Pod) -> Result<(), Error> {
-        let (key, uid, name) = (Key::of(set), pod.uid().unwrap_or_default(), pod.name_any());
-        self.expectations.expect_death(&key, &uid);
-        // What the cache showed between the decision and the line above is struck off by nobody.
-        let current = self.pods.get(&Key::of(pod)).filter(|current| current.metadata.uid == pod.metadata.uid);
-        if current.is_none_or(|current| owner::is_deleting(&current.metadata)) {
-            self.expectations.dead(&key, &uid);
-            return Ok(());
-        }
-        let events = self.context.events();
-        match self.context.delete(pod).await {
-            Ok(()) => {
-                events.normal(set, "SuccessfulDelete", format!("Deleted pod: {name}"));
-                Ok(())
-            }
-            Err(error) => {
-                self.expectations.dead(&key, &uid);
-                events.warning(set, "FailedDelete", format!("Error deleting: {}", error.outward()));
-                Err(error)
-            }
-        }
+        self.owned().delete(set, pod, std::future::ready(Ok(()))).await
     }
 
     async fn write_status(&self, set: &ReplicaSet, status: ReplicaSetStatus) -> Result<(), Error> {

@@ -12,7 +12,8 @@ use kube::ResourceExt;
 use crate::{
     Error,
     objects::{claim, owner, pod},
-    runtime::{Change, Context, Expectations, Key, Machine, Next, Queue, Reconcile, Store},
+    owned_pods::{self, OwnedPods},
+    runtime::{Context, Expectations, Key, Machine, Next, Queue, Reconcile, Store},
 };
 
 const WORKERS: usize = 5;
@@ -38,29 +39,14 @@ pub(crate) fn start(machine: &mut Machine) {
         wake.add(key);
     });
     let (wake, expected, all) = (queue.clone(), expectations.clone(), sets.clone());
-    pods.on_change(move |change| pod_changed(change, &all, &wake, &expected));
+    pods.on_change(move |change| owned_pods::changed(change, &all, |set| Some(&set.spec.selector), &wake, &expected));
     let context = machine.context.named("replicaset-controller");
     machine.control(Controller { context, sets, pods, expectations }, &queue, WORKERS);
 }
 
-/// Strikes what was expected off the list, and wakes the set that owns the pod, that owned it, or
-/// that might adopt it.
-fn pod_changed(change: &Change<Pod>, sets: &Store<ReplicaSet>, queue: &Queue<Key>, expectations: &Expectations) {
-    for pod in change.sides() {
-        let Some(name) = owner::controller_name::<ReplicaSet>(&pod.metadata) else { continue };
-        let key = Key::new(pod.metadata.namespace.as_deref().unwrap_or(""), name);
-        expectations.born(&key, &pod.name_any());
-        if change.new.is_none() || owner::is_deleting(&pod.metadata) {
-            expectations.dead(&key, pod.metadata.uid.as_deref().unwrap_or(""));
-        }
-        queue.add(key);
-    }
-    if let Some(orphan) = change.new.as_ref().filter(|pod| owner::controller_of(&pod.metadata).is_none()) {
-        for set in sets.in_namespace(orphan.metadata.namespace.as_deref().unwrap_or("")) {
-            if claim::matcher(&set.spec.selector)(orphan.labels()) {
-                queue.add(Key::of(&*set));
-            }
-        }
+impl Controller {
+    fn owned(&self) -> OwnedPods<'_> {
+        OwnedPods { context: &self.context, pods: &self.pods, expectations: &self.expectations }
     }
 }
 

@@ -48,7 +48,8 @@ pub(super) fn labels(set: &StatefulSet, ordinal: i32) -> BTreeMap<String, String
 pub(super) fn pod(set: &StatefulSet, template: &PodTemplateSpec, revision: &str, ordinal: i32) -> Pod {
     let name = pod_name(set, ordinal);
     let namespace = set.namespace().unwrap_or_default();
-    let mut pod = template::pod(template, &namespace, name.clone(), owner::controller_ref(set));
+    let mut pod = template::pod(template, &namespace, owner::controller_ref(set));
+    pod.metadata.name = Some(name.clone());
     let own = pod.metadata.labels.get_or_insert_default();
     own.extend(labels(set, ordinal));
     own.insert(REVISION_LABEL.to_owned(), revision.to_owned());
