@@ -89,6 +89,8 @@ pub(crate) struct Scanner<'a> {
     key_allowed: bool,
     keys: Vec<SimpleKey>,
     ended: bool,
+    /// Whether nothing can be inserted before the first token any more.
+    settled: bool,
 }
 
 impl<'a> Scanner<'a> {
@@ -104,6 +106,7 @@ impl<'a> Scanner<'a> {
             key_allowed: true,
             keys: vec![SimpleKey::default()],
             ended: false,
+            settled: false,
         }
     }
 
@@ -116,20 +119,25 @@ impl<'a> Scanner<'a> {
     /// Takes the next token.
     pub(crate) fn next(&mut self) -> Result<Token<'a>, Error> {
         self.fill()?;
+        self.settled = false;
         self.taken += 1;
         Ok(self.queue.pop_front().expect("fill leaves a token"))
     }
 
     fn fill(&mut self) -> Result<(), Error> {
+        if self.settled {
+            return Ok(());
+        }
         while self.queue.is_empty() || self.front_may_be_key()? {
             if self.ended {
                 if self.queue.is_empty() {
                     self.push(Kind::StreamEnd, self.mark);
                 }
-                return Ok(());
+                break;
             }
             self.fetch()?;
         }
+        self.settled = true;
         Ok(())
     }
 
@@ -221,6 +229,21 @@ impl<'a> Scanner<'a> {
         self.mark.column += 1;
     }
 
+    /// Skips characters of one byte and one column, up to one of a class that stops.
+    fn skip_ordinary(&mut self, stop: u8) {
+        let rest = self.bytes.get(self.mark.offset..).unwrap_or_default();
+        let count = rest.iter().position(|byte| CLASSES[usize::from(*byte)] & stop != 0).unwrap_or(rest.len());
+        self.mark.offset += count;
+        self.mark.column += count;
+    }
+
+    fn skip_spaces(&mut self) {
+        let rest = self.bytes.get(self.mark.offset..).unwrap_or_default();
+        let count = rest.iter().take_while(|byte| **byte == b' ').count();
+        self.mark.offset += count;
+        self.mark.column += count;
+    }
+
     fn skip_many(&mut self, count: usize) {
         for _ in 0..count {
             self.skip();
@@ -233,14 +256,19 @@ impl<'a> Scanner<'a> {
         self.mark.column = 0;
     }
 
-    /// Reads a line break: the common ones become `\n`, the Unicode separators stay.
-    fn read_line(&mut self, into: &mut String) {
-        match self.at(0) {
-            0xE2 => into.push_str(&self.text[self.mark.offset..self.mark.offset + 3]),
-            _ if self.is_break(0) => into.push('\n'),
-            _ => return,
-        }
+    /// Takes a line break: the common ones become `\n`, the Unicode separators stay.
+    fn take_line(&mut self) -> &'a str {
+        let taken = match self.at(0) {
+            0xE2 => &self.text[self.mark.offset..self.mark.offset + 3],
+            _ if self.is_break(0) => "\n",
+            _ => return "",
+        };
         self.skip_line();
+        taken
+    }
+
+    fn read_line(&mut self, into: &mut String) {
+        into.push_str(self.take_line());
     }
 
     fn read(&mut self, into: &mut String) {
@@ -250,8 +278,12 @@ impl<'a> Scanner<'a> {
     }
 
     /// Skips to a line's end, the break excluded.
-    fn skip_comment(&mut self) {
-        while !self.is_break_or_end(0) {
+    fn skip_rest_of_line(&mut self) {
+        loop {
+            self.skip_ordinary(WIDE | BREAK);
+            if self.is_break_or_end(0) {
+                return;
+            }
             self.skip();
         }
     }
@@ -333,11 +365,12 @@ impl<'a> Scanner<'a> {
             {
                 self.skip();
             }
+            self.skip_spaces();
             while self.at(0) == b' ' || self.at(0) == b'\t' && (self.in_flow() || !self.key_allowed) {
                 self.skip();
             }
             if self.at(0) == b'#' {
-                self.skip_comment();
+                self.skip_rest_of_line();
             }
             if !self.is_break(0) {
                 return;
@@ -551,7 +584,7 @@ impl<'a> Scanner<'a> {
         self.push(kind, start);
         self.skip_blanks();
         if self.at(0) == b'#' {
-            self.skip_comment();
+            self.skip_rest_of_line();
         }
         if !self.is_break_or_end(0) {
             return Err(self.fail_since(start, "did not find expected comment or line break"));
@@ -715,9 +748,7 @@ impl<'a> Scanner<'a> {
 
     fn read_rest_of_line(&mut self, into: &mut String) {
         let from = self.mark.offset;
-        while !self.is_break_or_end(0) {
-            self.skip();
-        }
+        self.skip_rest_of_line();
         into.push_str(&self.text[from..self.mark.offset]);
     }
 
@@ -737,7 +768,7 @@ impl<'a> Scanner<'a> {
         }
         self.skip_blanks();
         if self.at(0) == b'#' {
-            self.skip_comment();
+            self.skip_rest_of_line();
         }
         if !self.is_break_or_end(0) {
             return Err(self.fail_since(start, "did not find expected comment or line break"));
@@ -776,6 +807,10 @@ impl<'a> Scanner<'a> {
         let start = self.mark;
         let quote = if single { b'\'' } else { b'"' };
         self.skip();
+        if let Some(text) = self.simple_quoted(quote) {
+            self.push(Kind::Scalar { text: text.into(), style: Style::Quoted }, start);
+            return Ok(());
+        }
         let mut text = String::new();
         let mut fold = Fold::default();
         loop {
@@ -798,8 +833,32 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
+    /// The text up to the closing quote, and steps behind that, if it can be taken as it stands: on one line, nothing
+    /// escaped.
+    fn simple_quoted(&mut self, quote: u8) -> Option<&'a str> {
+        let start = self.mark;
+        self.skip_ordinary(WIDE | BREAK | QUOTE);
+        while self.at(0) != quote && matches!(self.at(0), b'\'' | b'"') {
+            self.skip();
+            self.skip_ordinary(WIDE | BREAK | QUOTE);
+        }
+        let text = &self.text[start.offset..self.mark.offset];
+        if self.at(0) == quote && !(quote == b'\'' && self.at(1) == quote) {
+            self.skip();
+            return Some(text);
+        }
+        self.mark = start;
+        None
+    }
+
     /// The part of a quoted scalar up to a blank, a break or the closing quote.
-    fn read_quoted_word(&mut self, single: bool, text: &mut String, fold: &mut Fold, start: Mark) -> Result<(), Error> {
+    fn read_quoted_word(
+        &mut self,
+        single: bool,
+        text: &mut String,
+        fold: &mut Fold<'a>,
+        start: Mark,
+    ) -> Result<(), Error> {
         while !self.is_blank_or_end(0) {
             match self.at(0) {
                 b'\'' if single && self.at(1) == b'\'' => {
@@ -867,23 +926,24 @@ impl<'a> Scanner<'a> {
     }
 
     /// Blanks and breaks between two words; in plain scalars a tab may not stand for indentation.
-    fn read_gap(&mut self, fold: &mut Fold, plain_indent: Option<isize>, start: Mark) -> Result<(), Error> {
+    fn read_gap(&mut self, fold: &mut Fold<'a>, plain_indent: Option<isize>, start: Mark) -> Result<(), Error> {
+        let from = self.mark.offset;
+        self.skip_blanks();
+        if !fold.broken {
+            fold.blanks = &self.text[from..self.mark.offset];
+        }
         while self.is_blank(0) || self.is_break(0) {
-            if self.is_break(0) {
-                if fold.broken {
-                    self.read_line(&mut fold.trailing);
-                } else {
-                    fold.blanks.clear();
-                    self.read_line(&mut fold.leading);
-                    fold.broken = true;
-                }
-            } else if fold.broken {
+            if !self.is_break(0) {
                 if plain_indent.is_some_and(|indent| self.column() < indent) && self.at(0) == b'\t' {
                     return Err(self.fail_since(start, "found a tab character that violates indentation"));
                 }
                 self.skip();
+            } else if fold.broken {
+                self.read_line(&mut fold.trailing);
             } else {
-                self.read(&mut fold.blanks);
+                fold.blanks = "";
+                fold.leading = self.take_line();
+                fold.broken = true;
             }
         }
         Ok(())
@@ -911,7 +971,7 @@ impl<'a> Scanner<'a> {
                     fold.apply(text);
                     text.push_str(word);
                 } else {
-                    fold.blanks.clear();
+                    fold.blanks = "";
                 }
                 fold.broken = false;
                 end = self.mark;
@@ -934,7 +994,11 @@ impl<'a> Scanner<'a> {
 
     fn skip_plain_word(&mut self) {
         let in_flow = self.in_flow();
-        while !self.is_blank_or_end(0) {
+        loop {
+            self.skip_ordinary(WIDE | BREAK | BLANK | INDICATOR);
+            if self.is_blank_or_end(0) {
+                break;
+            }
             match self.at(0) {
                 b':' if self.is_blank_or_end(1) => break,
                 b',' | b'?' | b'[' | b']' | b'{' | b'}' if in_flow => break,
@@ -946,34 +1010,67 @@ impl<'a> Scanner<'a> {
 
 /// What stands between two words of a scalar that runs over lines.
 #[derive(Default)]
-struct Fold {
-    blanks: String,
-    leading: String,
+struct Fold<'a> {
+    blanks: &'a str,
+    /// The first line break.
+    leading: &'a str,
+    /// Further ones.
     trailing: String,
     broken: bool,
 }
 
-impl Fold {
+impl Fold<'_> {
     /// Joins: one line break becomes a space, more stay but one.
     fn apply(&mut self, text: &mut String) {
         if self.broken {
-            if self.leading.starts_with('\n') {
+            if self.leading == "\n" {
                 if self.trailing.is_empty() {
                     text.push(' ');
                 } else {
                     text.push_str(&self.trailing);
                 }
             } else {
-                text.push_str(&self.leading);
+                text.push_str(self.leading);
                 text.push_str(&self.trailing);
             }
-            self.leading.clear();
+            self.leading = "";
             self.trailing.clear();
         } else {
-            text.push_str(&self.blanks);
+            text.push_str(self.blanks);
         }
-        self.blanks.clear();
+        self.blanks = "";
     }
+}
+
+// What loops over ordinary text stop at. A byte may be of several classes.
+/// Blanks.
+const BLANK: u8 = 1;
+/// What may begin a line break.
+const BREAK: u8 = 2;
+/// Characters of several bytes.
+const WIDE: u8 = 4;
+/// What may end a plain scalar's word.
+const INDICATOR: u8 = 8;
+/// Quotes, and what escapes.
+const QUOTE: u8 = 16;
+
+static CLASSES: [u8; 256] = classes();
+
+const fn classes() -> [u8; 256] {
+    let mut classes = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        classes[byte] = match byte as u8 {
+            b' ' | b'\t' => BLANK,
+            b'\n' | b'\r' => BREAK,
+            b':' | b',' | b'?' | b'[' | b']' | b'{' | b'}' => INDICATOR,
+            b'\'' | b'"' | b'\\' => QUOTE,
+            0x80.. => WIDE,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    classes
 }
 
 fn width(byte: u8) -> usize {
