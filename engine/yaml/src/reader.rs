@@ -71,6 +71,7 @@ pub(crate) fn check_characters(text: &str) -> Result<(), Error> {
 }
 
 /// Whether a byte is a control character or may begin one; tabs and line breaks are none.
+#[expect(clippy::needless_bitwise_bool, reason = "without branches, many bytes are looked at in one instruction")]
 fn may_be_control(byte: u8) -> bool {
     (byte < 0x20) & (byte != b'\t') & (byte != b'\n') & (byte != b'\r')
         | (byte == 0x7F)
