@@ -89,23 +89,20 @@ impl std::fmt::Display for Token<'_> {
 const LEFT: &str = "{{";
 const RIGHT: &str = "}}";
 
-/// Cuts a text into tokens; the last is `Eof` or `Error`.
-pub(crate) fn lex(text: &str) -> Vec<Token<'_>> {
-    let mut lexer = Lexer { text, start: 0, pos: 0, line: 1, parens: 0, tokens: Vec::new() };
-    lexer.run();
-    lexer.tokens
-}
-
-struct Lexer<'a> {
+/// Cuts a text into tokens, a few at a time; the last is `Eof` or `Error`.
+pub(crate) struct Lexer<'a> {
     text: &'a str,
     start: usize,
     pos: usize,
     line: usize,
     parens: i32,
-    tokens: Vec<Token<'a>>,
+    next: Next,
+    /// The tokens of the last stretch: those up to the end of an action.
+    pub(crate) tokens: Vec<Token<'a>>,
 }
 
 /// Where to go on.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Next {
     Text,
     Action,
@@ -113,14 +110,27 @@ enum Next {
 }
 
 impl<'a> Lexer<'a> {
-    fn run(&mut self) {
-        let mut next = Next::Text;
+    pub(crate) fn new(text: &'a str) -> Self {
+        Self { text, start: 0, pos: 0, line: 1, parens: 0, next: Next::Text, tokens: Vec::new() }
+    }
+
+    /// Whether the last token has been cut.
+    pub(crate) fn is_done(&self) -> bool {
+        self.next == Next::Stop
+    }
+
+    /// Replaces the tokens by those of the next stretch.
+    pub(crate) fn advance(&mut self) {
+        self.tokens.clear();
         loop {
-            next = match next {
+            self.next = match self.next {
                 Next::Text => self.text(),
                 Next::Action => self.action(),
                 Next::Stop => return,
             };
+            if self.next == Next::Text && !self.tokens.is_empty() {
+                return;
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::ast::{Arg, ArgKind, Branch, Call, Command, Node, Number, Pipe, Source, Tree};
 use crate::error::Error;
 use crate::funcs;
-use crate::lex::{Kind, Token, lex};
+use crate::lex::{Kind, Lexer, Token};
 use crate::quote::unquote;
 
 /// How deep actions and parentheses may nest.
@@ -16,9 +16,9 @@ const MAX_DEPTH: usize = 1000;
 pub(crate) fn parse(name: Arc<str>, text: Arc<str>) -> Result<Vec<Arc<Tree>>, Error> {
     let source = Arc::new(Source { name: name.clone(), text: text.clone() });
     let mut parser = Parser {
-        tokens: lex(&text),
+        lexer: Lexer::new(&text),
         next: 0,
-        furthest: 0,
+        last_line: 1,
         source,
         vars: Vec::new(),
         trees: Vec::new(),
@@ -31,10 +31,11 @@ pub(crate) fn parse(name: Arc<str>, text: Arc<str>) -> Result<Vec<Arc<Tree>>, Er
 }
 
 struct Parser<'a> {
-    tokens: Vec<Token<'a>>,
+    lexer: Lexer<'a>,
+    /// Which of the lexer's tokens comes next.
     next: usize,
-    /// The last token that was looked at: its line is where errors are reported.
-    furthest: usize,
+    /// The line of the last token that was looked at: where errors are reported.
+    last_line: usize,
     source: Arc<Source>,
     vars: Vec<Cow<'a, str>>,
     trees: Vec<Arc<Tree>>,
@@ -69,14 +70,19 @@ impl<'a> Parser<'a> {
     // === tokens ===
 
     fn peek(&mut self) -> &Token<'a> {
-        let at = self.next.min(self.tokens.len() - 1);
-        self.furthest = at;
-        &self.tokens[at]
+        if self.next >= self.lexer.tokens.len() {
+            self.lexer.advance();
+            self.next = 0;
+        }
+        let token = &self.lexer.tokens[self.next];
+        self.last_line = token.line;
+        token
     }
 
     fn take(&mut self) -> Token<'a> {
         let token = self.peek().clone();
-        if self.next < self.tokens.len() - 1 {
+        // The last token stays.
+        if !self.lexer.is_done() || self.next + 1 < self.lexer.tokens.len() {
             self.next += 1;
         }
         token
@@ -99,8 +105,7 @@ impl<'a> Parser<'a> {
     }
 
     fn error(&self, message: impl std::fmt::Display) -> Error {
-        let line = self.tokens[self.furthest].line;
-        Error::parse(&self.source.name, line, message.to_string())
+        Error::parse(&self.source.name, self.last_line, message.to_string())
     }
 
     fn unexpected(&self, token: &Token<'_>, context: &str) -> Error {
@@ -477,7 +482,7 @@ impl<'a> Parser<'a> {
                 ArgKind::String(token.text.as_ref().into(), bytes.into())
             }
             _ => {
-                if self.next > 0 && self.tokens[self.next - 1].pos == token.pos {
+                if self.next > 0 && self.lexer.tokens[self.next - 1].pos == token.pos {
                     self.next -= 1;
                 }
                 return Ok(None);

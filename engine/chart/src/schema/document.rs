@@ -136,9 +136,8 @@ impl<'s> Document<'s> {
 
     /// Checks the schema itself: its form, its references and patterns.
     pub(super) fn check(&self) -> Result<(), String> {
-        let plain = kpkg_yaml::Value::from_json(self.root);
         let rules = Document::trusted(&meta::SCHEMA);
-        let faults = Validator::new(&rules).run(&plain);
+        let faults = Validator::new(&rules).run(self.root);
         if !faults.is_empty() {
             return Err(format!(
                 "\"file:///values.schema.json#\" is not valid against metaschema: jsonschema validation failed with '{}'\n{}",

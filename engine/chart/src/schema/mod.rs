@@ -86,8 +86,8 @@ pub(crate) fn check_one(schema: &[u8], values: &Map) -> Result<(), String> {
     let schema = parse(schema)?;
     let document = Document::new(&schema)?;
     document.check()?;
-    let instance = Value::Map(values.clone());
-    let faults = Validator::new(&document).run(&instance);
+    let instance: serde_json::Map<_, _> = values.iter().map(|(key, value)| (key.clone(), value.to_json())).collect();
+    let faults = Validator::new(&document).run(&instance.into());
     if faults.is_empty() { Ok(()) } else { Err(fault::report(&faults) + "\n") }
 }
 

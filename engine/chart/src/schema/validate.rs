@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kpkg_yaml::{Map, Value};
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
 use super::document::{Document, Draft, Target};
 use super::fault::{Fault, quote, quote_all};
@@ -17,7 +16,7 @@ pub(super) struct Validator<'d, 's> {
     document: &'d Document<'s>,
     patterns: BTreeMap<String, Option<regex::bytes::Regex>>,
     /// The schemas being applied, and to what: meeting a pair again is a cycle.
-    open: Vec<(*const Json, *const Value)>,
+    open: Vec<(*const Json, *const Json)>,
 }
 
 /// Which parts of an instance some keyword looked at.
@@ -64,7 +63,7 @@ impl Groups {
     const COMBINED: u8 = 16;
     const UNEVALUATED: u8 = 32;
 
-    fn of(schema: &serde_json::Map<String, Json>) -> Self {
+    fn of(schema: &Map<String, Json>) -> Self {
         Self(schema.keys().fold(0, |groups, keyword| groups | Self::of_keyword(keyword)))
     }
 
@@ -105,11 +104,11 @@ impl<'d, 's> Validator<'d, 's> {
     }
 
     /// All that is wrong with an instance.
-    pub(super) fn run(&mut self, instance: &Value) -> Vec<Fault> {
+    pub(super) fn run(&mut self, instance: &Json) -> Vec<Fault> {
         self.apply(self.document.root, instance, &Path::Root).0
     }
 
-    fn apply(&mut self, schema: &Json, value: &Value, path: &Path<'_>) -> Outcome {
+    fn apply(&mut self, schema: &Json, value: &Json, path: &Path<'_>) -> Outcome {
         let map = match schema {
             Json::Bool(false) => return (vec![Fault::new(path, "false schema")], Seen::default()),
             Json::Object(map) => map,
@@ -140,8 +139,8 @@ impl<'d, 's> Validator<'d, 's> {
 /// One schema on one value.
 struct Run<'r, 'd, 's, 'v> {
     validator: &'r mut Validator<'d, 's>,
-    schema: &'v serde_json::Map<String, Json>,
-    value: &'v Value,
+    schema: &'v Map<String, Json>,
+    value: &'v Json,
     path: &'v Path<'v>,
     faults: Vec<Fault>,
     seen: Seen,
@@ -165,7 +164,7 @@ impl<'v> Run<'_, '_, '_, 'v> {
     }
 
     /// Applies a subschema to this value or a part of it.
-    fn sub(&mut self, schema: &Json, value: &Value, path: &Path<'_>) -> Outcome {
+    fn sub(&mut self, schema: &Json, value: &Json, path: &Path<'_>) -> Outcome {
         self.validator.apply(schema, value, path)
     }
 
@@ -189,11 +188,11 @@ impl<'v> Run<'_, '_, '_, 'v> {
         self.formats();
         let groups = Groups::of(self.schema);
         match self.value {
-            Value::Map(map) if groups.has(Groups::OBJECTS) => self.object(map),
-            Value::List(items) if groups.has(Groups::ARRAYS) => self.array(items),
-            Value::String(text) if groups.has(Groups::SCALARS) => self.string(text),
+            Json::Object(map) if groups.has(Groups::OBJECTS) => self.object(map),
+            Json::Array(items) if groups.has(Groups::ARRAYS) => self.array(items),
+            Json::String(text) if groups.has(Groups::SCALARS) => self.string(text),
             other if groups.has(Groups::SCALARS) => {
-                if let Some(number) = numeric(other) {
+                if let Some(number) = other.as_f64() {
                     self.numbers(number);
                 }
             }
@@ -237,7 +236,7 @@ impl<'v> Run<'_, '_, '_, 'v> {
         };
         let found = type_name(self.value);
         let fits = |kind: &&str| {
-            *kind == found || *kind == "integer" && numeric(self.value).is_some_and(|number| number.fract() == 0.0)
+            *kind == found || *kind == "integer" && self.value.as_f64().is_some_and(|number| number.fract() == 0.0)
         };
         if wanted.iter().any(fits) {
             return true;
@@ -276,7 +275,7 @@ impl<'v> Run<'_, '_, '_, 'v> {
         if self.draft() > Draft::Seven && !self.is_metaschema() {
             return;
         }
-        if let (Some(name), Value::String(text)) = (self.get("format").and_then(Json::as_str), self.value)
+        if let (Some(name), Json::String(text)) = (self.get("format").and_then(Json::as_str), self.value)
             && let Err(problem) = format::check(name, text)
         {
             self.fail(format!("{} is not valid {name}: {problem}", quote(text)));
@@ -302,7 +301,7 @@ impl<'v> Run<'_, '_, '_, 'v> {
 
     // === objects ===
 
-    fn object(&mut self, map: &'v Map) {
+    fn object(&mut self, map: &'v Map<String, Json>) {
         self.bounds("minProperties", "maxProperties", map.len());
         if let Some(Json::Array(required)) = self.get("required") {
             let missing: Vec<&str> =
@@ -316,7 +315,7 @@ impl<'v> Run<'_, '_, '_, 'v> {
         self.properties(map);
         if let Some(names) = self.get("propertyNames") {
             for name in map.keys() {
-                let (faults, _) = self.sub(names, &Value::String(name.clone()), self.path);
+                let (faults, _) = self.sub(names, &Json::String(name.clone()), self.path);
                 if !faults.is_empty() {
                     let mut fault = Fault::new(self.path, format!("invalid propertyName {}", quote(name)));
                     fault.causes = vec![Fault::group(self.path, faults)];
@@ -327,7 +326,7 @@ impl<'v> Run<'_, '_, '_, 'v> {
         self.dependencies(map);
     }
 
-    fn properties(&mut self, map: &'v Map) {
+    fn properties(&mut self, map: &'v Map<String, Json>) {
         let mut matched: BTreeSet<&str> = BTreeSet::new();
         if let Some(Json::Object(properties)) = self.get("properties") {
             for (name, value) in map {
@@ -347,7 +346,7 @@ impl<'v> Run<'_, '_, '_, 'v> {
                 }
             }
         }
-        let rest: Vec<(&String, &Value)> = map.iter().filter(|(name, _)| !matched.contains(name.as_str())).collect();
+        let rest: Vec<(&String, &Json)> = map.iter().filter(|(name, _)| !matched.contains(name.as_str())).collect();
         match self.get("additionalProperties") {
             None => {}
             Some(Json::Bool(false)) if !rest.is_empty() => {
@@ -358,7 +357,7 @@ impl<'v> Run<'_, '_, '_, 'v> {
         }
     }
 
-    fn property(&mut self, schema: &Json, name: &str, value: &Value) {
+    fn property(&mut self, schema: &Json, name: &str, value: &Json) {
         if self.validator.document.tracks {
             self.seen.properties.insert(name.to_owned());
         }
@@ -366,7 +365,7 @@ impl<'v> Run<'_, '_, '_, 'v> {
         self.faults.extend(faults);
     }
 
-    fn dependencies(&mut self, map: &'v Map) {
+    fn dependencies(&mut self, map: &'v Map<String, Json>) {
         let named = |keyword: &str| match self.get(keyword) {
             Some(Json::Object(inner)) => inner.iter().filter(|(name, _)| map.contains_key(*name)).collect(),
             _ => Vec::new(),
@@ -398,7 +397,7 @@ impl<'v> Run<'_, '_, '_, 'v> {
 
     // === arrays ===
 
-    fn array(&mut self, items: &'v [Value]) {
+    fn array(&mut self, items: &'v [Json]) {
         self.bounds("minItems", "maxItems", items.len());
         if self.get("uniqueItems") == Some(&Json::Bool(true))
             && let Some((first, second)) = duplicate(items)
@@ -409,7 +408,7 @@ impl<'v> Run<'_, '_, '_, 'v> {
         self.contains(items);
     }
 
-    fn items(&mut self, items: &'v [Value]) {
+    fn items(&mut self, items: &'v [Json]) {
         let tuple = match (self.get("prefixItems"), self.get("items")) {
             (Some(Json::Array(tuple)), _) | (_, Some(Json::Array(tuple))) => tuple.as_slice(),
             _ => &[],
@@ -432,7 +431,7 @@ impl<'v> Run<'_, '_, '_, 'v> {
         }
     }
 
-    fn item(&mut self, schema: &Json, index: usize, shown: usize, item: &Value) {
+    fn item(&mut self, schema: &Json, index: usize, shown: usize, item: &Json) {
         if self.validator.document.tracks {
             self.seen.items.insert(index);
         }
@@ -440,7 +439,7 @@ impl<'v> Run<'_, '_, '_, 'v> {
         self.faults.extend(faults);
     }
 
-    fn contains(&mut self, items: &'v [Value]) {
+    fn contains(&mut self, items: &'v [Json]) {
         let Some(schema) = self.get("contains") else { return };
         let (mut matched, mut faults) = (Vec::new(), Vec::new());
         for (index, item) in items.iter().enumerate() {
@@ -450,7 +449,7 @@ impl<'v> Run<'_, '_, '_, 'v> {
                 matched.push(index);
                 self.seen.items.insert(index);
             } else {
-                faults.push(Fault::group(&path, problems));
+                faults.push(Fault::group(path, problems));
             }
         }
         let shown: Vec<String> = matched.iter().map(ToString::to_string).collect();
@@ -592,14 +591,14 @@ impl<'v> Run<'_, '_, '_, 'v> {
     }
 
     fn unevaluated(&mut self) {
-        if let (Some(schema), Value::Map(map)) = (self.get("unevaluatedProperties"), self.value) {
+        if let (Some(schema), Json::Object(map)) = (self.get("unevaluatedProperties"), self.value) {
             for (name, value) in map {
                 if !self.seen.properties.contains(name) {
                     self.property(schema, name, value);
                 }
             }
         }
-        if let (Some(schema), Value::List(items)) = (self.get("unevaluatedItems"), self.value) {
+        if let (Some(schema), Json::Array(items)) = (self.get("unevaluatedItems"), self.value) {
             for (index, item) in items.iter().enumerate() {
                 if !self.seen.items.contains(&index) {
                     self.item(schema, index, index, item);
@@ -609,23 +608,14 @@ impl<'v> Run<'_, '_, '_, 'v> {
     }
 }
 
-fn numeric(value: &Value) -> Option<f64> {
+fn type_name(value: &Json) -> &'static str {
     match value {
-        Value::Int(value) => Some(*value as f64),
-        Value::Uint(value) => Some(*value as f64),
-        Value::Float(value) => Some(*value),
-        _ => None,
-    }
-}
-
-fn type_name(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "boolean",
-        Value::Int(_) | Value::Uint(_) | Value::Float(_) => "number",
-        Value::String(_) => "string",
-        Value::List(_) => "array",
-        Value::Map(_) => "object",
+        Json::Null => "null",
+        Json::Bool(_) => "boolean",
+        Json::Number(_) => "number",
+        Json::String(_) => "string",
+        Json::Array(_) => "array",
+        Json::Object(_) => "object",
     }
 }
 
@@ -640,28 +630,26 @@ fn display(json: &Json) -> Option<String> {
     }
 }
 
-fn equal(json: &Json, value: &Value) -> bool {
-    match (json, value) {
-        (Json::Null, Value::Null) => true,
-        (Json::Bool(left), Value::Bool(right)) => left == right,
-        (Json::Number(left), right) => left.as_f64().is_some_and(|left| numeric(right) == Some(left)),
-        (Json::String(left), Value::String(right)) => left == right,
-        (Json::Array(left), Value::List(right)) => {
+/// Whether two values are equal; numbers are by what they stand for, however they are written.
+fn equal(left: &Json, right: &Json) -> bool {
+    match (left, right) {
+        (Json::Number(left), Json::Number(right)) => left.as_f64() == right.as_f64(),
+        (Json::Array(left), Json::Array(right)) => {
             left.len() == right.len() && left.iter().zip(right).all(|(left, right)| equal(left, right))
         }
-        (Json::Object(left), Value::Map(right)) => {
+        (Json::Object(left), Json::Object(right)) => {
             left.len() == right.len()
                 && left.iter().all(|(key, left)| right.get(key).is_some_and(|right| equal(left, right)))
         }
-        _ => false,
+        _ => left == right,
     }
 }
 
 /// The first pair of equal items.
-fn duplicate(items: &[Value]) -> Option<(usize, usize)> {
+fn duplicate(items: &[Json]) -> Option<(usize, usize)> {
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     for (index, item) in items.iter().enumerate() {
-        if let Some(first) = seen.insert(item.to_json().to_string(), index) {
+        if let Some(first) = seen.insert(item.to_string(), index) {
             return Some((first, index));
         }
     }
