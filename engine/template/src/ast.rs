@@ -1,4 +1,7 @@
 //! A parsed template. Names of functions are resolved; variables and fields are found as it runs.
+//!
+//! Large charts have hundreds of thousands of nodes: lists are slices, without room to grow, and what is rare or large
+//! is boxed.
 
 use std::fmt::{self, Display, Formatter};
 use std::ops::Range;
@@ -57,9 +60,9 @@ pub(crate) enum Node {
     /// A part of the source's text.
     Text(Range<usize>),
     Action(Pipe),
-    If(Branch),
-    With(Branch),
-    Range(Branch),
+    If(Box<Branch>),
+    With(Box<Branch>),
+    Range(Box<Branch>),
     Template(Call),
     Break,
     Continue,
@@ -68,8 +71,8 @@ pub(crate) enum Node {
 #[derive(Debug)]
 pub(crate) struct Branch {
     pub(crate) pipe: Pipe,
-    pub(crate) list: Vec<Node>,
-    pub(crate) otherwise: Option<Vec<Node>>,
+    pub(crate) list: Box<[Node]>,
+    pub(crate) otherwise: Option<Box<[Node]>>,
 }
 
 /// `{{template "name" pipe}}`
@@ -84,14 +87,14 @@ pub(crate) struct Call {
 pub(crate) struct Pipe {
     pub(crate) pos: usize,
     pub(crate) assign: bool,
-    pub(crate) declared: Vec<Arc<str>>,
-    pub(crate) commands: Vec<Command>,
+    pub(crate) declared: Box<[Arc<str>]>,
+    pub(crate) commands: Box<[Command]>,
 }
 
 #[derive(Debug)]
 pub(crate) struct Command {
     pub(crate) pos: usize,
-    pub(crate) args: Vec<Arg>,
+    pub(crate) args: Box<[Arg]>,
 }
 
 #[derive(Debug)]
@@ -105,7 +108,7 @@ pub(crate) enum ArgKind {
     Dot,
     Nil,
     Bool(bool),
-    Number(Number),
+    Number(Box<Number>),
     /// The literal as written, and what it says.
     String(Box<str>, Text),
     Field(Vec<Text>),

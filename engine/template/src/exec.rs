@@ -404,7 +404,7 @@ impl<'t> State<'t, '_> {
         }
         let declared = &branch.pipe.declared;
         if branch.pipe.assign {
-            match declared.as_slice() {
+            match &**declared {
                 [only] => self.assign(only, item.clone())?,
                 [first, second] => {
                     self.assign(first, index)?;
@@ -799,21 +799,23 @@ impl<'t> State<'t, '_> {
 
     fn literal(&mut self, kind: Type, arg: &'t Arg) -> Run<Operand> {
         let expected = |what: &str| format!("expected {what}; found {arg}");
+        let (int, uint, float) = match &arg.kind {
+            ArgKind::Number(number) => (number.int, number.uint, number.float),
+            _ => (None, None, None),
+        };
         let value = match (kind, &arg.kind) {
             (Type::Any | Type::Reflect, ArgKind::Number(number)) => return self.constant(number),
             (Type::Any | Type::Reflect | Type::Bool, ArgKind::Bool(value)) => Value::Bool(*value),
             (Type::Any | Type::Reflect | Type::String, ArgKind::String(_, text)) => Value::String(text.clone()),
-            (Type::Int, ArgKind::Number(Number { int: Some(int), .. })) => Value::int(*int),
-            (Type::Int64, ArgKind::Number(Number { int: Some(int), .. })) => Value::int64(*int),
-            (Type::Uint32, ArgKind::Number(Number { uint: Some(uint), .. })) => {
-                Value::Int(i64::try_from(*uint & 0xFFFF_FFFF).unwrap_or(0), IntKind::Uint32)
+            (Type::Int, _) => Value::int(int.ok_or_else(|| self.error(&expected("integer")))?),
+            (Type::Int64, _) => Value::int64(int.ok_or_else(|| self.error(&expected("integer")))?),
+            (Type::Uint32, _) => {
+                let uint = uint.ok_or_else(|| self.error(&expected("unsigned integer")))?;
+                Value::Int(i64::try_from(uint & 0xFFFF_FFFF).unwrap_or(0), IntKind::Uint32)
             }
-            (Type::Uint32, _) => return Err(self.error(&expected("unsigned integer"))),
-            (Type::Float, ArgKind::Number(Number { float: Some(float), .. })) => Value::Float(*float),
+            (Type::Float, _) => Value::Float(float.ok_or_else(|| self.error(&expected("float")))?),
             (Type::Bool, _) => return Err(self.error(&expected("bool"))),
             (Type::String, _) => return Err(self.error(&expected("string"))),
-            (Type::Int | Type::Int64, _) => return Err(self.error(&expected("integer"))),
-            (Type::Float, _) => return Err(self.error(&expected("float"))),
             _ => return Err(self.error(&format!("can't handle {arg} for arg of type {}", kind.name()))),
         };
         Ok(Operand::plain(value))

@@ -179,7 +179,7 @@ impl<'a> Parser<'a> {
         self.add(name.into(), root)
     }
 
-    fn add(&mut self, name: Arc<str>, root: Vec<Node>) -> Result<(), Error> {
+    fn add(&mut self, name: Arc<str>, root: impl Into<Arc<[Node]>>) -> Result<(), Error> {
         let found = self.trees.iter().position(|tree| tree.name == name);
         let tree = Arc::new(Tree { name: name.clone(), source: self.source.clone(), root: root.into() });
         match found {
@@ -191,7 +191,7 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    fn list(&mut self) -> Result<(Vec<Node>, Ending), Error> {
+    fn list(&mut self) -> Result<(Box<[Node]>, Ending), Error> {
         self.enter()?;
         let mut nodes = Vec::new();
         while self.peek_non_space().kind != Kind::Eof {
@@ -199,7 +199,7 @@ impl<'a> Parser<'a> {
                 Item::Node(node) => nodes.push(node),
                 Item::Ending(ending) => {
                     self.depth -= 1;
-                    return Ok((nodes, ending));
+                    return Ok((nodes.into(), ending));
                 }
             }
         }
@@ -231,10 +231,10 @@ impl<'a> Parser<'a> {
                 self.expect(Kind::RightDelim, "end")?;
                 return Ok(Item::Ending(Ending::End));
             }
-            Kind::If => Node::If(self.branch("if", Some(Kind::If))?),
-            Kind::Range => Node::Range(self.branch("range", None)?),
+            Kind::If => Node::If(self.branch("if", Some(Kind::If))?.into()),
+            Kind::Range => Node::Range(self.branch("range", None)?.into()),
             Kind::Template => self.call()?,
-            Kind::With => Node::With(self.branch("with", Some(Kind::With))?),
+            Kind::With => Node::With(self.branch("with", Some(Kind::With))?.into()),
             _ => {
                 self.next = back;
                 self.skip_space();
@@ -278,11 +278,11 @@ impl<'a> Parser<'a> {
         Ok(Branch { pipe, list, otherwise })
     }
 
-    fn else_list(&mut self, context: &'static str, chained: Option<Kind>) -> Result<Vec<Node>, Error> {
+    fn else_list(&mut self, context: &'static str, chained: Option<Kind>) -> Result<Box<[Node]>, Error> {
         if chained.is_some_and(|kind| self.peek().kind == kind) {
             self.take();
-            let inner = self.branch(context, chained)?;
-            return Ok(vec![if context == "if" { Node::If(inner) } else { Node::With(inner) }]);
+            let inner = Box::new(self.branch(context, chained)?);
+            return Ok([if context == "if" { Node::If(inner) } else { Node::With(inner) }].into());
         }
         let (nodes, ending) = self.list()?;
         if ending != Ending::End {
@@ -330,8 +330,8 @@ impl<'a> Parser<'a> {
     fn pipeline(&mut self, context: &str, end: Kind) -> Result<Pipe, Error> {
         self.enter()?;
         let pos = self.peek_non_space().pos;
-        let mut pipe = Pipe { pos, assign: false, declared: Vec::new(), commands: Vec::new() };
-        self.declarations(&mut pipe, context)?;
+        let (declared, assign) = self.declarations(context)?;
+        let mut commands = Vec::new();
         loop {
             let token = self.take_non_space();
             match token.kind {
@@ -350,54 +350,49 @@ impl<'a> Parser<'a> {
                 | Kind::LeftParen => {
                     self.next -= 1;
                     let command = self.command()?;
-                    pipe.commands.push(command);
+                    commands.push(command);
                 }
                 _ => return Err(self.unexpected(&token, context)),
             }
         }
-        self.check_pipeline(&pipe, context)?;
+        self.check_pipeline(&commands, context)?;
         self.depth -= 1;
-        Ok(pipe)
+        Ok(Pipe { pos, assign, declared: declared.into(), commands: commands.into() })
     }
 
-    fn declarations(&mut self, pipe: &mut Pipe, context: &str) -> Result<(), Error> {
+    /// The variables that a pipeline declares or assigns, and whether it assigns.
+    fn declarations(&mut self, context: &str) -> Result<(Vec<Arc<str>>, bool), Error> {
+        let mut declared = Vec::new();
         while self.peek_non_space().kind == Kind::Variable {
             let back = self.next;
             let variable = self.take();
             let next = self.peek_non_space().clone();
-            match next.kind {
-                Kind::Assign | Kind::Declare => {
-                    pipe.assign = next.kind == Kind::Assign;
-                    self.take();
-                    self.vars.push(variable.text.clone());
-                    pipe.declared.push(variable.text.as_ref().into());
-                    return Ok(());
-                }
-                Kind::Char if next.text == "," => {
-                    self.take();
-                    self.vars.push(variable.text.clone());
-                    pipe.declared.push(variable.text.as_ref().into());
-                    if context != "range" || pipe.declared.len() >= 2 {
-                        return Err(self.error(format!("too many declarations in {context}")));
-                    }
-                    if !matches!(self.peek_non_space().kind, Kind::Variable | Kind::RightDelim | Kind::RightParen) {
-                        return Err(self.error("range can only initialize variables"));
-                    }
-                }
-                _ => {
-                    self.next = back;
-                    return Ok(());
-                }
+            let is_last = matches!(next.kind, Kind::Assign | Kind::Declare);
+            if !(is_last || next.kind == Kind::Char && next.text == ",") {
+                self.next = back;
+                break;
+            }
+            self.take();
+            declared.push(variable.text.as_ref().into());
+            self.vars.push(variable.text);
+            if is_last {
+                return Ok((declared, next.kind == Kind::Assign));
+            }
+            if context != "range" || declared.len() >= 2 {
+                return Err(self.error(format!("too many declarations in {context}")));
+            }
+            if !matches!(self.peek_non_space().kind, Kind::Variable | Kind::RightDelim | Kind::RightParen) {
+                return Err(self.error("range can only initialize variables"));
             }
         }
-        Ok(())
+        Ok((declared, false))
     }
 
-    fn check_pipeline(&self, pipe: &Pipe, context: &str) -> Result<(), Error> {
-        if pipe.commands.is_empty() {
+    fn check_pipeline(&self, commands: &[Command], context: &str) -> Result<(), Error> {
+        if commands.is_empty() {
             return Err(self.error(format!("missing value for {context}")));
         }
-        for (index, command) in pipe.commands.iter().enumerate().skip(1) {
+        for (index, command) in commands.iter().enumerate().skip(1) {
             if matches!(
                 command.args[0].kind,
                 ArgKind::Bool(_) | ArgKind::Dot | ArgKind::Nil | ArgKind::Number(_) | ArgKind::String(..)
@@ -430,7 +425,7 @@ impl<'a> Parser<'a> {
         if args.is_empty() {
             return Err(self.error("empty command"));
         }
-        Ok(Command { pos, args })
+        Ok(Command { pos, args: args.into() })
     }
 
     fn operand(&mut self) -> Result<Option<Arg>, Error> {
@@ -474,7 +469,7 @@ impl<'a> Parser<'a> {
             Kind::Field => ArgKind::Field(vec![token.text[1..].into()]),
             Kind::Bool => ArgKind::Bool(token.text == "true"),
             Kind::CharConstant | Kind::Complex | Kind::Number => {
-                ArgKind::Number(number(&token).map_err(|problem| self.error(problem))?)
+                ArgKind::Number(number(&token).map_err(|problem| self.error(problem))?.into())
             }
             Kind::LeftParen => ArgKind::Pipe(Box::new(self.pipeline("parenthesized pipeline", Kind::RightParen)?)),
             Kind::String | Kind::RawString => {
