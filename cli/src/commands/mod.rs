@@ -21,6 +21,7 @@ mod list;
 mod lock;
 mod login;
 mod logout;
+mod overlay;
 mod package;
 mod plan;
 mod pull;
@@ -66,6 +67,7 @@ pub(crate) enum Command {
     Template(Box<template::Args>),
     Uninstall(uninstall::Args),
     Build(build::Args),
+    Overlay(overlay::Args),
     Verify(verify::Args),
     Images(Box<images::Args>),
     Lock(Box<lock::Args>),
@@ -107,6 +109,7 @@ pub(crate) fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitCod
         Command::Template(args) => template::run(*args, printer),
         Command::Uninstall(args) => uninstall::run(args, printer),
         Command::Build(args) => build::run(args, printer),
+        Command::Overlay(args) => overlay::run(args, printer),
         Command::Verify(args) => verify::run(args, printer),
         Command::Images(args) => images::run(*args, printer),
         Command::Lock(args) => lock::run(*args, printer),

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use crate::error::{Error, Result};
+use crate::kustomization::KUSTOMIZATION_NAMES;
 use crate::remote::{Remote, is_http, is_repository};
 
 /// The largest file that is read.
@@ -155,9 +156,8 @@ impl Folder {
 
     /// The kustomization file and its name.
     pub(crate) fn kustomization(&self) -> Result<(String, &'static str)> {
-        const NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
         let mut found = None;
-        for name in NAMES {
+        for name in KUSTOMIZATION_NAMES {
             if let Ok(text) = self.read_text(name, None) {
                 if found.is_some() {
                     return Err(Error::ManyKustomizations(self.root.clone()));

@@ -27,6 +27,7 @@ mod build;
 mod charts;
 mod config;
 mod documents;
+pub mod edit;
 mod error;
 mod fieldspec;
 mod files;

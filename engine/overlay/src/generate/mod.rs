@@ -19,7 +19,7 @@ use crate::tree::{map_at, set_field};
 
 /// Which of the two is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum DataKind {
+pub enum DataKind {
     /// A ConfigMap.
     ConfigMap,
     /// A Secret.
@@ -27,7 +27,7 @@ pub(crate) enum DataKind {
 }
 
 impl DataKind {
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::ConfigMap => "ConfigMap",
             Self::Secret => "Secret",

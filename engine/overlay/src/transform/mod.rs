@@ -7,7 +7,7 @@ mod patch;
 mod replicas;
 mod value_add;
 
-pub(crate) use images::ImageTransformer;
+pub(crate) use images::{ImageTransformer, split_image};
 pub(crate) use labels::TextTransformer;
 pub(crate) use namespace::{NamespaceTransformer, SubjectMode};
 pub(crate) use patch::{JsonPatchTransformer, PatchTransformer, StrategicTransformer};
