@@ -6,7 +6,7 @@ use kpkg_yaml::{Map, Options, Value};
 
 use crate::error::RenderError;
 use crate::kinds::rank;
-use crate::rendered::{Hook, Manifest};
+use crate::rendered::{Hook, Manifest, Rendered};
 
 const HOOK: &str = "helm.sh/hook";
 const WEIGHT: &str = "helm.sh/hook-weight";
@@ -34,28 +34,58 @@ pub(crate) fn sort(files: &BTreeMap<String, String>) -> Result<(Vec<Hook>, Vec<M
             continue;
         }
         for document in split(text) {
-            let head = Head::read(document.text).map_err(|fault| RenderError::Manifest {
-                source_file: path.clone(),
-                problem: fault.problem,
-                line: fault.line.map(|line| line + document.line),
-                text: document.text.to_owned(),
-            })?;
-            let manifest = Manifest {
-                source: path.clone(),
-                text: document.text.to_owned(),
-                api_version: head.api_version,
-                kind: head.kind,
-                name: head.name,
-            };
-            match head.annotations.get(HOOK) {
-                None => manifests.push(manifest),
-                Some(events) => hooks.extend(hook(manifest, events, &head.annotations)),
-            }
+            take(path, &document, &mut hooks, &mut manifests)?;
         }
     }
+    order(&mut hooks, &mut manifests);
+    Ok((hooks, manifests))
+}
+
+impl Rendered {
+    /// The same with other documents in the place of its own: what was made of them, each with its source.
+    pub fn with_documents<'a>(
+        self,
+        documents: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, RenderError> {
+        let (mut hooks, mut manifests) = (Vec::new(), Vec::new());
+        for (source, text) in documents {
+            take(source, &Document { text: text.trim(), line: 0 }, &mut hooks, &mut manifests)?;
+        }
+        order(&mut hooks, &mut manifests);
+        Ok(Self { manifests, hooks, ..self })
+    }
+}
+
+/// Puts a document where it belongs.
+fn take(
+    path: &str,
+    document: &Document<'_>,
+    hooks: &mut Vec<Hook>,
+    manifests: &mut Vec<Manifest>,
+) -> Result<(), RenderError> {
+    let head = Head::read(document.text).map_err(|fault| RenderError::Manifest {
+        source_file: path.to_owned(),
+        problem: fault.problem,
+        line: fault.line.map(|line| line + document.line),
+        text: document.text.to_owned(),
+    })?;
+    let manifest = Manifest {
+        source: path.to_owned(),
+        text: document.text.to_owned(),
+        api_version: head.api_version,
+        kind: head.kind,
+        name: head.name,
+    };
+    match head.annotations.get(HOOK) {
+        None => manifests.push(manifest),
+        Some(events) => hooks.extend(hook(manifest, events, &head.annotations)),
+    }
+    Ok(())
+}
+
+fn order(hooks: &mut [Hook], manifests: &mut [Manifest]) {
     hooks.sort_by_cached_key(|hook: &Hook| rank(&hook.manifest.kind));
     manifests.sort_by_cached_key(|manifest: &Manifest| rank(&manifest.kind));
-    Ok((hooks, manifests))
 }
 
 /// A document, and how many lines stand before it.

@@ -1,5 +1,7 @@
 //! Files and folders: what a kustomization may read, and from where.
 
+use std::cell::{OnceCell, RefCell};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -23,6 +25,18 @@ pub(crate) struct Folder {
     clone: Option<(PathBuf, String)>,
     /// How far from the first folder this one is.
     depth: usize,
+    reads: OnceCell<Reads>,
+}
+
+/// The files that builds read, or tried to.
+#[derive(Debug, Clone, Default)]
+pub struct Reads(Rc<RefCell<BTreeSet<PathBuf>>>);
+
+impl Reads {
+    /// The files so far, which are forgotten.
+    pub fn take(&self) -> BTreeSet<PathBuf> {
+        self.0.take()
+    }
 }
 
 /// How long a chain of folders may be.
@@ -32,7 +46,7 @@ impl Folder {
     /// The folder a build begins at.
     pub(crate) fn first(path: &Path, restricted: bool) -> Result<Rc<Self>> {
         let root = real_folder(path)?;
-        Ok(Rc::new(Self { root, restricted, referrer: None, clone: None, depth: 0 }))
+        Ok(Rc::new(Self { root, restricted, referrer: None, clone: None, depth: 0, reads: OnceCell::new() }))
     }
 
     /// The folder a build begins at, in a clone of a repository.
@@ -70,7 +84,8 @@ impl Folder {
         if self.depth >= MAX_DEPTH {
             return Err(Error::rule(format!("more than {MAX_DEPTH} kustomizations lead to '{}'", root.display())));
         }
-        Ok(Rc::new(Self { root, restricted, referrer: Some(Rc::clone(self)), clone, depth: self.depth + 1 }))
+        let (referrer, reads) = (Some(Rc::clone(self)), self.reads.clone());
+        Ok(Rc::new(Self { root, restricted, referrer, clone, depth: self.depth + 1, reads }))
     }
 
     fn cloned(url: &str, remote: Option<&dyn Remote>, referrer: Option<&Rc<Self>>) -> Result<Rc<Self>> {
@@ -91,8 +106,21 @@ impl Folder {
         let clone = Some((top, url.to_owned()));
         match referrer {
             Some(referrer) => referrer.child(root, true, clone),
-            None => Ok(Rc::new(Self { root, restricted: true, referrer: None, clone, depth: 0 })),
+            None => {
+                Ok(Rc::new(Self { root, restricted: true, referrer: None, clone, depth: 0, reads: OnceCell::new() }))
+            }
         }
+    }
+
+    /// Notes from now on which files are read, here and in the folders that this one leads to.
+    pub(crate) fn note_reads(&self, reads: &Reads) {
+        // Noted twice, the first stands.
+        drop(self.reads.set(reads.clone()));
+    }
+
+    /// The clone that this very folder was entered by: its root.
+    pub(crate) fn own_clone(&self) -> Option<&Path> {
+        self.clone.as_ref().map(|(root, _)| root.as_path())
     }
 
     fn containing_clone(&self) -> Option<&(PathBuf, String)> {
@@ -111,6 +139,15 @@ impl Folder {
         !is_http(path) && self.root.join(path).is_dir()
     }
 
+    /// Whether a path leads to a chart: a folder with one and no kustomization, or an archive.
+    pub(crate) fn is_chart(&self, path: &str) -> bool {
+        let joined = self.root.join(path);
+        let is_kustomized = || KUSTOMIZATION_NAMES.iter().any(|name| joined.join(name).exists());
+        !is_http(path)
+            && (joined.join("Chart.yaml").is_file() && !is_kustomized()
+                || joined.extension().is_some_and(|end| end == "tgz") && joined.is_file())
+    }
+
     /// The content of a file.
     pub(crate) fn read(&self, path: &str, remote: Option<&dyn Remote>) -> Result<Vec<u8>> {
         if is_http(path) {
@@ -119,6 +156,9 @@ impl Folder {
             return remote.ok_or_else(refused)?.get(path);
         }
         let joined = self.root.join(path);
+        if let Some(Reads(reads)) = self.reads.get() {
+            reads.borrow_mut().insert(joined.clone());
+        }
         let real = self.permitted(&joined)?;
         let failed = |source| Error::Read { path: joined.clone(), source };
         let size = fs::metadata(&real).map_err(failed)?.len();

@@ -2,6 +2,7 @@
 
 mod create;
 mod edit;
+mod localize;
 
 use std::process::ExitCode;
 
@@ -21,11 +22,13 @@ enum Command {
     #[command(alias = "init")]
     Create(create::Args),
     Edit(edit::Args),
+    Localize(localize::Args),
 }
 
 pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
     match args.command {
         Command::Create(args) => create::run(args),
         Command::Edit(args) => edit::run(args, printer),
+        Command::Localize(args) => localize::run(&args, printer),
     }
 }

@@ -80,9 +80,10 @@ impl KustomizationFile {
         let text = fs::read_to_string(&path).map_err(|source| Error::Read { path: path.clone(), source })?;
         let invalid = |problem: String| Error::invalid("Kustomization", problem);
         let value = kpkg_yaml::read(&text).map_err(|error| invalid(error.to_string()))?;
-        let value = match value.is_null() {
-            true => json!({}),
-            false => conform(&value.to_json(), &KUSTOMIZATION, Strictness::Full).map_err(invalid)?,
+        let value = if value.is_null() {
+            json!({})
+        } else {
+            conform(&value.to_json(), &KUSTOMIZATION, Strictness::Full).map_err(invalid)?
         };
         let Value::Object(fields) = value else { return Err(invalid("it must be a mapping".to_owned())) };
         let mut file = Self { path, name, order: commented_fields(&text), fields };

@@ -72,3 +72,12 @@ pub(super) fn lean_patch(patch: &Value) -> Option<Value> {
         _ => None,
     }
 }
+
+/// A kustomization as Kustomize writes it, all fields at once.
+pub(crate) fn lean_kustomization(fields: &Map<String, Value>) -> Value {
+    let mut written = self::fields(fields, &crate::kustomization::KUSTOMIZATION);
+    for (name, value) in written.as_object_mut().into_iter().flatten() {
+        complete(name, value);
+    }
+    written
+}

@@ -4,6 +4,7 @@ mod hash;
 mod pairs;
 
 pub(crate) use hash::hash_names;
+pub(crate) use pairs::file_source;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
