@@ -157,14 +157,16 @@ const CHART: [(&str, &str); 3] = [
     ),
 ];
 
-const PATCH: &str =
-    "patches:\n- target: {kind: Deployment}\n  patch: '[{op: replace, path: /spec/replicas, value: 3}]'\n";
+const PATCH: &str = "patches:\n- target: {kind: Deployment}\n  path: three.json\n";
+
+const THREE: &str = r#"[{"op": "replace", "path": "/spec/replicas", "value": 3}]"#;
 
 #[test]
 fn an_overlay_on_a_chart_and_a_chart_in_an_overlay_give_the_same() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
     CHART.iter().for_each(|(name, text)| write(folder, name, text));
+    ["over", "with"].iter().for_each(|name| write(folder, &format!("{name}/three.json"), THREE));
     write(folder, "over/kustomization.yaml", &format!("commonAnnotations: {{a: b}}\n{PATCH}"));
     write(folder, "with/kustomization.yaml", &format!("commonAnnotations: {{a: b}}\nresources: [../web]\n{PATCH}"));
     let over = printed(folder, &["template", "web", "web", "--overlay", "over"]);
@@ -183,10 +185,10 @@ fn charts_are_rendered_where_kustomizations_name_them() {
     let folder = folder.path();
     CHART.iter().for_each(|(name, text)| write(folder, &format!("charts/{name}"), text));
     let chart = "helmCharts:\n- name: web\n  releaseName: r\n  valuesInline: {replicas: 2}\n";
-    write(folder, "kustomization.yaml", &format!("namespace: n\n{chart}"));
+    write(folder, "kustomization.yaml", &format!("namespace: far\n{chart}"));
     let flags = ["--helm-command", "helm", "--helm-kube-version", "1.30", "--helm-api-versions", "a/v1"];
     let built = printed(folder, &[&["build", "--enable-helm"], &flags[..]].concat());
-    assert!(built.contains("  name: r\n  namespace: \"n\"\nspec:\n  replicas: 2\n"), "{built}");
+    assert!(built.contains("  name: r\n  namespace: far\nspec:\n  replicas: 2\n"), "{built}");
     let refused = kpkg(folder, &["build"]);
     assert!(refused.err.contains("must specify --enable-helm"), "{}", refused.err);
 }
@@ -237,6 +239,7 @@ fn traces_tell_what_made_a_field() {
     let fields =
         "namePrefix: p-\nresources: [../base]\nreplicas: [{name: web, count: 2}]\nimages: [{name: i, newTag: t}]\n";
     write(folder, "top/kustomization.yaml", &format!("{fields}{PATCH}"));
+    write(folder, "top/three.json", THREE);
     let told = printed(
         folder,
         &[
@@ -252,7 +255,7 @@ fn traces_tell_what_made_a_field() {
 Deployment/p-web spec.replicas
   ../base/d.yaml:6
     1
-  patch [patch: \"[{op: replace, path: /spec/replicas, value: 3}]\"] in top/kustomization.yaml
+  patch [path: \"three.json\"] in top/kustomization.yaml
     3
   replicas in top/kustomization.yaml
     2

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Within};
 use crate::kustomization::KUSTOMIZATION_NAMES;
 use crate::remote::{Remote, is_http, is_repository};
 
@@ -160,7 +160,7 @@ impl Folder {
             reads.borrow_mut().insert(joined.clone());
         }
         let real = self.permitted(&joined)?;
-        let failed = |source| Error::Read { path: joined.clone(), source };
+        let failed = |source| Error::read(joined.clone(), source);
         let size = fs::metadata(&real).map_err(failed)?.len();
         if size > MAX_FILE {
             return Err(Error::Path { path: path.to_owned(), problem: "the file is too large" });
@@ -177,12 +177,12 @@ impl Folder {
         if path.parent() == Some(self.root.as_path()) && is_plain() {
             return Ok(path.to_owned());
         }
-        let real = fs::canonicalize(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        let real = fs::canonicalize(path).map_err(|source| Error::read(path.to_owned(), source))?;
         if real.is_dir() {
             return Err(Error::Path { path: path.display().to_string(), problem: "must resolve to a file" });
         }
         if !real.starts_with(&self.root) {
-            return Err(Error::Outside { path: path.to_owned(), root: self.root.clone() });
+            return Err(Error::Outside { path: real, root: self.root.clone() });
         }
         Ok(real)
     }
@@ -210,10 +210,8 @@ impl Folder {
 }
 
 fn real_folder(path: &Path) -> Result<PathBuf> {
-    let real = fs::canonicalize(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
-    if real.is_dir() {
-        Ok(real)
-    } else {
-        Err(Error::Path { path: path.display().to_string(), problem: "must build at directory: not a directory" })
-    }
+    let real = fs::canonicalize(path)
+        .map_err(|source| Error::read(path, source))
+        .within(|| "must build at directory: not a valid directory".to_owned())?;
+    if real.is_dir() { Ok(real) } else { Err(Error::NotAFolder(real)) }
 }

@@ -116,8 +116,8 @@ fn seconds(text: &str) -> Option<Duration> {
 
 /// The host with all before it, and what follows.
 fn split_host(url: &str) -> Option<(String, &str)> {
-    let known = ["ssh://", "https://", "http://", "file://"].into_iter();
-    let (scheme, rest) = known.filter_map(|it| Some((it, without(url, it)?))).next().unwrap_or(("", url));
+    let mut known = ["ssh://", "https://", "http://", "file://"].into_iter();
+    let (scheme, rest) = known.find_map(|it| Some((it, without(url, it)?))).unwrap_or(("", url));
     if scheme == "file://" {
         return Some((scheme.to_owned(), rest));
     }

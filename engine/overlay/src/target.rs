@@ -342,14 +342,16 @@ impl<'a> Target<'a> {
         let this = &self.kustomization;
         let mut list = Vec::new();
         if let Some(paths) = this.patches_strategic_merge.as_ref().filter(|paths| !paths.is_empty()) {
-            let patches = StrategicTransformer::read(paths, &self.folder, self.session)?;
+            let patches = StrategicTransformer::read(paths, &self.folder, self.session)
+                .within(|| "trouble configuring builtin PatchStrategicMergeTransformer".to_owned())?;
             if patches.patches.is_empty() {
-                return Err(Error::rule("patch appears to be empty"));
+                return Err(Error::rule(format!("patch appears to be empty; files=[{}]", paths.join(" "))));
             }
             list.push((Transformer::Strategic(patches), "PatchStrategicMergeTransformer"));
         }
         for patch in &this.patches {
-            let patch = PatchTransformer::read(patch, &self.folder, self.session)?;
+            let patch = PatchTransformer::read(patch, &self.folder, self.session)
+                .within(|| "trouble configuring builtin PatchTransformer".to_owned())?;
             list.push((Transformer::Patch(Box::new(patch)), "PatchTransformer"));
         }
         if !this.namespace.is_empty() {
@@ -378,7 +380,8 @@ impl<'a> Target<'a> {
             list.push((Transformer::Annotations(annotations), "AnnotationsTransformer"));
         }
         for patch in this.patches_json6902.iter().flatten() {
-            let patch = JsonPatchTransformer::read(patch, &self.folder, self.session)?;
+            let patch = JsonPatchTransformer::read(patch, &self.folder, self.session)
+                .within(|| "trouble configuring builtin PatchJson6902Transformer".to_owned())?;
             list.push((Transformer::JsonPatch(patch), "PatchJson6902Transformer"));
         }
         for replica in &this.replicas {

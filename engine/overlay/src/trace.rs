@@ -85,7 +85,7 @@ pub(crate) fn stories(fields: &[Field], resources: &[Resource]) -> Vec<Story> {
 /// A value on one line, or as the text that is written of it.
 fn text(node: &Node) -> String {
     match node {
-        Node::Scalar(scalar) => scalar.text.to_string(),
+        Node::Scalar(scalar) => scalar.text.clone(),
         other => node_text(other).map_or_else(|error| error.to_string(), |text| text.trim_end().to_owned()),
     }
 }

@@ -71,7 +71,7 @@ fn list(text: &str) -> Vec<String> {
 /// Files that hold resources, and folders with a kustomization of their own.
 fn detect(folder: &Path, below: &str, recursive: bool, found: &mut Vec<String>) -> Result<()> {
     let here = folder.join(below);
-    let entries = fs::read_dir(&here).map_err(|source| Error::Read { path: here, source })?;
+    let entries = fs::read_dir(&here).map_err(|source| Error::read(here, source))?;
     let mut entries: Vec<_> = entries.flatten().collect();
     entries.sort_by_key(fs::DirEntry::file_name);
     for entry in entries {

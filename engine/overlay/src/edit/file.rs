@@ -77,7 +77,7 @@ impl KustomizationFile {
         if path.is_dir() {
             return Err(Error::rule(format!("{name} should be a file")));
         }
-        let text = fs::read_to_string(&path).map_err(|source| Error::Read { path: path.clone(), source })?;
+        let text = fs::read_to_string(&path).map_err(|source| Error::read(path.clone(), source))?;
         let invalid = |problem: String| Error::invalid("Kustomization", problem);
         let value = kpkg_yaml::read(&text).map_err(|error| invalid(error.to_string()))?;
         let value = if value.is_null() {

@@ -451,10 +451,13 @@ mod tests {
             ("a-", ["x".to_owned(), "w".to_owned()].as_slice())
         );
         let cases = [
-            ("namePrefx: a\n", "invalid Kustomization: unknown field \"namePrefx\", did you mean \"namePrefix\"?"),
+            (
+                "namePrefx: a\n",
+                "invalid Kustomization: json: unknown field \"namePrefx\", did you mean \"namePrefix\"?",
+            ),
             (
                 "patches: [{pth: x}]\n",
-                "invalid Kustomization: unknown field \"patches[0].pth\", did you mean \"path\"?",
+                "invalid Kustomization: json: unknown field \"pth\" in \"patches[0]\", did you mean \"path\"?",
             ),
             ("namespace: 5\n", "invalid Kustomization: field \"namespace\" must be a string, not a number"),
             ("kind: Kustomization\n", "kustomization.yaml is empty"),

@@ -324,7 +324,7 @@ fn fields(map: &Map<String, Value>, shape: &Shape, strict: Strictness, path: &st
             Some((known, shape)) => {
                 result.insert((*known).to_owned(), conform_at(value, shape, strict, &join(path, known))?);
             }
-            None if strict != Strictness::None => return Err(unknown(&join(path, name), name, shape)),
+            None if strict != Strictness::None => return Err(unknown(path, name, shape)),
             None => {}
         }
     }
@@ -332,10 +332,13 @@ fn fields(map: &Map<String, Value>, shape: &Shape, strict: Strictness, path: &st
 }
 
 fn unknown(path: &str, name: &str, shape: &Shape) -> String {
+    let place = if path.is_empty() { String::new() } else { format!(" in {path:?}") };
     let nearest = shape.known().map(|(known, _)| (distance(known, name), known)).min();
     match nearest {
-        Some((distance, known)) if distance <= 3 => format!("unknown field {path:?}, did you mean {known:?}?"),
-        _ => format!("unknown field {path:?}"),
+        Some((distance, known)) if distance <= 3 => {
+            format!("json: unknown field {name:?}{place}, did you mean {known:?}?")
+        }
+        _ => format!("json: unknown field {name:?}{place}"),
     }
 }
 

@@ -75,8 +75,9 @@ impl Copier<'_> {
             let real = self.folder.root.join(self.clean_path(path)?);
             if real.starts_with(&self.destination) {
                 return Err(Error::rule(format!(
-                    "file {path:?} at {real:?} enters localize destination {:?}",
-                    self.destination
+                    "file {path:?} at \"{}\" enters localize destination \"{}\"",
+                    real.display(),
+                    self.destination.display()
                 )));
             }
         }
@@ -86,7 +87,7 @@ impl Copier<'_> {
     /// The path of a file without links, seen from the folder.
     fn clean_path(&self, path: &str) -> Result<String> {
         let joined = self.folder.root.join(path);
-        let real = fs::canonicalize(&joined).map_err(|source| Error::Read { path: joined, source })?;
+        let real = fs::canonicalize(&joined).map_err(|source| Error::read(joined, source))?;
         Ok(relative(&self.folder.root, &real).to_string_lossy().into_owned())
     }
 
@@ -148,11 +149,12 @@ impl Copier<'_> {
 
     fn refuse_outside(&self, root: &Path) -> Result<()> {
         if self.is_local && !root.starts_with(&self.scope) {
-            return Err(Error::rule(format!("root {root:?} outside localize scope {:?}", self.scope)));
+            let (root, scope) = (root.display(), self.scope.display());
+            return Err(Error::rule(format!("root \"{root}\" outside localize scope \"{scope}\"")));
         }
         if self.is_local && root.starts_with(&self.destination) {
-            let into = &self.destination;
-            return Err(Error::rule(format!("root {root:?} references into localize destination {into:?}")));
+            let (root, into) = (root.display(), self.destination.display());
+            return Err(Error::rule(format!("root \"{root}\" references into localize destination \"{into}\"")));
         }
         Ok(())
     }
@@ -196,9 +198,10 @@ impl Copier<'_> {
         }
         let folder = self.folder.enter(path, self.remote).within(|| "invalid chart home".to_owned())?;
         self.refuse_outside(&folder.root).within(|| "invalid chart home".to_owned())?;
-        let name = match clean_links {
-            true => relative(&self.folder.root, &folder.root).to_string_lossy().into_owned(),
-            false => path.to_owned(),
+        let name = if clean_links {
+            relative(&self.folder.root, &folder.root).to_string_lossy().into_owned()
+        } else {
+            path.to_owned()
         };
         let target = PathBuf::from(clean(&self.copy.join(&name).to_string_lossy()));
         if !target.exists() {
@@ -214,7 +217,7 @@ fn make_folder(path: &Path) -> Result<()> {
 
 fn copy_folder(from: &Path, to: &Path) -> Result<()> {
     make_folder(to)?;
-    let failed = |source| Error::Read { path: from.to_owned(), source };
+    let failed = |source| Error::read(from.to_owned(), source);
     for entry in fs::read_dir(from).map_err(failed)? {
         let entry = entry.map_err(failed)?;
         let kind = entry.file_type().map_err(failed)?;

@@ -68,8 +68,8 @@ fn scope_of(scope: &str, target: &str, folder: &Folder) -> Result<PathBuf> {
     let root = Folder::first(Path::new(scope), true).within(|| "unable to establish localize scope".to_owned())?;
     if !folder.root.starts_with(&root.root) {
         return Err(Error::rule(format!(
-            "localize scope {scope:?} does not contain target {target:?} at {:?}",
-            folder.root
+            "localize scope {scope:?} does not contain target {target:?} at \"{}\"",
+            folder.root.display()
         )));
     }
     Ok(root.root.clone())
@@ -77,9 +77,10 @@ fn scope_of(scope: &str, target: &str, folder: &Folder) -> Result<PathBuf> {
 
 fn new_folder(destination: &str, folder: &Folder, address: Option<&Address>) -> Result<PathBuf> {
     let path = if destination.is_empty() { default_name(folder, address) } else { destination.to_owned() };
-    let path = Path::new(&path);
+    let given = &path;
+    let path = Path::new(given);
     if path.symlink_metadata().is_ok() {
-        return Err(Error::rule(format!("localize destination {path:?} already exists")));
+        return Err(Error::rule(format!("localize destination {given:?} already exists")));
     }
     let failed = |source| Error::Write { path: path.to_owned(), source };
     fs::create_dir(path).map_err(failed).within(|| "unable to create localize destination directory".to_owned())?;

@@ -78,7 +78,7 @@ fn each(node: &mut Node, path: &[&str], localizer: &dyn Fn(&str) -> Result<Strin
     match (node, path) {
         (Node::List(items), path) => items.iter_mut().try_for_each(|item| each(item, path, localizer)),
         (Node::Scalar(scalar), []) => {
-            scalar.text = localizer(&scalar.text)?.into();
+            scalar.text = localizer(&scalar.text)?;
             Ok(())
         }
         (node, [first, rest @ ..]) => node.get_mut(first).map_or(Ok(()), |inner| each(inner, rest, localizer)),
