@@ -40,6 +40,8 @@ pub struct Options<'a> {
     pub charts: Option<&'a dyn Charts>,
     /// What runs functions, if programs may be run.
     pub functions: Option<&'a dyn Functions>,
+    /// Whether lists in custom resources merge by the keys that definitions among the resources declare.
+    pub list_keys: bool,
     /// Fields whose making is to be told.
     pub trace: &'a [Field],
     /// Where to note which files are read.
@@ -277,6 +279,10 @@ impl<'a> Session<'a> {
     pub(crate) fn note_resources(&self, resources: &[Resource]) {
         let mut schemas = self.schemas.borrow_mut();
         resources.iter().for_each(|resource| schemas.note_use(&resource.id()));
+        let definitions =
+            resources.iter().filter(|it| self.options.list_keys && it.kind() == "CustomResourceDefinition");
+        // A definition that is no JSON fails where it is written.
+        definitions.filter_map(|it| it.node.to_json().ok()).for_each(|json| schemas.add_definition(&json));
     }
 
     pub(crate) fn warn(&self, text: String) {

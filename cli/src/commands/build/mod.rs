@@ -75,6 +75,11 @@ pub(crate) struct Args {
     #[arg(long)]
     offline: bool,
 
+    /// Merge lists in custom resources by the keys (`x-kubernetes-list-map-keys`) that definitions among the
+    /// resources declare; Kustomize replaces such lists
+    #[arg(long)]
+    crd_list_keys: bool,
+
     /// Fail if a patch changes nothing or the target of a patch matches nothing
     #[arg(long)]
     strict: bool,
@@ -124,6 +129,7 @@ pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
     options.keep_order = args.reorder == Reorder::None;
     options.managed_by_label = args.enable_managedby_label || is_label_asked_for();
     options.strict = args.strict;
+    options.list_keys = args.crd_list_keys;
     let charts =
         LocalCharts { api_versions: args.helm_api_versions.clone(), kube_version: args.helm_kube_version.clone() };
     options.charts = if args.enable_helm { Some(&charts) } else { None };

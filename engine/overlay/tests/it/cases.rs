@@ -358,3 +358,67 @@ spec: {template: {spec: {containers: [{name: c, args: ['$(SERVICE):$(PORT)', '$(
     );
     tree.compare("variables", "");
 }
+
+/// Kustomize replaces lists of custom resources; asked to, we merge them by the keys that their definition declares.
+#[test]
+fn lists_of_custom_resources() {
+    let tree = Tree::new(
+        "\
+=== kustomization.yaml
+resources: [crd.yaml, x.yaml]
+patches:
+- patch: |-
+    apiVersion: example.com/v1
+    kind: X
+    metadata: {name: x}
+    spec:
+      rules: [{name: b, port: 1, to: c}, {name: b, port: 2, to: d}]
+      tags: [z]
+      steps: [z]
+=== x.yaml
+apiVersion: example.com/v1
+kind: X
+metadata: {name: x}
+spec:
+  rules: [{name: a, port: 1}, {name: b, port: 1, from: e}]
+  tags: [y]
+  steps: [y]
+=== crd.yaml
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: xs.example.com}
+spec:
+  group: example.com
+  names: {kind: X}
+  versions:
+  - name: v1
+    schema:
+      openAPIV3Schema:
+        properties:
+          spec:
+            properties:
+              rules:
+                type: array
+                x-kubernetes-list-type: map
+                x-kubernetes-list-map-keys: [name, port]
+                items: {type: object}
+              tags: {type: array, x-kubernetes-list-type: set}
+              steps: {type: array, x-kubernetes-list-type: atomic}
+",
+    );
+    let mut options = kpkg_overlay::Options::default();
+    let mut spec = || {
+        let built = kpkg_overlay::build(&tree.path().to_string_lossy(), &options).expect("builds");
+        let text = built.text().expect("text");
+        options.list_keys = true;
+        text.rsplit_once("\nspec:\n").expect("a spec").1.to_owned()
+    };
+    let replaced = "  rules:\n  - name: b\n    port: 1\n    to: c\n  - name: b\n    port: 2\n    to: d\n  steps:\n  - z\n  \
+                    tags:\n  - z\n";
+    assert_eq!(spec(), replaced);
+    tree.compare("replaced", "");
+    // Where two keys pair elements, Kustomize's merge has an order of its own, as with ports of containers.
+    let merged = "  rules:\n  - name: b\n    port: 2\n    to: d\n  - name: a\n    port: 1\n  - from: e\n    name: b\n    port: \
+                  1\n    to: c\n  steps:\n  - z\n  tags:\n  - z\n  - \"y\"\n";
+    assert_eq!(spec(), merged);
+}
