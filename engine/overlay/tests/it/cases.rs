@@ -2,10 +2,8 @@
 
 use crate::tree::Tree;
 
-const DEPLOYMENT: &str = "\
-=== base/kustomization.yaml
-resources: [deployment.yaml]
-=== base/deployment.yaml
+/// A Deployment as far as its containers.
+const HEAD: &str = "\
 apiVersion: apps/v1
 kind: Deployment
 metadata:
@@ -14,7 +12,9 @@ spec:
   template:
     spec:
       containers:
-      - name: web
+";
+
+const CONTAINERS: &str = "      - name: web
         image: nginx:1.0
         env:
         - {name: A, value: '1'}
@@ -25,7 +25,8 @@ spec:
 ";
 
 fn deployment(tree: &str) -> Tree {
-    Tree::new(&format!("{DEPLOYMENT}{tree}"))
+    let base = "=== base/kustomization.yaml\nresources: [deployment.yaml]\n=== base/deployment.yaml\n";
+    Tree::new(&format!("{base}{HEAD}{CONTAINERS}{tree}"))
 }
 
 fn check(name: &str, tree: &Tree, want: &str) {
@@ -140,16 +141,7 @@ fn strategic_merges() {
     let tree = merged(
         "spec: {template: {spec: {containers: [{name: new, image: n}, {name: web, env: [{name: B, value: b}]}]}}}\n",
     );
-    let want = "\
-apiVersion: apps/v1
-kind: Deployment
-metadata:
-  name: web
-spec:
-  template:
-    spec:
-      containers:
-      - image: \"n\"
+    let want = "      - image: \"n\"
         name: new
       - env:
         - name: B
@@ -163,7 +155,7 @@ spec:
       - image: busybox
         name: side
 ";
-    check("order", &tree, want);
+    check("order", &tree, &format!("{HEAD}{want}"));
 }
 
 #[test]
