@@ -278,3 +278,32 @@ impl Remote for Fetcher {
         Ok(kpkg_overlay::Clone { root, folder })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Hooks and manifests go through the overlay together, and are told apart again.
+    #[test]
+    fn an_overlay_on_manifests_and_hooks() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("written");
+        write("extra.yaml", "apiVersion: v1\nkind: Secret\nmetadata: {name: extra}\n");
+        write("kustomization.yaml", "namePrefix: p-\nresources: [extra.yaml]\n");
+        let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n";
+        let hook = "apiVersion: v1\nkind: Pod\nmetadata: {name: h, annotations: {helm.sh/hook: test}}\n";
+        let documents = [("c/templates/a.yaml", pod), ("c/templates/h.yaml", hook)];
+        let rendered = Rendered { notes: "n".to_owned(), ..Rendered::default() }.with_documents(documents);
+        let args = OverlayArgs { overlay: Some(folder.path().to_owned()) };
+        let got = args.apply(rendered.expect("documents"), &Printer::new()).expect("applies");
+        let manifests: Vec<_> = got.manifests.iter().map(|it| (&*it.source, &*it.name, &*it.text)).collect();
+        assert_eq!(
+            manifests,
+            [
+                ("extra.yaml", "p-extra", "apiVersion: v1\nkind: Secret\nmetadata:\n  name: p-extra"),
+                ("c/templates/a.yaml", "p-a", "apiVersion: v1\nkind: Pod\nmetadata:\n  name: p-a"),
+            ]
+        );
+        assert_eq!((got.hooks.len(), &*got.hooks[0].manifest.name, &*got.notes), (1, "p-h", "n"));
+    }
+}

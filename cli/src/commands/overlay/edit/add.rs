@@ -2,55 +2,33 @@
 
 use kpkg_overlay::edit::{Addition, Sources};
 
-use super::{DataKind, Patch};
+use super::{BuildOptions, DataKind, Pairs, Patch, Paths};
 
 /// What to add.
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
     /// Add files or folders of resources
     Resource {
-        /// Paths, patterns or addresses
-        #[arg(value_name = "PATH")]
-        paths: Vec<String>,
+        #[command(flatten)]
+        paths: Paths,
         /// Take them as they are, whether they exist or not
         #[arg(long)]
         no_verify: bool,
     },
     /// Add components
-    Component {
-        /// Paths, patterns or addresses
-        #[arg(value_name = "PATH")]
-        paths: Vec<String>,
-    },
+    Component(Paths),
     /// Add folders to the resources (`base1,base2`)
-    Base {
-        /// The folders, with commas between them
-        #[arg(value_name = "PATHS")]
-        paths: Vec<String>,
-    },
+    Base(Paths),
     /// Add files that configure generators
-    Generator {
-        /// Paths or patterns
-        #[arg(value_name = "PATH")]
-        paths: Vec<String>,
-    },
+    Generator(Paths),
     /// Add files that configure transformers
-    Transformer {
-        /// Paths or patterns
-        #[arg(value_name = "PATH")]
-        paths: Vec<String>,
-    },
+    Transformer(Paths),
     /// Add build options: originAnnotations, transformerAnnotations, managedByLabel
-    Buildmetadata {
-        /// The options, with commas between them
-        #[arg(value_name = "OPTIONS")]
-        options: Vec<String>,
-    },
+    Buildmetadata(BuildOptions),
     /// Add labels to all resources
     Label {
-        /// The labels (`key:value`)
-        #[arg(value_name = "PAIR")]
-        pairs: Vec<String>,
+        #[command(flatten)]
+        pairs: Pairs,
         /// Overwrite labels that are there
         #[arg(short, long)]
         force: bool,
@@ -63,9 +41,8 @@ pub(super) enum Command {
     },
     /// Add annotations to all resources
     Annotation {
-        /// The annotations (`key:value`)
-        #[arg(value_name = "PAIR")]
-        pairs: Vec<String>,
+        #[command(flatten)]
+        pairs: Pairs,
         /// Overwrite annotations that are there
         #[arg(short, long)]
         force: bool,
@@ -134,16 +111,16 @@ impl Data {
 impl From<Command> for Addition {
     fn from(command: Command) -> Self {
         match command {
-            Command::Resource { paths, no_verify } => Self::Resources { paths, verify: !no_verify },
-            Command::Component { paths } => Self::Components(paths),
-            Command::Base { paths } => Self::Bases(paths),
-            Command::Generator { paths } => Self::Generators(paths),
-            Command::Transformer { paths } => Self::Transformers(paths),
-            Command::Buildmetadata { options } => Self::BuildMetadata(options),
+            Command::Resource { paths, no_verify } => Self::Resources { paths: paths.paths, verify: !no_verify },
+            Command::Component(it) => Self::Components(it.paths),
+            Command::Base(it) => Self::Bases(it.paths),
+            Command::Generator(it) => Self::Generators(it.paths),
+            Command::Transformer(it) => Self::Transformers(it.paths),
+            Command::Buildmetadata(it) => Self::BuildMetadata(it.options),
             Command::Label { pairs, force, without_selector, include_templates } => {
-                Self::Labels { pairs, force, without_selector, include_templates }
+                Self::Labels { pairs: pairs.pairs, force, without_selector, include_templates }
             }
-            Command::Annotation { pairs, force } => Self::Annotations { pairs, force },
+            Command::Annotation { pairs, force } => Self::Annotations { pairs: pairs.pairs, force },
             Command::Configmap(data) => Self::Data(data.sources(DataKind::ConfigMap, String::new())),
             Command::Secret { data, secret_type } => Self::Data(data.sources(DataKind::Secret, secret_type)),
             Command::Patch(patch) => Self::Patch((*patch).into()),

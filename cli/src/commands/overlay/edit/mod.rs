@@ -49,6 +49,30 @@ pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Entries of a list.
+#[derive(Debug, clap::Args)]
+struct Paths {
+    /// Paths or patterns; for resources and components, addresses too
+    #[arg(value_name = "PATH")]
+    paths: Vec<String>,
+}
+
+/// Options of a build.
+#[derive(Debug, clap::Args)]
+struct BuildOptions {
+    /// originAnnotations, transformerAnnotations, managedByLabel; with commas between them
+    #[arg(value_name = "OPTIONS")]
+    options: Vec<String>,
+}
+
+/// Labels or annotations.
+#[derive(Debug, clap::Args)]
+struct Pairs {
+    /// `key:value`
+    #[arg(value_name = "PAIR")]
+    pairs: Vec<String>,
+}
+
 /// The parts of a patch.
 #[derive(Debug, clap::Args)]
 struct Patch {

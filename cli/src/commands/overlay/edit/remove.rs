@@ -2,29 +2,17 @@
 
 use kpkg_overlay::edit::Removal;
 
-use super::{DataKind, Patch};
+use super::{BuildOptions, DataKind, Patch, Paths};
 
 /// What to remove.
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
     /// Remove resources
-    Resource {
-        /// Entries or patterns
-        #[arg(value_name = "PATH")]
-        paths: Vec<String>,
-    },
+    Resource(Paths),
     /// Remove transformers
-    Transformer {
-        /// Entries or patterns
-        #[arg(value_name = "PATH")]
-        paths: Vec<String>,
-    },
+    Transformer(Paths),
     /// Remove build options
-    Buildmetadata {
-        /// The options, with commas between them
-        #[arg(value_name = "OPTIONS")]
-        options: Vec<String>,
-    },
+    Buildmetadata(BuildOptions),
     /// Remove labels
     Label(Keys),
     /// Remove annotations
@@ -65,9 +53,9 @@ impl From<Command> for Removal {
     fn from(command: Command) -> Self {
         let data = |kind: DataKind, names: Names| Self::Data { kind, names: names.names, namespace: names.namespace };
         match command {
-            Command::Resource { paths } => Self::Resources(paths),
-            Command::Transformer { paths } => Self::Transformers(paths),
-            Command::Buildmetadata { options } => Self::BuildMetadata(options),
+            Command::Resource(it) => Self::Resources(it.paths),
+            Command::Transformer(it) => Self::Transformers(it.paths),
+            Command::Buildmetadata(it) => Self::BuildMetadata(it.options),
             Command::Label(Keys { keys, ignore_non_existence: ignore }) => Self::Labels { keys, ignore },
             Command::Annotation(Keys { keys, ignore_non_existence: ignore }) => Self::Annotations { keys, ignore },
             Command::Configmap(names) => data(DataKind::ConfigMap, names),

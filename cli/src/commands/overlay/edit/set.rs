@@ -2,7 +2,7 @@
 
 use kpkg_overlay::edit::{NewValues, Setting};
 
-use super::DataKind;
+use super::{BuildOptions, DataKind, Pairs};
 
 /// What to set.
 #[derive(Debug, clap::Subcommand)]
@@ -36,24 +36,12 @@ pub(super) enum Command {
         #[arg(value_name = "NAME=COUNT")]
         replicas: Vec<String>,
     },
-    /// The build options: originAnnotations, transformerAnnotations, managedByLabel
-    Buildmetadata {
-        /// The options, with commas between them
-        #[arg(value_name = "OPTIONS")]
-        options: Vec<String>,
-    },
+    /// The build options
+    Buildmetadata(BuildOptions),
     /// Labels of all resources
-    Label {
-        /// The labels (`key:value`)
-        #[arg(value_name = "PAIR")]
-        pairs: Vec<String>,
-    },
+    Label(Pairs),
     /// Annotations of all resources
-    Annotation {
-        /// The annotations (`key:value`)
-        #[arg(value_name = "PAIR")]
-        pairs: Vec<String>,
-    },
+    Annotation(Pairs),
     /// Values of a generated ConfigMap
     Configmap(Data),
     /// Values of a generated Secret
@@ -99,9 +87,9 @@ impl From<Command> for Setting {
             Command::Namespace { value } => Self::Namespace(value),
             Command::Image { images } => Self::Images(images),
             Command::Replicas { replicas } => Self::Replicas(replicas),
-            Command::Buildmetadata { options } => Self::BuildMetadata(options),
-            Command::Label { pairs } => Self::Labels(pairs),
-            Command::Annotation { pairs } => Self::Annotations(pairs),
+            Command::Buildmetadata(it) => Self::BuildMetadata(it.options),
+            Command::Label(it) => Self::Labels(it.pairs),
+            Command::Annotation(it) => Self::Annotations(it.pairs),
             Command::Configmap(data) => Self::Data(data.values(DataKind::ConfigMap)),
             Command::Secret(data) => Self::Data(data.values(DataKind::Secret)),
         }
