@@ -1,10 +1,11 @@
 //! Files and folders: what a kustomization may read, and from where.
 
 use std::cell::{OnceCell, RefCell};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::time::SystemTime;
 
 use crate::error::{Error, Result, Within};
 use crate::kustomization::KUSTOMIZATION_NAMES;
@@ -28,14 +29,31 @@ pub(crate) struct Folder {
     reads: OnceCell<Reads>,
 }
 
-/// The files that builds read, or tried to.
+/// The files that builds read, or tried to, and what they were like right before.
 #[derive(Debug, Clone, Default)]
-pub struct Reads(Rc<RefCell<BTreeSet<PathBuf>>>);
+pub struct Reads(Rc<RefCell<BTreeMap<PathBuf, Stamp>>>);
+
+/// What tells a changed file: its time and its length; none if it is not there.
+type Stamp = Option<(SystemTime, u64)>;
+
+fn stamp(path: &Path) -> Stamp {
+    let found = fs::metadata(path).ok()?;
+    Some((found.modified().ok()?, found.len()))
+}
 
 impl Reads {
-    /// The files so far, which are forgotten.
-    pub fn take(&self) -> BTreeSet<PathBuf> {
-        self.0.take()
+    fn note(&self, path: &Path) {
+        self.0.borrow_mut().entry(path.to_owned()).or_insert_with(|| stamp(path));
+    }
+
+    /// Whether any of the files has changed, come or gone.
+    pub fn have_changed(&self) -> bool {
+        self.0.borrow().iter().any(|(path, before)| stamp(path) != *before)
+    }
+
+    /// Forgets all files.
+    pub fn forget(&self) {
+        self.0.borrow_mut().clear();
     }
 }
 
@@ -156,8 +174,8 @@ impl Folder {
             return remote.ok_or_else(refused)?.get(path);
         }
         let joined = self.root.join(path);
-        if let Some(Reads(reads)) = self.reads.get() {
-            reads.borrow_mut().insert(joined.clone());
+        if let Some(reads) = self.reads.get() {
+            reads.note(&joined);
         }
         let real = self.permitted(&joined)?;
         let failed = |source| Error::read(joined.clone(), source);

@@ -1,10 +1,8 @@
 //! `kpkg build`: a folder with a kustomization to manifests.
 
-mod watch;
-
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::SystemTime;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use kpkg_chart::provenance::FieldPath;
@@ -13,6 +11,9 @@ use kpkg_overlay::{Built, Field, Options, Reads};
 use crate::failure;
 use crate::overlay::{Fetcher, LocalCharts, Programs};
 use crate::printer::Printer;
+
+/// How often files are looked at for changes.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// Build a kustomization
 ///
@@ -145,11 +146,13 @@ pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
     let reads = Reads::default();
     options.reads = Some(&reads);
     loop {
-        let start = SystemTime::now();
+        reads.forget();
         if let Err(error) = build(&args, &options, printer) {
             failure::report(&error, printer);
         }
-        watch::wait(&reads.take(), start);
+        while !reads.have_changed() {
+            std::thread::sleep(PAUSE);
+        }
     }
 }
 
