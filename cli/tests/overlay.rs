@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 struct Ran {
     code: i32,
@@ -279,10 +280,14 @@ fn a_watched_folder_is_built_again() {
     write(folder, "a/pod.yaml", POD);
     let mut child = command(folder, &["build", "-w", "a"]).stdout(Stdio::piped()).spawn().expect("kpkg starts");
     let mut out = child.stdout.take().expect("a pipe");
-    let mut next = |want: &str| {
-        let mut text = vec![0; want.len()];
-        out.read_exact(&mut text).expect("output");
-        assert_eq!(String::from_utf8_lossy(&text), want);
+    let (sender, receiver) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let mut byte = [0];
+        while out.read_exact(&mut byte).is_ok() && sender.send(byte[0]).is_ok() {}
+    });
+    let next = |want: &str| {
+        let bytes = want.bytes().map(|_| receiver.recv_timeout(Duration::from_secs(60)).expect("it is built in time"));
+        assert_eq!(String::from_utf8_lossy(&bytes.collect::<Vec<u8>>()), want);
     };
     next(POD);
     let other = POD.replace("web", "other");
