@@ -29,7 +29,7 @@ mod target;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches, Parser};
 
 /// A declarative package manager and templating engine, bundled with the cluster it deploys onto.
 #[derive(Debug, Parser)]
@@ -50,13 +50,23 @@ fn main() -> ExitCode {
     if let Some(code) = kpkg_runtime::shim::run_if_requested() {
         return code;
     }
-    let cli = Cli::parse();
+    let cli = parse();
     start_logging(cli.verbose);
     let printer = printer::Printer::new();
     match commands::run(cli.command, &printer) {
         Ok(code) => code,
         Err(error) => failure::report(&error, &printer),
     }
+}
+
+/// The command line; ends the process with help, or a complaint, if there is nothing to run.
+fn parse() -> Cli {
+    Cli::try_parse().unwrap_or_else(|_| {
+        // Help and complaints need to know all commands, which are described one by one as they are used.
+        let mut all = Cli::command();
+        all.build();
+        Cli::from_arg_matches(&all.get_matches()).unwrap_or_else(|error| error.exit())
+    })
 }
 
 /// Sends `tracing` to standard error; `RUST_LOG` refines what `-v` chose.

@@ -36,6 +36,13 @@ impl Printer {
         out.flush()
     }
 
+    /// Lets something write data to standard output.
+    pub(crate) fn write_data(&self, write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> std::io::Result<()> {
+        let mut out = std::io::BufWriter::with_capacity(64 << 10, std::io::stdout().lock());
+        write(&mut out)?;
+        out.flush()
+    }
+
     /// Says something to the user.
     pub(crate) fn say(&self, text: &str) {
         eprintln!("{text}");

@@ -4,6 +4,7 @@
 
 mod checks;
 mod demo;
+mod fuzz;
 mod helm;
 mod kustomize;
 mod packages;
@@ -22,6 +23,7 @@ cargo xtask bench template [--charts DIR]  `kpkg template` against the real Helm
 cargo xtask parity helm --charts DIR       every chart below DIR, rendered by kpkg and by the real Helm engine
 cargo xtask bench build [--trees DIR]      `kpkg build` against the real Kustomize
 cargo xtask parity kustomize DIR           recorded cases, or every kustomization below DIR, built by kpkg and by Kustomize
+cargo xtask fuzz SECONDS    each fuzz target for so long (needs a nightly compiler and cargo-fuzz)
 cargo xtask schema [--check]  regenerate cluster/api's schema table (or check that it is fresh)";
 
 fn main() -> ExitCode {
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
         ["bench", "build"] => kustomize::bench(None),
         ["bench", "build", "--trees", trees] => kustomize::bench(Some(trees)),
         ["parity", "kustomize", folder] => kustomize::parity(folder),
+        ["fuzz", seconds] => fuzz::run(seconds),
         ["schema"] => schema::run(false),
         ["schema", "--check"] => schema::run(true),
         _ => {

@@ -8,6 +8,7 @@ mod cache;
 #[cfg(target_os = "linux")]
 pub(crate) mod cluster;
 mod create;
+mod deferred;
 mod dependency;
 mod diff;
 mod get;
@@ -42,91 +43,92 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
+use self::deferred::Deferred;
 use crate::printer::Printer;
 
 /// What `kpkg` can be asked to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    Create(create::Args),
+    Create(Deferred<create::Args>),
     #[command(visible_alias = "dep")]
-    Dependency(dependency::Args),
-    Install(Box<install::Args>),
-    Upgrade(Box<upgrade::Args>),
-    Rollback(Box<rollback::Args>),
-    Plan(Box<plan::Args>),
-    Apply(Box<apply::Args>),
-    Diff(Box<diff::Args>),
-    Test(Box<test::Args>),
-    Lint(Box<lint::Args>),
-    List(list::Args),
-    Show(show::Args),
-    Status(status::Args),
+    Dependency(Deferred<dependency::Args>),
+    Install(Deferred<install::Args>),
+    Upgrade(Deferred<upgrade::Args>),
+    Rollback(Deferred<rollback::Args>),
+    Plan(Deferred<plan::Args>),
+    Apply(Deferred<apply::Args>),
+    Diff(Deferred<diff::Args>),
+    Test(Deferred<test::Args>),
+    Lint(Deferred<lint::Args>),
+    List(Deferred<list::Args>),
+    Show(Deferred<show::Args>),
+    Status(Deferred<status::Args>),
     #[command(alias = "hist")]
-    History(history::Args),
-    Get(get::Args),
-    Template(Box<template::Args>),
-    Uninstall(uninstall::Args),
-    Build(build::Args),
-    Overlay(overlay::Args),
-    Verify(verify::Args),
-    Images(Box<images::Args>),
-    Lock(Box<lock::Args>),
-    Cache(cache::Args),
-    Login(Box<login::Args>),
-    Logout(Box<logout::Args>),
-    Package(package::Args),
-    Pull(Box<pull::Args>),
-    Push(Box<push::Args>),
-    Repo(Box<repo::Args>),
-    Search(Box<search::Args>),
-    Tags(Box<tags::Args>),
+    History(Deferred<history::Args>),
+    Get(Deferred<get::Args>),
+    Template(Deferred<template::Args>),
+    Uninstall(Deferred<uninstall::Args>),
+    Build(Deferred<build::Args>),
+    Overlay(Deferred<overlay::Args>),
+    Verify(Deferred<verify::Args>),
+    Images(Deferred<images::Args>),
+    Lock(Deferred<lock::Args>),
+    Cache(Deferred<cache::Args>),
+    Login(Deferred<login::Args>),
+    Logout(Deferred<logout::Args>),
+    Package(Deferred<package::Args>),
+    Pull(Deferred<pull::Args>),
+    Push(Deferred<push::Args>),
+    Repo(Deferred<repo::Args>),
+    Search(Deferred<search::Args>),
+    Tags(Deferred<tags::Args>),
     #[cfg(target_os = "linux")]
-    Bundle(bundle::Args),
+    Bundle(Deferred<bundle::Args>),
     #[cfg(target_os = "linux")]
-    Cluster(cluster::Args),
+    Cluster(Deferred<cluster::Args>),
     #[cfg(target_os = "linux")]
-    Image(image::Args),
+    Image(Deferred<image::Args>),
 }
 
 /// Runs one command.
 pub(crate) fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Create(args) => create::run(args, printer),
-        Command::Dependency(args) => dependency::run(args, printer),
-        Command::Install(args) => install::run(*args, printer),
-        Command::Upgrade(args) => upgrade::run(*args, printer),
-        Command::Rollback(args) => rollback::run(*args, printer),
-        Command::Plan(args) => plan::run(*args, printer),
-        Command::Apply(args) => apply::run(*args, printer),
-        Command::Diff(args) => diff::run(*args, printer),
-        Command::Test(args) => test::run(*args, printer),
-        Command::List(args) => list::run(args, printer),
-        Command::Status(args) => status::run(args, printer),
-        Command::History(args) => history::run(args, printer),
-        Command::Get(args) => get::run(args, printer),
-        Command::Lint(args) => lint::run(*args, printer),
-        Command::Show(args) => show::run(args, printer),
-        Command::Template(args) => template::run(*args, printer),
-        Command::Uninstall(args) => uninstall::run(args, printer),
-        Command::Build(args) => build::run(args, printer),
-        Command::Overlay(args) => overlay::run(args, printer),
-        Command::Verify(args) => verify::run(args, printer),
-        Command::Images(args) => images::run(*args, printer),
-        Command::Lock(args) => lock::run(*args, printer),
-        Command::Cache(args) => cache::run(args, printer),
-        Command::Login(args) => login::run(*args, printer),
-        Command::Logout(args) => logout::run(*args, printer),
-        Command::Package(args) => package::run(args, printer),
-        Command::Pull(args) => pull::run(*args, printer),
-        Command::Push(args) => push::run(*args, printer),
-        Command::Repo(args) => repo::run(*args, printer),
-        Command::Search(args) => search::run(*args, printer),
-        Command::Tags(args) => tags::run(*args, printer),
+        Command::Create(args) => create::run(*args.0, printer),
+        Command::Dependency(args) => dependency::run(*args.0, printer),
+        Command::Install(args) => install::run(*args.0, printer),
+        Command::Upgrade(args) => upgrade::run(*args.0, printer),
+        Command::Rollback(args) => rollback::run(*args.0, printer),
+        Command::Plan(args) => plan::run(*args.0, printer),
+        Command::Apply(args) => apply::run(*args.0, printer),
+        Command::Diff(args) => diff::run(*args.0, printer),
+        Command::Test(args) => test::run(*args.0, printer),
+        Command::List(args) => list::run(*args.0, printer),
+        Command::Status(args) => status::run(*args.0, printer),
+        Command::History(args) => history::run(*args.0, printer),
+        Command::Get(args) => get::run(*args.0, printer),
+        Command::Lint(args) => lint::run(*args.0, printer),
+        Command::Show(args) => show::run(*args.0, printer),
+        Command::Template(args) => template::run(*args.0, printer),
+        Command::Uninstall(args) => uninstall::run(*args.0, printer),
+        Command::Build(args) => build::run(*args.0, printer),
+        Command::Overlay(args) => overlay::run(*args.0, printer),
+        Command::Verify(args) => verify::run(*args.0, printer),
+        Command::Images(args) => images::run(*args.0, printer),
+        Command::Lock(args) => lock::run(*args.0, printer),
+        Command::Cache(args) => cache::run(*args.0, printer),
+        Command::Login(args) => login::run(*args.0, printer),
+        Command::Logout(args) => logout::run(*args.0, printer),
+        Command::Package(args) => package::run(*args.0, printer),
+        Command::Pull(args) => pull::run(*args.0, printer),
+        Command::Push(args) => push::run(*args.0, printer),
+        Command::Repo(args) => repo::run(*args.0, printer),
+        Command::Search(args) => search::run(*args.0, printer),
+        Command::Tags(args) => tags::run(*args.0, printer),
         #[cfg(target_os = "linux")]
-        Command::Bundle(args) => bundle::run(args, printer),
+        Command::Bundle(args) => bundle::run(*args.0, printer),
         #[cfg(target_os = "linux")]
-        Command::Cluster(args) => cluster::run(args, printer),
+        Command::Cluster(args) => cluster::run(*args.0, printer),
         #[cfg(target_os = "linux")]
-        Command::Image(args) => image::run(args, printer),
+        Command::Image(args) => image::run(*args.0, printer),
     }
 }

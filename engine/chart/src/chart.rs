@@ -23,7 +23,7 @@ impl File {
 
     /// The contents as text; bytes that are not UTF-8 are replaced.
     pub fn text(&self) -> std::borrow::Cow<'_, str> {
-        String::from_utf8_lossy(&self.data)
+        kpkg_template::lossy(&self.data)
     }
 }
 

@@ -1,5 +1,7 @@
 //! A rendered chart as one text: documents under their source lines, as `helm template` prints them.
 
+use std::io::Write;
+
 use crate::load::ignore::matches;
 use crate::manifests::split_manifests;
 use crate::rendered::{Rendered, Values};
@@ -40,9 +42,16 @@ pub struct Listed<'a> {
 impl Listed<'_> {
     /// The document behind its source line.
     pub fn block(&self) -> String {
-        format!("---\n# Source: {}\n{}\n", self.source, self.text)
+        [SEPARATOR, self.source, "\n", self.text, "\n"].concat()
+    }
+
+    fn write(&self, text: &str, out: &mut impl Write) -> std::io::Result<()> {
+        [SEPARATOR, self.source, "\n", text, "\n"].iter().try_for_each(|part| out.write_all(part.as_bytes()))
     }
 }
+
+/// What stands before a document's source.
+const SEPARATOR: &str = "---\n# Source: ";
 
 /// A pattern that no document's source matches.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -79,6 +88,18 @@ pub fn list<'a>(crds: &'a [(String, String)], rendered: &'a Rendered, selection:
 /// The text of CRDs and manifests, which a post-renderer gets.
 pub fn manifest_text(listed: &[Listed<'_>]) -> String {
     listed.iter().filter(|it| it.part != Part::Hook).map(Listed::block).collect()
+}
+
+/// Prints what [`text`] gives for manifests as they are, without a copy of it.
+pub fn write(listed: &[Listed<'_>], out: &mut impl Write) -> std::io::Result<()> {
+    let (hooks, manifests): (Vec<_>, Vec<_>) = listed.iter().partition(|it| it.part == Part::Hook);
+    let Some((last, others)) = manifests.split_last() else {
+        out.write_all(b"\n")?;
+        return hooks.iter().try_for_each(|it| it.write(it.text, out));
+    };
+    others.iter().try_for_each(|it| it.write(it.text, out))?;
+    last.write(last.text.trim_end(), out)?;
+    hooks.iter().try_for_each(|it| it.write(it.text, out))
 }
 
 /// What is printed: the text of CRDs and manifests, or what a post-renderer made of it, then the hooks.
@@ -135,6 +156,17 @@ mod tests {
         for (patterns, want) in cases {
             let patterns: Vec<String> = patterns.iter().map(|it| (*it).to_owned()).collect();
             assert_eq!(show_only(TEXT, &patterns).expect("found"), *want, "{patterns:?}");
+        }
+    }
+
+    #[test]
+    fn writes_what_the_text_is() {
+        let item = |part, text| Listed { part, source: "app/templates/a.yaml", text };
+        let (manifest, hook) = (item(Part::Manifest, "kind: A\n\n"), item(Part::Hook, "kind: B\n"));
+        for listed in [vec![], vec![hook.clone()], vec![manifest.clone()], vec![manifest.clone(), manifest, hook]] {
+            let mut written = Vec::new();
+            write(&listed, &mut written).expect("memory");
+            assert_eq!(String::from_utf8_lossy(&written), text(&manifest_text(&listed), &listed));
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use kpkg_template::in_parallel;
 use kpkg_yaml::{Map, Options, Value};
 
 use crate::error::RenderError;
@@ -26,19 +27,16 @@ const EVENTS: [&str; 9] = [
 ];
 
 /// Sorts rendered files, by path, into hooks and manifests.
-pub(crate) fn sort(files: &BTreeMap<String, String>) -> Result<(Vec<Hook>, Vec<Manifest>), RenderError> {
-    let (mut hooks, mut manifests) = (Vec::new(), Vec::new());
+pub(crate) fn sort(files: BTreeMap<String, String>) -> Result<(Vec<Hook>, Vec<Manifest>), RenderError> {
+    let mut documents = Vec::new();
     for (path, text) in files {
-        let base = path.rsplit('/').next().unwrap_or(path);
+        let base = path.rsplit('/').next().unwrap_or(&path);
         if base.starts_with('_') || text.trim().is_empty() {
             continue;
         }
-        for document in split(text) {
-            take(path, &document, &mut hooks, &mut manifests)?;
-        }
+        documents.extend(cut(text).into_iter().map(|(text, line)| (path.clone(), text, line)));
     }
-    order(&mut hooks, &mut manifests);
-    Ok((hooks, manifests))
+    sorted(documents)
 }
 
 impl Rendered {
@@ -47,50 +45,39 @@ impl Rendered {
         self,
         documents: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<Self, RenderError> {
-        let (mut hooks, mut manifests) = (Vec::new(), Vec::new());
-        for (source, text) in documents {
-            take(source, &Document { text: text.trim(), line: 0 }, &mut hooks, &mut manifests)?;
-        }
-        order(&mut hooks, &mut manifests);
+        let documents = documents.into_iter().map(|(source, text)| (source.to_owned(), text.trim().to_owned(), 0));
+        let (hooks, manifests) = sorted(documents.collect())?;
         Ok(Self { manifests, hooks, ..self })
     }
 }
 
-/// Puts a document where it belongs.
-fn take(
-    path: &str,
-    document: &Document<'_>,
-    hooks: &mut Vec<Hook>,
-    manifests: &mut Vec<Manifest>,
-) -> Result<(), RenderError> {
-    let head = Head::read(document.text).map_err(|fault| RenderError::Manifest {
-        source_file: path.to_owned(),
-        problem: fault.problem,
-        line: fault.line.map(|line| line + document.line),
-        text: document.text.to_owned(),
-    })?;
-    let manifest = Manifest {
-        source: path.to_owned(),
-        text: document.text.to_owned(),
-        api_version: head.api_version,
-        kind: head.kind,
-        name: head.name,
-    };
-    match head.annotations.get(HOOK) {
-        None => manifests.push(manifest),
-        Some(events) => hooks.extend(hook(manifest, events, &head.annotations)),
+/// Sorts documents, each with its source and the lines before it there.
+fn sorted(documents: Vec<(String, String, usize)>) -> Result<(Vec<Hook>, Vec<Manifest>), RenderError> {
+    let (mut hooks, mut manifests) = (Vec::new(), Vec::new());
+    let heads = in_parallel(&documents, |(_, text, _)| text.len(), |(_, text, _)| Head::read(text));
+    for ((source, text, line), head) in documents.into_iter().zip(heads) {
+        let head = match head {
+            Ok(head) => head,
+            Err(fault) => {
+                let line = fault.line.map(|number| number + line);
+                return Err(RenderError::Manifest { source_file: source, problem: fault.problem, line, text });
+            }
+        };
+        let manifest = Manifest { source, text, api_version: head.api_version, kind: head.kind, name: head.name };
+        match head.annotations.get(HOOK) {
+            None => manifests.push(manifest),
+            Some(events) => hooks.extend(hook(manifest, events, &head.annotations)),
+        }
     }
-    Ok(())
-}
-
-fn order(hooks: &mut [Hook], manifests: &mut [Manifest]) {
     hooks.sort_by_cached_key(|hook: &Hook| rank(&hook.manifest.kind));
     manifests.sort_by_cached_key(|manifest: &Manifest| rank(&manifest.kind));
+    Ok((hooks, manifests))
 }
 
-/// A document, and how many lines stand before it.
+/// A document, and how many bytes and lines stand before it.
 struct Document<'a> {
     text: &'a str,
+    start: usize,
     line: usize,
 }
 
@@ -103,23 +90,34 @@ fn split(text: &str) -> Vec<Document<'_>> {
         let part = text[from..to].trim_start();
         if !part.is_empty() {
             let start = to - part.len();
-            lines += text[counted..start].bytes().filter(|byte| *byte == b'\n').count();
+            lines += memchr::memchr_iter(b'\n', &text.as_bytes()[counted..start]).count();
             counted = start;
-            documents.push(Document { text: part, line: lines });
+            documents.push(Document { text: part, start, line: lines });
         }
     };
     let mut start = text.len() - text.trim_start().len();
-    let mut at = start;
-    for line in text[start..].split_inclusive('\n') {
-        if line.starts_with("---") && at >= start {
+    let line_starts = memchr::memmem::find_iter(text.as_bytes(), "\n---").map(|at| at + 1);
+    for at in text.starts_with("---").then_some(0).into_iter().chain(line_starts) {
+        if at >= start {
             add(start, text[..at].trim_end().len().max(start));
             let after = at + "---".len();
             start = text.len() - text[after..].trim_start().len();
         }
-        at += line.len();
     }
     add(start, text.len());
     documents
+}
+
+/// As [`split`], with texts of their own: the last one, mostly the only one, takes over the memory.
+fn cut(mut text: String) -> Vec<(String, usize)> {
+    let mut documents = split(&text);
+    let Some(last) = documents.pop() else { return Vec::new() };
+    let (start, end, line) = (last.start, last.start + last.text.len(), last.line);
+    let mut cut: Vec<_> = documents.into_iter().map(|document| (document.text.to_owned(), document.line)).collect();
+    text.truncate(end);
+    text.drain(..start);
+    cut.push((text, line));
+    cut
 }
 
 /// Cuts a text of manifests into its documents.
@@ -145,7 +143,7 @@ pub(crate) struct Fault {
 impl Head {
     pub(crate) fn read(text: &str) -> Result<Self, Fault> {
         let options = Options { integers: true, ..Options::default() };
-        let value = kpkg_yaml::read_with(text, options).map_err(|error| Fault {
+        let value = kpkg_yaml::read_parts(text, options, is_of_head).map_err(|error| Fault {
             problem: format!("error converting YAML to JSON: {error}"),
             line: error.line(),
         })?;
@@ -198,6 +196,16 @@ impl Head {
             }
         }
         Ok(head)
+    }
+}
+
+/// Whether a key is among those that [`Head`] looks at.
+fn is_of_head(depth: usize, key: &str) -> bool {
+    let is_one_of = |names: &[&str]| names.iter().any(|name| key.eq_ignore_ascii_case(name));
+    match depth {
+        0 => is_one_of(&["apiVersion", "kind", "metadata"]),
+        1 => is_one_of(&["name", "annotations"]),
+        _ => true,
     }
 }
 
@@ -277,6 +285,14 @@ mod tests {
     }
 
     #[test]
+    fn cuts_as_it_splits() {
+        for text in ["", "a", "---\na: 1\n---\nb: 2\n--- \n \n", "\n a: 1\n\n---\n b\n", "---\n"] {
+            let cut: Vec<String> = cut(text.to_owned()).into_iter().map(|(text, _)| text).collect();
+            assert_eq!(cut, split_manifests(text), "{text:?}");
+        }
+    }
+
+    #[test]
     fn sorts_and_finds_hooks() {
         let files = BTreeMap::from([
             ("c/templates/a.yaml".to_owned(), "kind: Deployment\nmetadata: {name: d}\n---\nkind: Secret\n".to_owned()),
@@ -289,7 +305,7 @@ mod tests {
             ),
             ("c/templates/_x.tpl".to_owned(), "not: [yaml".to_owned()),
         ]);
-        let (hooks, manifests) = sort(&files).expect("valid");
+        let (hooks, manifests) = sort(files).expect("valid");
         let kinds: Vec<_> = manifests.iter().map(|manifest| manifest.kind.as_str()).collect();
         assert_eq!(kinds, ["Secret", "Deployment", "Alpha", "Zed"]);
         assert_eq!(hooks[0].events, ["pre-install", "test"]);
@@ -299,7 +315,7 @@ mod tests {
     #[test]
     fn bad_documents_name_the_file() {
         let files = BTreeMap::from([("c/templates/a.yaml".to_owned(), "a: 1\n---\nx: 1\nb: c: d\n".to_owned())]);
-        let error = sort(&files).expect_err("not YAML");
+        let error = sort(files).expect_err("not YAML");
         assert_eq!(
             error.to_string(),
             "YAML parse error on c/templates/a.yaml: error converting YAML to JSON: yaml: line 2: mapping values are \

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use kpkg_template::semver::is_compatible;
 use kpkg_template::{
-    Ambient, Entries, Error, Host, Limits, LookupRequest, Map, MapKind, Renderer, Templates, Value, helm_text,
+    Ambient, Entries, Error, Host, Limits, LookupRequest, Map, MapKind, Renderer, Templates, Value, helm_text, lossy,
     with_stack,
 };
 
@@ -35,7 +35,7 @@ pub fn render(
     }
     let (mut files, lookups) = render_files(values, release, facts, ambient)?;
     let notes = take_notes(&mut files, chart.name());
-    let (hooks, manifests) = sort(&files)?;
+    let (hooks, manifests) = sort(files)?;
     Ok(Rendered { manifests, hooks, notes, lookups })
 }
 
@@ -117,12 +117,10 @@ impl Job<'_> {
             depth(right).cmp(&depth(left)).then_with(|| right.path.cmp(&left.path))
         });
         units.dedup_by(|left, right| left.path == right.path);
-        let texts: Vec<(&str, std::borrow::Cow<'_, str>)> =
-            units.iter().map(|unit| (unit.path.as_str(), unit.file.text())).collect();
-        let templates = Templates::parse(texts.iter().map(|(path, text)| (*path, text.as_ref())))
-            .map_err(|(path, error)| failure(&path, &error, Vec::new()))?;
+        let compiled = self.values.compiled.get_or_init(|| compile(&units)).as_ref();
+        let templates = compiled.map_err(|(path, error)| failure(path, error, Vec::new()))?;
         let host = Rc::new(Answers { facts: self.facts.clone(), missed: RefCell::default() });
-        let mut renderer = Renderer::new(&templates, host.clone(), self.ambient, Limits::default()).lint(self.lenient);
+        let mut renderer = Renderer::new(templates, host.clone(), self.ambient, Limits::default()).lint(self.lenient);
         if watched.is_some() {
             renderer = renderer.traced();
         }
@@ -137,7 +135,7 @@ impl Job<'_> {
             ]);
             unit.scope.insert("Template".into(), Value::Map(Map::new(MapKind::Values, about)));
             let dot = Value::Map(unit.scope.with_kind(MapKind::Values));
-            let text = renderer.render(&unit.path, &dot).map(|text| String::from_utf8_lossy(&text).into_owned());
+            let text = renderer.render(&unit.path, &dot).map(into_text);
             if let (Some(watched), Some(trace)) = (&mut watched, renderer.take_trace()) {
                 watched.note(&unit.path, text.as_deref().ok(), trace);
             }
@@ -158,6 +156,16 @@ impl Job<'_> {
         ];
         Value::map(entries.into_iter().map(|(key, value)| (key.into(), value)).collect())
     }
+}
+
+/// Parses the templates; which they are depends on the chart alone.
+fn compile(units: &[Unit<'_>]) -> Result<Templates, (String, Error)> {
+    let texts: Vec<_> = units.iter().map(|unit| (unit.path.as_str(), unit.file.text())).collect();
+    Templates::parse(texts.iter().map(|(path, text)| (*path, text.as_ref())))
+}
+
+fn into_text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|error| lossy(error.as_bytes()).into_owned())
 }
 
 /// What all charts of a release see.

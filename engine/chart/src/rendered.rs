@@ -1,8 +1,12 @@
 //! What rendering takes besides a chart and its values, and what it gives.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
 
+use kpkg_template::{Error, Templates};
 use kpkg_yaml::{Map, Value};
+
+use crate::chart::Chart;
 
 /// The release that a chart is rendered for: `.Release`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,12 +131,15 @@ pub struct Values {
     /// Everything, the defaults of the chart and its subcharts included: `.Values`.
     pub all: Map,
     /// The chart with the dependencies that these values switch on, under their aliases.
-    pub(crate) chart: std::sync::Arc<crate::Chart>,
+    pub(crate) chart: Arc<Chart>,
+    /// Its templates once something rendered them, or the file that is wrong: `lookup` and explanations make them run
+    /// again.
+    pub(crate) compiled: Arc<OnceLock<Result<Templates, (String, Error)>>>,
 }
 
 impl Values {
     /// The chart with the dependencies that these values switch on, under their aliases.
-    pub fn chart(&self) -> &crate::Chart {
+    pub fn chart(&self) -> &Chart {
         &self.chart
     }
 }

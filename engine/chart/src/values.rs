@@ -77,7 +77,7 @@ pub fn merge_with(chart: &Chart, inputs: &[Input], checks: Checks) -> Result<Val
     if checks.schema {
         schema::check(&active, &all).map_err(ValuesError::Schema)?;
     }
-    Ok(Values { supplied, all, chart: Arc::new(active) })
+    Ok(Values { supplied, all, chart: Arc::new(active), compiled: Arc::default() })
 }
 
 /// Merges what the user gives, without a chart.

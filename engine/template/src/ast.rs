@@ -1,6 +1,7 @@
 //! A parsed template. Names of functions are resolved; variables and fields are found as it runs.
 
 use std::fmt::{self, Display, Formatter};
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::funcs::Function;
@@ -13,7 +14,25 @@ pub(crate) struct Tree {
     pub(crate) name: Arc<str>,
     /// The file, or whatever else was parsed.
     pub(crate) source: Arc<Source>,
-    pub(crate) root: Vec<Node>,
+    pub(crate) root: Arc<[Node]>,
+}
+
+impl Tree {
+    /// The same tree, read from a file of another name.
+    pub(crate) fn under(self: &Arc<Self>, file: &str) -> Arc<Self> {
+        if *self.source.name == *file {
+            return self.clone();
+        }
+        let source = Arc::new(Source { name: file.into(), text: self.source.text.clone() });
+        // The file's own tree bears the file's name.
+        let name = if self.name == self.source.name { source.name.clone() } else { self.name.clone() };
+        Arc::new(Self { name, source, root: self.root.clone() })
+    }
+
+    /// Whether it is only blanks: such a definition does not replace another.
+    pub(crate) fn is_empty(&self) -> bool {
+        is_empty(&self.root, &self.source.text)
+    }
 }
 
 /// A text that was parsed.
@@ -35,8 +54,8 @@ impl Source {
 
 #[derive(Debug)]
 pub(crate) enum Node {
-    /// Where it begins, and the text.
-    Text(usize, Text),
+    /// A part of the source's text.
+    Text(Range<usize>),
     Action(Pipe),
     If(Branch),
     With(Branch),
@@ -177,7 +196,7 @@ impl Display for Call {
     }
 }
 
-/// Whether a template is only blanks: such a definition does not replace another.
-pub(crate) fn is_empty(nodes: &[Node]) -> bool {
-    nodes.iter().all(|node| matches!(node, Node::Text(_, text) if text.as_bytes().iter().all(u8::is_ascii_whitespace)))
+fn is_empty(nodes: &[Node], text: &str) -> bool {
+    let is_blank = |range: &Range<usize>| text.as_bytes()[range.clone()].iter().all(u8::is_ascii_whitespace);
+    nodes.iter().all(|node| matches!(node, Node::Text(range) if is_blank(range)))
 }

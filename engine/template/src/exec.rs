@@ -233,10 +233,10 @@ impl<'t> State<'t, '_> {
                 return Err(self.error(problem));
             }
             match node {
-                Node::Text(pos, text) => {
+                Node::Text(range) => {
                     let start = self.moment(out);
-                    self.write(text.as_bytes(), out)?;
-                    self.wrote(start, *pos, true, out);
+                    self.write(&self.tree.source.text.as_bytes()[range.clone()], out)?;
+                    self.wrote(start, range.start, true, out);
                 }
                 Node::Action(pipe) => {
                     let start = self.moment(out);

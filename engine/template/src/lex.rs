@@ -1,5 +1,7 @@
 //! Template text to tokens, as Go's lexer cuts them.
 
+use std::borrow::Cow;
+
 /// What a token is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -61,15 +63,15 @@ impl Kind {
 
 /// A token; errors carry their message as text.
 #[derive(Debug, Clone)]
-pub(crate) struct Token {
+pub(crate) struct Token<'a> {
     pub(crate) kind: Kind,
     /// Bytes before it.
     pub(crate) pos: usize,
     pub(crate) line: usize,
-    pub(crate) text: String,
+    pub(crate) text: Cow<'a, str>,
 }
 
-impl std::fmt::Display for Token {
+impl std::fmt::Display for Token<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.kind {
             Kind::Eof => f.write_str("EOF"),
@@ -88,7 +90,7 @@ const LEFT: &str = "{{";
 const RIGHT: &str = "}}";
 
 /// Cuts a text into tokens; the last is `Eof` or `Error`.
-pub(crate) fn lex(text: &str) -> Vec<Token> {
+pub(crate) fn lex(text: &str) -> Vec<Token<'_>> {
     let mut lexer = Lexer { text, start: 0, pos: 0, line: 1, parens: 0, tokens: Vec::new() };
     lexer.run();
     lexer.tokens
@@ -100,7 +102,7 @@ struct Lexer<'a> {
     pos: usize,
     line: usize,
     parens: i32,
-    tokens: Vec<Token>,
+    tokens: Vec<Token<'a>>,
 }
 
 /// Where to go on.
@@ -110,7 +112,7 @@ enum Next {
     Stop,
 }
 
-impl Lexer<'_> {
+impl<'a> Lexer<'a> {
     fn run(&mut self) {
         let mut next = Next::Text;
         loop {
@@ -122,7 +124,7 @@ impl Lexer<'_> {
         }
     }
 
-    fn rest(&self) -> &str {
+    fn rest(&self) -> &'a str {
         &self.text[self.pos..]
     }
 
@@ -138,25 +140,32 @@ impl Lexer<'_> {
 
     fn emit(&mut self, kind: Kind) {
         let text = &self.text[self.start..self.pos];
-        let lines = text.bytes().filter(|byte| *byte == b'\n').count();
-        self.tokens.push(Token { kind, pos: self.start, line: self.line, text: text.to_owned() });
-        self.line += lines;
+        self.tokens.push(Token { kind, pos: self.start, line: self.line, text: text.into() });
+        // Other tokens stay on their line.
+        if matches!(kind, Kind::Text | Kind::Space | Kind::RawString) {
+            self.line += line_breaks(text);
+        }
         self.start = self.pos;
     }
 
     fn ignore(&mut self) {
-        self.line += self.text[self.start..self.pos].bytes().filter(|byte| *byte == b'\n').count();
+        self.line += line_breaks(&self.text[self.start..self.pos]);
         self.start = self.pos;
     }
 
     fn error(&mut self, message: impl Into<String>) -> Next {
         // Go reports the line on which the scan stopped, not where the token began.
-        self.tokens.push(Token { kind: Kind::Error, pos: self.start, line: self.line, text: message.into() });
+        self.tokens.push(Token {
+            kind: Kind::Error,
+            pos: self.start,
+            line: self.line,
+            text: Cow::Owned(message.into()),
+        });
         Next::Stop
     }
 
     fn text(&mut self) -> Next {
-        let Some(found) = self.rest().find(LEFT) else {
+        let Some(found) = find_pair(self.rest(), b'{') else {
             self.pos = self.text.len();
             if self.pos > self.start {
                 self.emit(Kind::Text);
@@ -331,9 +340,7 @@ impl Lexer<'_> {
             self.emit(if kind == Kind::Variable { Kind::Variable } else { Kind::Dot });
             return Next::Action;
         }
-        while self.peek().is_some_and(is_alphanumeric) {
-            self.bump();
-        }
+        self.skip_word();
         if !self.at_terminator() {
             let bad = self.bump();
             return self
@@ -341,6 +348,18 @@ impl Lexer<'_> {
         }
         self.emit(kind);
         Next::Action
+    }
+
+    fn skip_word(&mut self) {
+        loop {
+            let bytes = &self.text.as_bytes()[self.pos..];
+            let ascii = bytes.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
+            self.pos += ascii;
+            if bytes.get(ascii).is_none_or(u8::is_ascii) || !self.peek().is_some_and(is_alphanumeric) {
+                return;
+            }
+            self.bump();
+        }
     }
 
     fn at_terminator(&self) -> bool {
@@ -351,9 +370,7 @@ impl Lexer<'_> {
     }
 
     fn identifier(&mut self) -> Next {
-        while self.peek().is_some_and(is_alphanumeric) {
-            self.bump();
-        }
+        self.skip_word();
         if !self.at_terminator() {
             let bad = self.bump().map(code_point).unwrap_or_default();
             return self.error(format!("bad character {bad}"));
@@ -438,6 +455,16 @@ impl Lexer<'_> {
         }
         true
     }
+}
+
+fn line_breaks(text: &str) -> usize {
+    memchr::memchr_iter(b'\n', text.as_bytes()).count()
+}
+
+/// Where a byte stands twice in a row.
+fn find_pair(text: &str, byte: u8) -> Option<usize> {
+    let bytes = text.as_bytes();
+    memchr::memchr_iter(byte, bytes).find(|at| bytes.get(at + 1) == Some(&byte))
 }
 
 fn is_space(character: char) -> bool {

@@ -37,6 +37,7 @@ mod jinja;
 mod json;
 mod lex;
 mod object;
+mod parallel;
 mod parse;
 mod printf;
 mod quote;
@@ -55,9 +56,10 @@ pub use exec::{Context, Limits};
 pub use funcs::{Type, names as function_names};
 pub use host::{Host, LookupRequest, NoHost};
 pub use object::{Object, Signature};
+pub use parallel::in_parallel;
 pub use render::{Renderer, with_stack};
 pub use set::Templates;
-pub use text::Text;
+pub use text::{Text, lossy};
 pub use trace::{Fragment, Read, Span, Trace};
 /// A regular expression in Go's syntax.
 pub fn go_regex(pattern: &str) -> Result<regex::bytes::Regex, String> {

@@ -1,8 +1,9 @@
 //! Tokens to trees.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::ast::{Arg, ArgKind, Branch, Call, Command, Node, Number, Pipe, Source, Tree, is_empty};
+use crate::ast::{Arg, ArgKind, Branch, Call, Command, Node, Number, Pipe, Source, Tree};
 use crate::error::Error;
 use crate::funcs;
 use crate::lex::{Kind, Token, lex};
@@ -29,13 +30,13 @@ pub(crate) fn parse(name: Arc<str>, text: Arc<str>) -> Result<Vec<Arc<Tree>>, Er
     Ok(parser.trees)
 }
 
-struct Parser {
-    tokens: Vec<Token>,
+struct Parser<'a> {
+    tokens: Vec<Token<'a>>,
     next: usize,
     /// The last token that was looked at: its line is where errors are reported.
     furthest: usize,
     source: Arc<Source>,
-    vars: Vec<String>,
+    vars: Vec<Cow<'a, str>>,
     trees: Vec<Arc<Tree>>,
     depth: usize,
     action_line: usize,
@@ -64,16 +65,16 @@ impl Ending {
     }
 }
 
-impl Parser {
+impl<'a> Parser<'a> {
     // === tokens ===
 
-    fn peek(&mut self) -> &Token {
+    fn peek(&mut self) -> &Token<'a> {
         let at = self.next.min(self.tokens.len() - 1);
         self.furthest = at;
         &self.tokens[at]
     }
 
-    fn take(&mut self) -> Token {
+    fn take(&mut self) -> Token<'a> {
         let token = self.peek().clone();
         if self.next < self.tokens.len() - 1 {
             self.next += 1;
@@ -87,12 +88,12 @@ impl Parser {
         }
     }
 
-    fn take_non_space(&mut self) -> Token {
+    fn take_non_space(&mut self) -> Token<'a> {
         self.skip_space();
         self.take()
     }
 
-    fn peek_non_space(&mut self) -> &Token {
+    fn peek_non_space(&mut self) -> &Token<'a> {
         self.skip_space();
         self.peek()
     }
@@ -102,7 +103,7 @@ impl Parser {
         Error::parse(&self.source.name, line, message.to_string())
     }
 
-    fn unexpected(&self, token: &Token, context: &str) -> Error {
+    fn unexpected(&self, token: &Token<'_>, context: &str) -> Error {
         if token.kind == Kind::Error {
             let mut extra = String::new();
             if self.action_line != 0 && self.action_line != token.line {
@@ -116,7 +117,7 @@ impl Parser {
         self.error(format!("unexpected {token} in {context}"))
     }
 
-    fn expect(&mut self, kind: Kind, context: &str) -> Result<Token, Error> {
+    fn expect(&mut self, kind: Kind, context: &str) -> Result<Token<'a>, Error> {
         let token = self.take_non_space();
         if token.kind == kind { Ok(token) } else { Err(self.unexpected(&token, context)) }
     }
@@ -129,7 +130,7 @@ impl Parser {
     // === lists ===
 
     fn file(&mut self, name: Arc<str>) -> Result<(), Error> {
-        self.vars = vec!["$".to_owned()];
+        self.vars = vec!["$".into()];
         let mut root = Vec::new();
         while self.peek().kind != Kind::Eof {
             if self.peek().kind == Kind::LeftDelim {
@@ -162,7 +163,7 @@ impl Parser {
 
     /// The list of a `define` or `block`, with variables of its own.
     fn nested_tree(&mut self, name: String, context: &str) -> Result<(), Error> {
-        let vars = std::mem::replace(&mut self.vars, vec!["$".to_owned()]);
+        let vars = std::mem::replace(&mut self.vars, vec!["$".into()]);
         let ranges = std::mem::take(&mut self.ranges);
         let (root, ending) = self.list()?;
         if ending != Ending::End {
@@ -175,11 +176,11 @@ impl Parser {
 
     fn add(&mut self, name: Arc<str>, root: Vec<Node>) -> Result<(), Error> {
         let found = self.trees.iter().position(|tree| tree.name == name);
-        let tree = Arc::new(Tree { name: name.clone(), source: self.source.clone(), root });
+        let tree = Arc::new(Tree { name: name.clone(), source: self.source.clone(), root: root.into() });
         match found {
             None => self.trees.push(tree),
-            Some(index) if is_empty(&self.trees[index].root) => self.trees[index] = tree,
-            Some(_) if is_empty(&tree.root) => {}
+            Some(index) if self.trees[index].is_empty() => self.trees[index] = tree,
+            Some(_) if tree.is_empty() => {}
             Some(_) => return Err(self.error(format!("template: multiple definition of template {}", quoted(&name)))),
         }
         Ok(())
@@ -203,7 +204,7 @@ impl Parser {
     fn text_or_action(&mut self) -> Result<Item, Error> {
         let token = self.take_non_space();
         match token.kind {
-            Kind::Text => Ok(Item::Node(Node::Text(token.pos, token.text.into()))),
+            Kind::Text => Ok(Item::Node(Node::Text(token.pos..token.pos + token.text.len()))),
             Kind::LeftDelim => {
                 self.action_line = token.line;
                 let item = self.action();
@@ -246,7 +247,7 @@ impl Parser {
         Ok(Item::Ending(Ending::Else))
     }
 
-    fn loop_control(&mut self, keyword: &Token) -> Result<Node, Error> {
+    fn loop_control(&mut self, keyword: &Token<'_>) -> Result<Node, Error> {
         let token = self.take_non_space();
         let (name, node) =
             if keyword.kind == Kind::Break { ("break", Node::Break) } else { ("continue", Node::Continue) };
@@ -307,7 +308,7 @@ impl Parser {
         Ok(Node::Template(Call { pos: token.pos, name: name.into(), pipe }))
     }
 
-    fn template_name(&self, token: &Token, context: &str) -> Result<String, Error> {
+    fn template_name(&self, token: &Token<'_>, context: &str) -> Result<String, Error> {
         match token.kind {
             Kind::String | Kind::RawString => self.unquote(&token.text),
             _ => Err(self.unexpected(token, context)),
@@ -364,13 +365,13 @@ impl Parser {
                     pipe.assign = next.kind == Kind::Assign;
                     self.take();
                     self.vars.push(variable.text.clone());
-                    pipe.declared.push(variable.text.into());
+                    pipe.declared.push(variable.text.as_ref().into());
                     return Ok(());
                 }
                 Kind::Char if next.text == "," => {
                     self.take();
                     self.vars.push(variable.text.clone());
-                    pipe.declared.push(variable.text.into());
+                    pipe.declared.push(variable.text.as_ref().into());
                     if context != "range" || pipe.declared.len() >= 2 {
                         return Err(self.error(format!("too many declarations in {context}")));
                     }
@@ -463,7 +464,7 @@ impl Parser {
                 if !self.vars.contains(&token.text) {
                     return Err(self.error(format!("undefined variable {}", quoted(&token.text))));
                 }
-                ArgKind::Variable(token.text.into(), Vec::new())
+                ArgKind::Variable(token.text.as_ref().into(), Vec::new())
             }
             Kind::Field => ArgKind::Field(vec![token.text[1..].into()]),
             Kind::Bool => ArgKind::Bool(token.text == "true"),
@@ -473,7 +474,7 @@ impl Parser {
             Kind::LeftParen => ArgKind::Pipe(Box::new(self.pipeline("parenthesized pipeline", Kind::RightParen)?)),
             Kind::String | Kind::RawString => {
                 let bytes = unquote(&token.text).map_err(|problem| self.error(problem))?;
-                ArgKind::String(token.text.into(), bytes.into())
+                ArgKind::String(token.text.as_ref().into(), bytes.into())
             }
             _ => {
                 if self.next > 0 && self.tokens[self.next - 1].pos == token.pos {
@@ -494,8 +495,8 @@ fn quoted(text: &str) -> String {
     crate::quote::quote(text.as_bytes())
 }
 
-fn number(token: &Token) -> Result<Number, String> {
-    let text = token.text.as_str();
+fn number(token: &Token<'_>) -> Result<Number, String> {
+    let text = token.text.as_ref();
     let mut number = Number { text: text.into(), int: None, uint: None, float: None, complex: false };
     if token.kind == Kind::CharConstant {
         let bytes = unquote(text).map_err(|_| format!("malformed character constant: {text}"))?;

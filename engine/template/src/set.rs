@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::ast::{Tree, is_empty};
+use crate::ast::Tree;
 use crate::error::Error;
 use crate::jinja::{Jinja, is_jinja};
+use crate::parallel::in_parallel;
 use crate::parse::parse;
 
 /// Parsed templates by name; shared by all threads that render them.
@@ -21,16 +22,21 @@ impl Templates {
     /// Parses files in order, those named `*.j2` as Jinja; a later definition of a name replaces an earlier one. On failure, says
     /// which file is wrong.
     pub fn parse<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, (String, Error)> {
+        let (jinja, go): (Vec<_>, Vec<_>) = files.into_iter().partition(|(name, _)| is_jinja(name));
+        // Subcharts bring the same library again and again: a text is parsed once.
+        let mut first: BTreeMap<&str, &str> = BTreeMap::new();
+        for (name, text) in &go {
+            first.entry(text).or_insert(name);
+        }
+        let texts: Vec<_> = first.into_iter().collect();
+        let parsed = in_parallel(&texts, |(text, _)| text.len(), |(text, name)| parse((*name).into(), (*text).into()));
+        let parsed: BTreeMap<&str, _> = texts.iter().map(|(text, _)| *text).zip(parsed).collect();
         let mut trees: BTreeMap<Arc<str>, Arc<Tree>> = BTreeMap::new();
-        let mut jinja = Vec::new();
-        for (name, text) in files {
-            if is_jinja(name) {
-                jinja.push((name, text));
-                continue;
-            }
-            let parsed = parse(name.into(), text.into()).map_err(|error| (name.to_owned(), error))?;
-            for tree in parsed {
-                add(&mut trees, tree);
+        for (name, text) in go {
+            match &parsed[text] {
+                Ok(own) => own.iter().for_each(|tree| add(&mut trees, tree.under(name))),
+                // The first file with a wrong text is the one that was parsed.
+                Err(error) => return Err((name.to_owned(), error.clone())),
             }
         }
         let jinja = if jinja.is_empty() { None } else { Some(Arc::new(Jinja::parse(&jinja)?)) };
@@ -58,7 +64,7 @@ impl Templates {
 
 /// A definition of nothing but blanks does not replace another.
 fn add(trees: &mut BTreeMap<Arc<str>, Arc<Tree>>, tree: Arc<Tree>) {
-    if is_empty(&tree.root) && trees.contains_key(&tree.name) {
+    if tree.is_empty() && trees.contains_key(&tree.name) {
         return;
     }
     trees.insert(tree.name.clone(), tree);
@@ -81,7 +87,7 @@ impl Set {
     pub(crate) fn layer(parent: Rc<Set>, trees: &[Arc<Tree>]) -> Self {
         let mut own = BTreeMap::new();
         for tree in trees {
-            if is_empty(&tree.root) && parent.get(&tree.name).is_some() {
+            if tree.is_empty() && parent.get(&tree.name).is_some() {
                 continue;
             }
             add(&mut own, tree.clone());

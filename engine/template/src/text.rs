@@ -16,7 +16,7 @@ impl Text {
 
     /// The text; bytes that are not UTF-8 are replaced.
     pub fn to_str(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(&self.0)
+        lossy(&self.0)
     }
 
     /// How many bytes.
@@ -75,5 +75,13 @@ impl Display for Text {
 impl fmt::Debug for Text {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}", self.to_str())
+    }
+}
+
+/// Bytes as text; what is not UTF-8 is replaced. Quick for what is.
+pub fn lossy(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.into(),
+        Err(_) => String::from_utf8_lossy(bytes),
     }
 }

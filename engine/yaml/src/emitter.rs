@@ -105,10 +105,7 @@ impl Emitter {
         let analysis = Analysis::of(key);
         if analysis.multiline || key.len() > 128 {
             self.indicator(b"?", true, false, true);
-            self.indents.push(self.indent);
-            self.indent = self.deeper();
             self.string_as(key, false);
-            self.indent = self.indents.pop().unwrap_or(-1);
             self.write_indent();
             self.indicator(b":", true, false, true);
         } else {

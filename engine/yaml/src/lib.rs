@@ -6,6 +6,7 @@
 //! *flavour* names the Go library whose output is equalled, a *natural* order puts `k2` before `k10`.
 //!
 //! - [`read`] and [`read_with`]: a text's first document as a value, bounded in size, depth and aliases
+//! - [`read_parts`]: only some keys of it
 //! - [`write()`]: a value as text; [`Emitter`] for values of any other kind
 //! - [`node`]: a tree that keeps how scalars were written, for Kustomize, who edits documents
 //! - [`Parser`], [`Sink`]: the layer below, with positions, for other models of a document
@@ -25,6 +26,7 @@ mod keys;
 pub mod node;
 pub mod number;
 mod parser;
+mod parts;
 mod reader;
 mod resolve;
 mod scanner;
@@ -35,6 +37,7 @@ pub use emitter::{Emitter, Flavour};
 pub use error::Error;
 pub use keys::compare_keys;
 pub use parser::{Parser, Properties, Scalar, Sink};
+pub use parts::read_parts;
 pub use reader::{Options, read, read_bytes, read_with};
 pub use resolve::{Resolved, is_timestamp, json_timestamp, resolve, resolve_core};
 pub use scanner::{Mark, Style};

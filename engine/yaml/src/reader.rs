@@ -56,15 +56,37 @@ pub fn read_bytes(bytes: &[u8]) -> Result<Value, Error> {
 }
 
 pub(crate) fn check_characters(text: &str) -> Result<(), Error> {
+    /// Bytes looked at in one go: few texts hold any byte that needs a second look.
+    const STRIDE: usize = 64;
     let bytes = text.as_bytes();
-    let odd = |(index, byte): (usize, &u8)| match *byte {
-        b'\t' | b'\n' | b'\r' => false,
-        0..0x20 | 0x7F => true,
-        0xC2 => (0x80..0xA0).contains(&bytes[index + 1]) && bytes[index + 1] != 0x85,
-        0xEF => bytes[index + 1] == 0xBF && matches!(bytes[index + 2], 0xBE | 0xBF),
+    for (number, part) in bytes.chunks(STRIDE).enumerate() {
+        if part.iter().fold(false, |found, byte| found | may_be_control(*byte)) {
+            let start = number * STRIDE;
+            if (start..start + part.len()).any(|index| is_control(&bytes[index..])) {
+                return Err(Error::plain("control characters are not allowed"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether a byte is a control character or may begin one; tabs and line breaks are none.
+#[expect(clippy::needless_bitwise_bool, reason = "without branches, many bytes are looked at in one instruction")]
+fn may_be_control(byte: u8) -> bool {
+    (byte < 0x20) & (byte != b'\t') & (byte != b'\n') & (byte != b'\r')
+        | (byte == 0x7F)
+        | (byte == 0xC2)
+        | (byte == 0xEF)
+}
+
+fn is_control(rest: &[u8]) -> bool {
+    match rest {
+        [b'\t' | b'\n' | b'\r', ..] => false,
+        [0..0x20 | 0x7F, ..] => true,
+        [0xC2, second, ..] => (0x80..0xA0).contains(second) && *second != 0x85,
+        [0xEF, 0xBF, 0xBE | 0xBF, ..] => true,
         _ => false,
-    };
-    if bytes.iter().enumerate().any(odd) { Err(Error::plain("control characters are not allowed")) } else { Ok(()) }
+    }
 }
 
 /// A collection that is not complete yet.
@@ -86,7 +108,7 @@ struct Anchored {
     nodes: usize,
 }
 
-struct Composer {
+pub(crate) struct Composer {
     options: Options,
     stack: Vec<Frame>,
     anchors: BTreeMap<String, Anchored>,
@@ -99,7 +121,7 @@ struct Composer {
 }
 
 impl Composer {
-    fn new(options: Options) -> Self {
+    pub(crate) fn new(options: Options) -> Self {
         Self {
             options,
             stack: Vec::new(),
@@ -112,7 +134,7 @@ impl Composer {
         }
     }
 
-    fn finish(self) -> Result<Value, Error> {
+    pub(crate) fn finish(self) -> Result<Value, Error> {
         if !self.duplicates.is_empty() {
             let problem = format!("unmarshal errors:\n  {}", self.duplicates.join("\n  "));
             return Err(Error::plain(problem));
@@ -308,6 +330,21 @@ fn allowed_alias_ratio(nodes: usize) -> f64 {
     const HIGH: f64 = 4_000_000.0;
     let nodes = nodes as f64;
     (0.99 - 0.89 * ((nodes - LOW) / (HIGH - LOW))).clamp(0.10, 0.99)
+}
+
+impl Composer {
+    /// Whether the value of a key that is not wanted comes next.
+    pub(crate) fn is_at_unwanted(&self, keep: &impl Fn(usize, &str) -> bool) -> bool {
+        let depth = self.stack.len();
+        matches!(self.stack.last(), Some(Frame::Map { key: Key::Named(name), .. }) if !keep(depth - 1, name))
+    }
+
+    /// Forgets the key whose value was left out.
+    pub(crate) fn drop_key(&mut self) {
+        if let Some(Frame::Map { key, .. }) = self.stack.last_mut() {
+            *key = Key::Wanted;
+        }
+    }
 }
 
 impl<'a> Sink<'a> for Composer {

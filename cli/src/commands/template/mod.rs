@@ -153,24 +153,29 @@ pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
     let namespace = args.target.namespace().unwrap_or("default").to_owned();
     let release = ReleaseInfo { name, namespace, revision: 1, is_upgrade: args.is_upgrade };
     let _bound = Bound::for_chart(&chart);
-    let rendered = if args.dry_run == DryRun::Server || args.validate {
+    let facts = facts(&args)?;
+    let run = Run { values: &values, inputs: &inputs, release: &release, facts: &facts, ambient: &ambient };
+    let asks_cluster = args.dry_run == DryRun::Server || args.validate;
+    if !args.trace.is_empty() && asks_cluster {
+        anyhow::bail!("--trace follows what templates do without a cluster: leave out --dry-run=server and --validate");
+    }
+    let rendered = if asks_cluster {
         server::render(&args, &chart, &values, release.clone(), &ambient)?
     } else {
-        let facts = facts(&args)?;
-        let run = Run { values: &values, inputs: &inputs, release: &release, facts: &facts, ambient: &ambient };
-        let rendered = kpkg_chart::render(&chart, &values, &release, &facts, &ambient)
-            .map_err(|error| failed(error, &args, printer, &run))?;
-        if !args.trace.is_empty() {
-            printer.data(&run.trace(&args.trace)?)?;
-            return Ok(ExitCode::SUCCESS);
-        }
-        if args.values.strict_values {
-            run.check_values()?;
-        }
-        rendered
+        kpkg_chart::render(&chart, &values, &release, &facts, &ambient)
+            .map_err(|error| failed(error, &args, printer, &run))?
     };
+    if !args.trace.is_empty() {
+        printer.data(&run.trace(&args.trace)?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if args.values.strict_values {
+        run.check_values()?;
+    }
     let rendered = args.chart.pin(rendered)?;
     print(&args, &release, &values, &rendered, printer)?;
+    // The process is about to end: taking all this apart first would cost as much as a small chart's rendering.
+    std::mem::forget((chart, values, rendered));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -234,10 +239,13 @@ fn failed(error: RenderError, args: &Args, printer: &Printer, run: &Run<'_>) -> 
 
 fn print(args: &Args, release: &ReleaseInfo, values: &Values, rendered: &Rendered, printer: &Printer) -> Result<()> {
     let selection = Selection { crds: args.include_crds, hooks: !args.no_hooks, tests: !args.skip_tests };
-    let crds = listing::crds(values);
+    let crds = if selection.crds { listing::crds(values) } else { Vec::new() };
     let listed = listing::list(&crds, rendered, selection);
     if let Some(folder) = &args.output_dir {
         return write::files(folder, args.release_name.then_some(release.name.as_str()), &listed, printer);
+    }
+    if args.post_renderer.is_none() && args.overlay.folder().is_none() && args.show_only.is_empty() {
+        return Ok(printer.write_data(|mut out| listing::write(&listed, &mut out))?);
     }
     let manifests = listing::manifest_text(&listed);
     let manifests = match &args.post_renderer {

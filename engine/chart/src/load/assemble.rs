@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use kpkg_template::in_parallel;
 use kpkg_yaml::{Map, Value};
 
 use super::archive::unpack;
@@ -37,15 +38,14 @@ pub(super) fn assemble(files: Vec<File>, depth: usize) -> Result<Chart, LoadErro
     };
     chart.metadata = metadata;
     chart.metadata.check().map_err(|problem| LoadError::Invalid(format!("validation: {problem}")))?;
-    for (name, files) in subcharts {
-        if name.starts_with(['_', '.']) {
-            continue;
-        }
+    let subcharts: Vec<_> = subcharts.into_iter().filter(|(name, _)| !name.starts_with(['_', '.'])).collect();
+    let size = |(_, files): &(String, Vec<File>)| files.iter().map(|file| file.data.len()).sum();
+    let loaded = in_parallel(&subcharts, size, |(name, files)| load_subchart(name, files, depth));
+    for ((name, _), subchart) in subcharts.iter().zip(loaded) {
         let wrap = |error: LoadError| {
             invalid(&format!("error unpacking subchart {name} in {}", chart.metadata.name), &chain(&error))
         };
-        let subchart = load_subchart(&name, files, depth).map_err(wrap)?;
-        chart.dependencies.push(subchart);
+        chart.dependencies.push(subchart.map_err(wrap)?);
     }
     Ok(chart)
 }
@@ -108,7 +108,7 @@ fn read_lock(file: &File) -> Result<Lock, LoadError> {
     typed::lock(&file.data).map_err(|problem| invalid(&format!("cannot load {}", file.name), &problem))
 }
 
-fn load_subchart(name: &str, files: Vec<File>, depth: usize) -> Result<Chart, LoadError> {
+fn load_subchart(name: &str, files: &[File], depth: usize) -> Result<Chart, LoadError> {
     if name.ends_with(".tgz") {
         let file = &files[0];
         if file.name != name {
@@ -119,7 +119,7 @@ fn load_subchart(name: &str, files: Vec<File>, depth: usize) -> Result<Chart, Lo
         }
         return assemble(unpack(&file.data)?, depth + 1);
     }
-    let inner = files.into_iter().filter_map(|file| {
+    let inner = files.iter().filter_map(|file| {
         let (_, rest) = file.name.split_once('/')?;
         Some(File::new(rest, file.data.clone()))
     });

@@ -2,6 +2,7 @@
 //! file nor a folder is refused.
 
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::ignore::Rules;
@@ -16,10 +17,10 @@ const MAX_DEPTH: usize = 64;
 pub(super) fn read(root: &Path) -> Result<Vec<File>, LoadError> {
     let ignore_file = root.join(".helmignore");
     let text = match fs::read(&ignore_file) {
-        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        Ok(bytes) => kpkg_template::lossy(&bytes).into_owned(),
         Err(_) => String::new(),
     };
-    let mut walk = Walk { rules: Rules::parse(&text)?, files: Vec::new(), size: 0 };
+    let mut walk = Walk { rules: Rules::parse(&text)?, files: Vec::new(), size: 0, buffer: Vec::new() };
     walk.folder(root, "", 0)?;
     Ok(walk.files)
 }
@@ -28,6 +29,8 @@ struct Walk {
     rules: Rules,
     files: Vec<File>,
     size: u64,
+    /// What a file is read into before it gets memory of its own.
+    buffer: Vec<u8>,
 }
 
 impl Walk {
@@ -85,8 +88,10 @@ impl Walk {
         if self.size > MAX_CHART {
             return Err(LoadError::Refused(format!("chart is larger than the maximum size {MAX_CHART}")));
         }
-        let bytes = fs::read(&path).map_err(|source| LoadError::ReadFile { path, source })?;
-        self.files.push(File::new(relative, without_bom(&bytes)));
+        self.buffer.clear();
+        let read = fs::File::open(&path).and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut self.buffer));
+        read.map_err(|source| LoadError::ReadFile { path, source })?;
+        self.files.push(File::new(relative, without_bom(&self.buffer)));
         Ok(())
     }
 }

@@ -10,7 +10,7 @@ pub(crate) struct Rules {
 
 #[derive(Debug)]
 struct Pattern {
-    glob: String,
+    glob: Vec<Part>,
     negated: bool,
     folders_only: bool,
     /// Matched against the whole path, or the last part of it.
@@ -35,22 +35,22 @@ impl Rules {
         if rule.contains("**") {
             return Err(LoadError::Refused("double-star (**) syntax is not supported".to_owned()));
         }
-        if matches(rule, "abc").is_none() {
-            return Err(LoadError::Refused("syntax error in pattern".to_owned()));
-        }
         let (negated, rule) = rule.strip_prefix('!').map_or((false, rule), |rest| (true, rest));
         let (folders_only, rule) = rule.strip_suffix('/').map_or((false, rule), |rest| (true, rest));
         let whole = rule.contains('/');
-        let glob = rule.strip_prefix('/').unwrap_or(rule).to_owned();
+        let Some(glob) = parse_glob(rule.strip_prefix('/').unwrap_or(rule)) else {
+            return Err(LoadError::Refused("syntax error in pattern".to_owned()));
+        };
         self.patterns.push(Pattern { glob, negated, folders_only, whole });
         Ok(())
     }
 
     /// Whether a path is left out.
     pub(crate) fn ignores(&self, path: &str, is_folder: bool) -> bool {
+        let path: Vec<char> = path.chars().collect();
+        let base = path.rsplit(|character| *character == '/').next().unwrap_or(&path);
         for pattern in &self.patterns {
-            let target = if pattern.whole { path } else { path.rsplit('/').next().unwrap_or(path) };
-            let hit = || matches(&pattern.glob, target).unwrap_or(false);
+            let hit = || glob(&pattern.glob, if pattern.whole { &path } else { base });
             if pattern.negated {
                 // A negated rule leaves out everything that it does not match.
                 if pattern.folders_only && !is_folder || !hit() {
@@ -66,12 +66,11 @@ impl Rules {
 
 /// Go's `filepath.Match`; `None` if the pattern is malformed.
 pub(crate) fn matches(pattern: &str, name: &str) -> Option<bool> {
-    let pattern: Vec<char> = pattern.chars().collect();
     let name: Vec<char> = name.chars().collect();
-    let parsed = parse_glob(&pattern)?;
-    Some(glob(&parsed, &name))
+    Some(glob(&parse_glob(pattern)?, &name))
 }
 
+#[derive(Debug)]
 enum Part {
     Star,
     Any,
@@ -79,7 +78,8 @@ enum Part {
     Class { negated: bool, ranges: Vec<(char, char)> },
 }
 
-fn parse_glob(pattern: &[char]) -> Option<Vec<Part>> {
+fn parse_glob(pattern: &str) -> Option<Vec<Part>> {
+    let pattern: Vec<char> = pattern.chars().collect();
     let mut parts = Vec::new();
     let mut at = 0;
     while at < pattern.len() {
@@ -91,7 +91,7 @@ fn parse_glob(pattern: &[char]) -> Option<Vec<Part>> {
                 parts.push(Part::One(*pattern.get(at)?));
             }
             '[' => {
-                let (class, end) = parse_class(pattern, at + 1)?;
+                let (class, end) = parse_class(&pattern, at + 1)?;
                 parts.push(class);
                 at = end;
             }

@@ -55,6 +55,8 @@ pub(super) struct Document<'s> {
     pub(super) draft: Draft,
     /// Subschemas that have a name of their own.
     named: BTreeMap<String, &'s Json>,
+    /// Whether some schema asks what others have looked at.
+    pub(super) tracks: bool,
 }
 
 /// How deep a schema may nest.
@@ -66,14 +68,14 @@ impl<'s> Document<'s> {
             None => Draft::Draft2020,
             Some(id) => Draft::of(id).ok_or_else(|| failing(id))?,
         };
-        let mut document = Self { root, draft, named: BTreeMap::new() };
+        let mut document = Self { root, draft, named: BTreeMap::new(), tracks: false };
         document.index(root, 0);
         Ok(document)
     }
 
     /// A document known to be right: the schema of schemas.
     pub(super) fn trusted(root: &'s Json) -> Self {
-        Self { root, draft: Draft::Draft2020, named: BTreeMap::new() }
+        Self { root, draft: Draft::Draft2020, named: BTreeMap::new(), tracks: false }
     }
 
     fn index(&mut self, schema: &'s Json, depth: usize) {
@@ -88,6 +90,7 @@ impl<'s> Document<'s> {
                         self.named.entry(name).or_insert(schema);
                     }
                 }
+                self.tracks |= ["unevaluatedProperties", "unevaluatedItems"].iter().any(|key| map.contains_key(*key));
                 map.values().for_each(|value| self.index(value, depth + 1));
             }
             Json::Array(items) => items.iter().for_each(|item| self.index(item, depth + 1)),
@@ -134,8 +137,7 @@ impl<'s> Document<'s> {
     /// Checks the schema itself: its form, its references and patterns.
     pub(super) fn check(&self) -> Result<(), String> {
         let plain = kpkg_yaml::Value::from_json(self.root);
-        let metaschema = meta::schema();
-        let rules = Document::trusted(&metaschema);
+        let rules = Document::trusted(&meta::SCHEMA);
         let faults = Validator::new(&rules).run(&plain);
         if !faults.is_empty() {
             return Err(format!(

@@ -1,5 +1,7 @@
 //! What is wrong with an instance: a tree, printed as indented lines.
 
+use std::fmt::Display;
+
 /// One complaint, and the complaints that led to it.
 #[derive(Debug, Clone)]
 pub(super) struct Fault {
@@ -10,16 +12,16 @@ pub(super) struct Fault {
 }
 
 impl Fault {
-    pub(super) fn new(path: &str, message: impl Into<String>) -> Self {
-        Self { path: path.to_owned(), message: message.into(), causes: Vec::new() }
+    pub(super) fn new(path: impl Display, message: impl Into<String>) -> Self {
+        Self { path: path.to_string(), message: message.into(), causes: Vec::new() }
     }
 
     /// One complaint for all those of a subschema: itself if it is alone.
-    pub(super) fn group(path: &str, mut faults: Vec<Self>) -> Self {
+    pub(super) fn group(path: impl Display, mut faults: Vec<Self>) -> Self {
         if faults.len() == 1 {
             return faults.remove(0);
         }
-        Self { path: path.to_owned(), message: "validation failed".to_owned(), causes: faults }
+        Self { path: path.to_string(), message: "validation failed".to_owned(), causes: faults }
     }
 
     fn print(&self, indent: usize, lines: &mut Vec<String>) {

@@ -10,6 +10,7 @@ mod meta;
 mod number;
 mod validate;
 
+use kpkg_template::in_parallel;
 use kpkg_yaml::{Map, Value};
 
 use crate::chart::Chart;
@@ -18,26 +19,51 @@ use validate::Validator;
 
 /// Checks a chart's values, and those of its subcharts against their own schemas.
 pub(crate) fn check(chart: &Chart, values: &Map) -> Result<(), String> {
-    let mut problems = String::new();
-    check_chart(chart, values, &mut problems);
+    let mut subjects = Vec::new();
+    collect(chart, values, &mut subjects);
+    let size = |subject: &Subject<'_>| match subject {
+        Subject::Schema { schema, .. } => schema.len(),
+        Subject::NoTable { .. } => 0,
+    };
+    let problems: String = in_parallel(&subjects, size, problem).concat();
     if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
-fn check_chart(chart: &Chart, values: &Map, problems: &mut String) {
-    if let Some(schema) = &chart.schema
-        && let Err(problem) = check_one(schema, values)
-    {
-        problems.push_str(&format!("{}:\n{problem}", chart.name()));
+/// A chart whose values are to be checked.
+enum Subject<'c> {
+    Schema {
+        chart: &'c str,
+        schema: &'c [u8],
+        values: &'c Map,
+    },
+    /// Its values are something else than a table.
+    NoTable {
+        chart: &'c str,
+        found: &'c Value,
+    },
+}
+
+fn collect<'c>(chart: &'c Chart, values: &'c Map, subjects: &mut Vec<Subject<'c>>) {
+    if let Some(schema) = &chart.schema {
+        subjects.push(Subject::Schema { chart: chart.name(), schema, values });
     }
     for subchart in &chart.dependencies {
         match values.get(subchart.name()) {
             None | Some(Value::Null) => {}
-            Some(Value::Map(inner)) => check_chart(subchart, inner, problems),
-            Some(other) => problems.push_str(&format!(
-                "{}:\ninvalid type for values: expected object (map), got {}\n",
-                subchart.name(),
-                go_type(other)
-            )),
+            Some(Value::Map(inner)) => collect(subchart, inner, subjects),
+            Some(found) => subjects.push(Subject::NoTable { chart: subchart.name(), found }),
+        }
+    }
+}
+
+/// What is wrong with a chart's values; nothing, if nothing is.
+fn problem(subject: &Subject<'_>) -> String {
+    match subject {
+        Subject::Schema { chart, schema, values } => {
+            check_one(schema, values).err().map(|problem| format!("{chart}:\n{problem}")).unwrap_or_default()
+        }
+        Subject::NoTable { chart, found } => {
+            format!("{chart}:\ninvalid type for values: expected object (map), got {}\n", go_type(found))
         }
     }
 }

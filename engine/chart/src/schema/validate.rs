@@ -34,6 +34,68 @@ impl Seen {
     }
 }
 
+/// Where in an instance a value stands; written out only for complaints.
+#[derive(Clone, Copy)]
+enum Path<'p> {
+    Root,
+    Name(&'p Path<'p>, &'p str),
+    Index(&'p Path<'p>, usize),
+}
+
+impl std::fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Root => Ok(()),
+            Self::Name(parent, name) => write!(f, "{parent}/{}", name.replace('~', "~0").replace('/', "~1")),
+            Self::Index(parent, index) => write!(f, "{parent}/{index}"),
+        }
+    }
+}
+
+/// The groups of keywords that a schema has.
+#[derive(Clone, Copy, Default)]
+struct Groups(u8);
+
+impl Groups {
+    const SCALARS: u8 = 1;
+    const OBJECTS: u8 = 2;
+    const ARRAYS: u8 = 4;
+    const REFERENCES: u8 = 8;
+    const COMBINED: u8 = 16;
+    const UNEVALUATED: u8 = 32;
+
+    fn of(schema: &serde_json::Map<String, Json>) -> Self {
+        Self(schema.keys().fold(0, |groups, keyword| groups | Self::of_keyword(keyword)))
+    }
+
+    fn of_keyword(keyword: &str) -> u8 {
+        match keyword {
+            "minLength" | "maxLength" | "pattern" | "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum"
+            | "multipleOf" => Self::SCALARS,
+            "minProperties"
+            | "maxProperties"
+            | "required"
+            | "properties"
+            | "patternProperties"
+            | "additionalProperties"
+            | "propertyNames"
+            | "dependentSchemas"
+            | "dependentRequired"
+            | "dependencies" => Self::OBJECTS,
+            "minItems" | "maxItems" | "uniqueItems" | "prefixItems" | "items" | "additionalItems" | "contains"
+            | "minContains" | "maxContains" => Self::ARRAYS,
+            "$ref" | "$dynamicRef" | "$recursiveRef" => Self::REFERENCES,
+            "not" | "allOf" | "anyOf" | "oneOf" | "if" | "then" | "else" => Self::COMBINED,
+            "unevaluatedProperties" | "unevaluatedItems" => Self::UNEVALUATED,
+            _ => 0,
+        }
+    }
+
+    fn has(self, group: u8) -> bool {
+        self.0 & group != 0
+    }
+}
+
 /// The outcome of a schema on a value.
 type Outcome = (Vec<Fault>, Seen);
 
@@ -44,10 +106,10 @@ impl<'d, 's> Validator<'d, 's> {
 
     /// All that is wrong with an instance.
     pub(super) fn run(&mut self, instance: &Value) -> Vec<Fault> {
-        self.apply(self.document.root, instance, "").0
+        self.apply(self.document.root, instance, &Path::Root).0
     }
 
-    fn apply(&mut self, schema: &Json, value: &Value, path: &str) -> Outcome {
+    fn apply(&mut self, schema: &Json, value: &Value, path: &Path<'_>) -> Outcome {
         let map = match schema {
             Json::Bool(false) => return (vec![Fault::new(path, "false schema")], Seen::default()),
             Json::Object(map) => map,
@@ -80,7 +142,7 @@ struct Run<'r, 'd, 's, 'v> {
     validator: &'r mut Validator<'d, 's>,
     schema: &'v serde_json::Map<String, Json>,
     value: &'v Value,
-    path: &'v str,
+    path: &'v Path<'v>,
     faults: Vec<Fault>,
     seen: Seen,
 }
@@ -103,7 +165,7 @@ impl<'v> Run<'_, '_, '_, 'v> {
     }
 
     /// Applies a subschema to this value or a part of it.
-    fn sub(&mut self, schema: &Json, value: &Value, path: &str) -> Outcome {
+    fn sub(&mut self, schema: &Json, value: &Value, path: &Path<'_>) -> Outcome {
         self.validator.apply(schema, value, path)
     }
 
@@ -125,19 +187,27 @@ impl<'v> Run<'_, '_, '_, 'v> {
             return;
         }
         self.formats();
+        let groups = Groups::of(self.schema);
         match self.value {
-            Value::Map(map) => self.object(map),
-            Value::List(items) => self.array(items),
-            Value::String(text) => self.string(text),
-            other => {
+            Value::Map(map) if groups.has(Groups::OBJECTS) => self.object(map),
+            Value::List(items) if groups.has(Groups::ARRAYS) => self.array(items),
+            Value::String(text) if groups.has(Groups::SCALARS) => self.string(text),
+            other if groups.has(Groups::SCALARS) => {
                 if let Some(number) = numeric(other) {
                     self.numbers(number);
                 }
             }
+            _ => {}
         }
-        self.references();
-        self.combined();
-        self.unevaluated();
+        if groups.has(Groups::REFERENCES) {
+            self.references();
+        }
+        if groups.has(Groups::COMBINED) {
+            self.combined();
+        }
+        if groups.has(Groups::UNEVALUATED) {
+            self.unevaluated();
+        }
     }
 
     fn references(&mut self) {
@@ -289,9 +359,10 @@ impl<'v> Run<'_, '_, '_, 'v> {
     }
 
     fn property(&mut self, schema: &Json, name: &str, value: &Value) {
-        self.seen.properties.insert(name.to_owned());
-        let path = format!("{}/{}", self.path, name.replace('~', "~0").replace('/', "~1"));
-        let (faults, _) = self.sub(schema, value, &path);
+        if self.validator.document.tracks {
+            self.seen.properties.insert(name.to_owned());
+        }
+        let (faults, _) = self.sub(schema, value, &Path::Name(self.path, name));
         self.faults.extend(faults);
     }
 
@@ -362,9 +433,10 @@ impl<'v> Run<'_, '_, '_, 'v> {
     }
 
     fn item(&mut self, schema: &Json, index: usize, shown: usize, item: &Value) {
-        self.seen.items.insert(index);
-        let path = format!("{}/{shown}", self.path);
-        let (faults, _) = self.sub(schema, item, &path);
+        if self.validator.document.tracks {
+            self.seen.items.insert(index);
+        }
+        let (faults, _) = self.sub(schema, item, &Path::Index(self.path, shown));
         self.faults.extend(faults);
     }
 
@@ -372,7 +444,7 @@ impl<'v> Run<'_, '_, '_, 'v> {
         let Some(schema) = self.get("contains") else { return };
         let (mut matched, mut faults) = (Vec::new(), Vec::new());
         for (index, item) in items.iter().enumerate() {
-            let path = format!("{}/{index}", self.path);
+            let path = Path::Index(self.path, index);
             let (problems, _) = self.sub(schema, item, &path);
             if problems.is_empty() {
                 matched.push(index);

@@ -1,5 +1,7 @@
 //! Commands that need no cluster, as a user runs them: create, lint, show, template.
 
+mod template;
+
 use std::path::Path;
 use std::process::Command;
 

@@ -1,0 +1,60 @@
+//! Work on many things at once.
+
+use std::num::NonZero;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Stack of a worker, in bytes: parsing recurses, as deep as its own limit allows.
+const STACK: usize = 64 << 20;
+/// More threads than this gain nothing on what charts hold.
+const MAX_THREADS: usize = 8;
+/// Bytes of work below which a thread costs more than it saves.
+const WORTH_A_THREAD: usize = 64 << 10;
+
+/// Does some work on each item, on several processors if there is enough of it; results are in the items' order.
+/// `size` is an item's amount of work, in bytes.
+pub fn in_parallel<T: Sync, R: Send>(items: &[T], size: impl Fn(&T) -> usize, work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let total: usize = items.iter().map(size).sum();
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let threads = processors.min(MAX_THREADS).min(items.len()).min(total / WORTH_A_THREAD);
+    if threads < 2 {
+        return items.iter().map(work).collect();
+    }
+    let next = AtomicUsize::new(0);
+    let done = Mutex::new(Vec::with_capacity(items.len()));
+    let run = || {
+        let mut own = Vec::new();
+        while let Some((index, item)) =
+            Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|at| Some((at, items.get(at)?)))
+        {
+            own.push((index, work(item)));
+        }
+        done.lock().unwrap_or_else(std::sync::PoisonError::into_inner).append(&mut own);
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..threads {
+            // Where no thread can be had, this one does all of it.
+            if std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, run).is_err() {
+                break;
+            }
+        }
+        run();
+    });
+    let mut done = done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    done.sort_unstable_by_key(|(index, _)| *index);
+    done.into_iter().map(|(_, result)| result).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_the_order() {
+        for count in [0, 1, 7, 1000] {
+            let items: Vec<usize> = (0..count).collect();
+            let doubled = in_parallel(&items, |_| 1 << 20, |item| item * 2);
+            assert_eq!(doubled, (0..count).map(|item| item * 2).collect::<Vec<_>>());
+        }
+    }
+}
