@@ -8,6 +8,8 @@ use kpkg_release::values::{Reuse, reuse};
 use kpkg_release::{History, Prepared, Settings, prepare};
 
 use crate::options::ChangeArgs;
+use crate::overlay::OverlayArgs;
+use crate::printer::Printer;
 use crate::provenance::Run;
 use crate::publish::ChartArgs;
 use crate::render::{self, ValuesArgs};
@@ -23,6 +25,8 @@ pub(crate) struct Request<'a> {
     pub(crate) source: &'a ChartArgs,
     /// The values that the user gives.
     pub(crate) values: &'a ValuesArgs,
+    /// The kustomization on top of it.
+    pub(crate) overlay: &'a OverlayArgs,
     /// The flags.
     pub(crate) change: &'a ChangeArgs,
     /// Whether it upgrades, and what becomes of the values of before; none: an installation.
@@ -40,7 +44,12 @@ pub(crate) struct Drafted {
 }
 
 /// Renders a chart against the cluster and drafts the next revision.
-pub(crate) async fn draft(session: &Session, request: Request<'_>, settings: &Settings) -> Result<Drafted> {
+pub(crate) async fn draft(
+    session: &Session,
+    request: Request<'_>,
+    settings: &Settings,
+    printer: &Printer,
+) -> Result<Drafted> {
     let history = session.history(request.name).await?;
     let mut chart = request.chart;
     let given = values::supplied(&request.values.inputs()?)?;
@@ -59,6 +68,7 @@ pub(crate) async fn draft(session: &Session, request: Request<'_>, settings: &Se
         is_upgrade: request.upgrade.is_some(),
     };
     let rendered = request.source.pin(render::against(&session.cluster, &chart, &values, &release).await?)?;
+    let rendered = request.overlay.apply(rendered, printer)?;
     if request.values.strict_values {
         let (inputs, facts) = (request.values.inputs()?, prepare::facts(&session.cluster));
         let ambient = Ambient::new(rand::random(), jiff::Zoned::now());

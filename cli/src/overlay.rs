@@ -2,15 +2,57 @@
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
-use kpkg_chart::listing::{self, Selection};
+use kpkg_chart::listing::{self, Listed, Selection};
 use kpkg_chart::values::{self, Checks, Input};
-use kpkg_chart::{Ambient, ClusterFacts, KubeVersion, ReleaseInfo};
-use kpkg_overlay::{Charts, Error, Functions, HelmChart, HelmGlobals, Remote};
+use kpkg_chart::{Ambient, ClusterFacts, KubeVersion, ReleaseInfo, Rendered};
+use kpkg_overlay::{Address, Built, Charts, Error, Functions, HelmChart, HelmGlobals, Options, Remote};
+use kpkg_yaml::node::node_text;
 
+use crate::printer::Printer;
 use crate::render;
+
+/// A kustomization on top of a chart.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct OverlayArgs {
+    /// Put a kustomization on top: its folder's `kustomization.yaml` is applied to what the chart writes
+    #[arg(long, value_name = "DIR")]
+    overlay: Option<PathBuf>,
+}
+
+impl OverlayArgs {
+    /// The folder, if one is given.
+    pub(crate) fn folder(&self) -> Option<&Path> {
+        self.overlay.as_deref()
+    }
+
+    /// What becomes of a chart's manifests and hooks.
+    pub(crate) fn apply(&self, rendered: Rendered, printer: &Printer) -> Result<Rendered> {
+        let Some(folder) = self.folder() else { return Ok(rendered) };
+        let selection = Selection { crds: false, hooks: true, tests: true };
+        let listed = listing::list(&[], &rendered, selection);
+        let built = overlay(folder, &listed, printer)?;
+        let texts = built.documents.iter().map(node_text).collect::<Result<Vec<_>, _>>()?;
+        let documents = built.sources.iter().map(String::as_str).zip(texts.iter().map(String::as_str));
+        Ok(rendered.clone().with_documents(documents)?)
+    }
+}
+
+/// Applies a kustomization to what a chart writes; it may name charts as resources.
+pub(crate) fn overlay(folder: &Path, listed: &[Listed<'_>], printer: &Printer) -> Result<Built> {
+    let (charts, fetcher) = (LocalCharts::default(), Fetcher::new());
+    let mut options = Options::default();
+    options.charts = Some(&charts);
+    options.remote = Some(&fetcher);
+    let files = listed.iter().map(|it| (it.source, it.text));
+    let built = kpkg_overlay::apply_to_files(folder, files, &options)
+        .with_context(|| format!("cannot apply overlay {}", folder.display()))?;
+    built.warnings.iter().for_each(|warning| printer.say(warning));
+    Ok(built)
+}
 
 /// Charts that lie below a kustomization.
 #[derive(Debug, Default)]
@@ -101,14 +143,18 @@ fn inputs(wanted: &HelmChart, folder: &Path) -> Result<Vec<Input>> {
 }
 
 /// Programs on this machine, run in the kustomization's folder.
-#[derive(Debug)]
-pub(crate) struct Programs;
+#[derive(Debug, Default)]
+pub(crate) struct Programs {
+    /// What they find in their environment besides: `NAME=VALUE`, or `NAME` for what is there already.
+    pub(crate) environment: Vec<String>,
+}
 
 impl Functions for Programs {
     fn run(&self, program: &str, folder: &Path, input: &str) -> kpkg_overlay::Result<String> {
         let failed = |problem: String| Error::Rule(format!("function {program}: {problem}"));
         let mut command = Command::new(folder.join(program));
         command.current_dir(folder).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        command.envs(self.environment.iter().filter_map(|variable| variable.split_once('=')));
         let mut child = command.spawn().map_err(|error| failed(error.to_string()))?;
         let mut stdin = child.stdin.take().expect("standard input is a pipe");
         let input = input.to_owned();
@@ -138,21 +184,29 @@ impl Fetcher {
         Self { cache: cache.unwrap_or_else(std::env::temp_dir).join("kpkg/overlays") }
     }
 
-    fn git(&self, folder: &Path, args: &[&str]) -> Result<String, String> {
+    fn git(folder: &Path, args: &[&str], timeout: Option<Duration>) -> Result<(), String> {
         let mut git = Command::new("git");
         git.current_dir(folder)
             .args(args)
             .env("GIT_TERMINAL_PROMPT", "0")
-            .env("GIT_ALLOW_PROTOCOL", "file:git:http:https:ssh");
-        let output = git.output().map_err(|error| format!("cannot run git: {error}"))?;
+            .env("GIT_ALLOW_PROTOCOL", "file:git:http:https:ssh")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        let mut child = git.spawn().map_err(|error| format!("cannot run git: {error}"))?;
+        if let Some(limit) = timeout {
+            wait(&mut child, limit)?;
+        }
+        let output = child.wait_with_output().map_err(|error| format!("cannot run git: {error}"))?;
         if output.status.success() {
-            return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
+            return Ok(());
         }
         Err(String::from_utf8_lossy(&output.stderr).trim().to_owned())
     }
 
     fn fetch(&self, address: &Address) -> Result<PathBuf, String> {
-        let key: String = format!("{}@{}", address.repository, address.reference)
+        let repository = address.repository();
+        let key: String = format!("{repository}@{}", address.reference)
             .chars()
             .map(|letter| if letter.is_ascii_alphanumeric() || letter == '.' { letter } else { '-' })
             .collect();
@@ -163,13 +217,35 @@ impl Fetcher {
             return Ok(folder);
         }
         std::fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
-        self.git(&folder, &["init", "--quiet"])?;
+        let git = |args: &[&str]| Self::git(&folder, args, address.timeout);
+        git(&["init", "--quiet"])?;
+        // Submodules may be named relative to it.
+        git(&["config", "remote.origin.url", &repository])?;
         let reference = if address.reference.is_empty() { "HEAD" } else { &address.reference };
-        self.git(&folder, &["fetch", "--quiet", "--depth=1", "--", &address.repository, reference])?;
-        self.git(&folder, &["-c", "advice.detachedHead=false", "checkout", "--quiet", "--force", "FETCH_HEAD"])?;
+        git(&["fetch", "--quiet", "--depth=1", "--", &repository, reference])?;
+        git(&["-c", "advice.detachedHead=false", "checkout", "--quiet", "--force", "FETCH_HEAD"])?;
+        if address.submodules && folder.join(".gitmodules").exists() {
+            git(&["submodule", "update", "--quiet", "--init", "--recursive"])?;
+        }
         std::fs::write(folder.join(".git/kpkg-complete"), "").map_err(|error| error.to_string())?;
         Ok(folder)
     }
+}
+
+/// Waits for a program to end, for so long at most.
+fn wait(child: &mut Child, limit: Duration) -> Result<(), String> {
+    const PAUSE: Duration = Duration::from_millis(20);
+    let mut waited = Duration::ZERO;
+    while child.try_wait().map_err(|error| error.to_string())?.is_none() {
+        if waited >= limit {
+            drop(child.kill());
+            drop(child.wait());
+            return Err(format!("hit {}s timeout running git", limit.as_secs()));
+        }
+        std::thread::sleep(PAUSE);
+        waited += PAUSE;
+    }
+    Ok(())
 }
 
 impl Remote for Fetcher {
@@ -198,46 +274,8 @@ impl Remote for Fetcher {
         let failed = |problem: String| Error::Remote { url: url.to_owned(), problem };
         let address = Address::parse(url).ok_or_else(|| failed("no address of a repository".to_owned()))?;
         let root = self.fetch(&address).map_err(failed)?;
-        let folder = root.join(address.path.trim_start_matches('/'));
+        let folder = root.join(address.folder.trim_start_matches('/'));
         Ok(kpkg_overlay::Clone { root, folder })
-    }
-}
-
-/// A repository's address: `https://host/owner/name//folder?ref=main`.
-#[derive(Debug, PartialEq, Eq)]
-struct Address {
-    repository: String,
-    path: String,
-    reference: String,
-}
-
-impl Address {
-    fn parse(url: &str) -> Option<Self> {
-        let url = url.strip_prefix("git::").unwrap_or(url);
-        let (url, query) = url.split_once('?').unwrap_or((url, ""));
-        let asked = |name: &str| {
-            let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-            pairs.filter(|(key, _)| *key == name).map(|(_, value)| value.to_owned()).next()
-        };
-        let reference = asked("ref").or_else(|| asked("version")).unwrap_or_default();
-        let url = if url.starts_with("github.com/") { format!("https://{url}") } else { url.to_owned() };
-        let host_at = url.find("://").map_or(0, |at| at + 3);
-        if let Some(at) = url[host_at..].find("//") {
-            let (repository, path) = url.split_at(host_at + at);
-            return Some(Self { repository: repository.to_owned(), path: path[2..].to_owned(), reference });
-        }
-        if let Some(at) = url.find(".git/") {
-            let (repository, path) = url.split_at(at + 4);
-            return Some(Self { repository: repository.to_owned(), path: path[1..].to_owned(), reference });
-        }
-        // A repository has an owner and a name; what follows is a folder in it.
-        let is_local = url.starts_with("file://");
-        let slashes: Vec<usize> = url[host_at..].match_indices('/').map(|(at, _)| at + host_at).collect();
-        let (repository, path) = match slashes.get(2) {
-            Some(at) if !is_local => (url[..*at].to_owned(), url[at + 1..].to_owned()),
-            _ => (url.clone(), String::new()),
-        };
-        (!repository.is_empty()).then_some(Self { repository, path, reference })
     }
 }
 
@@ -245,17 +283,27 @@ impl Address {
 mod tests {
     use super::*;
 
+    /// Hooks and manifests go through the overlay together, and are told apart again.
     #[test]
-    fn addresses() {
-        let cases = [
-            ("https://github.com/a/b//c/d?ref=v1", ("https://github.com/a/b", "c/d", "v1")),
-            ("github.com/a/b/c?ref=v1", ("https://github.com/a/b", "c", "v1")),
-            ("git@github.com:a/b.git/c", ("git@github.com:a/b.git", "c", "")),
-            ("file:///tmp/r.git", ("file:///tmp/r.git", "", "")),
-        ];
-        for (url, (repository, path, reference)) in cases {
-            let want = Address { repository: repository.into(), path: path.into(), reference: reference.into() };
-            assert_eq!(Address::parse(url), Some(want), "{url}");
-        }
+    fn an_overlay_on_manifests_and_hooks() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("written");
+        write("extra.yaml", "apiVersion: v1\nkind: Secret\nmetadata: {name: extra}\n");
+        write("kustomization.yaml", "namePrefix: p-\nresources: [extra.yaml]\n");
+        let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n";
+        let hook = "apiVersion: v1\nkind: Pod\nmetadata: {name: h, annotations: {helm.sh/hook: test}}\n";
+        let documents = [("c/templates/a.yaml", pod), ("c/templates/h.yaml", hook)];
+        let rendered = Rendered { notes: "n".to_owned(), ..Rendered::default() }.with_documents(documents);
+        let args = OverlayArgs { overlay: Some(folder.path().to_owned()) };
+        let got = args.apply(rendered.expect("documents"), &Printer::new()).expect("applies");
+        let manifests: Vec<_> = got.manifests.iter().map(|it| (&*it.source, &*it.name, &*it.text)).collect();
+        assert_eq!(
+            manifests,
+            [
+                ("extra.yaml", "p-extra", "apiVersion: v1\nkind: Secret\nmetadata:\n  name: p-extra"),
+                ("c/templates/a.yaml", "p-a", "apiVersion: v1\nkind: Pod\nmetadata:\n  name: p-a"),
+            ]
+        );
+        assert_eq!((got.hooks.len(), &*got.hooks[0].manifest.name, &*got.notes), (1, "p-h", "n"));
     }
 }

@@ -2,13 +2,18 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
-use anyhow::{Context as _, Result};
-use kpkg_overlay::{Built, Options};
-use kpkg_yaml::node::{Node, node_text};
+use anyhow::{Context as _, Result, bail};
+use kpkg_chart::provenance::FieldPath;
+use kpkg_overlay::{Built, Field, Options, Reads};
 
+use crate::failure;
 use crate::overlay::{Fetcher, LocalCharts, Programs};
 use crate::printer::Printer;
+
+/// How often files are looked at for changes.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// Build a kustomization
 ///
@@ -52,17 +57,50 @@ pub(crate) struct Args {
     #[arg(long)]
     enable_exec: bool,
 
-    /// Accepted for Kustomize's sake, without effect here
-    #[arg(long, hide = true)]
-    enable_alpha_plugins: bool,
+    /// A variable for the programs of `--enable-exec`
+    #[arg(short, long, value_name = "NAME=VALUE")]
+    env: Vec<String>,
+
+    #[command(flatten)]
+    ignored: Ignored,
+
+    /// Tell instead what made a field: files, patches, generators, transformers (`Deployment/web:spec.replicas`)
+    #[arg(long, value_name = "KIND/NAME:PATH")]
+    trace: Vec<FieldPath>,
+
+    /// Build again whenever a file changes
+    #[arg(short, long)]
+    watch: bool,
 
     /// Fetch nothing: resources elsewhere are errors
     #[arg(long)]
     offline: bool,
 
+    /// Merge lists in custom resources by the keys (`x-kubernetes-list-map-keys`) that definitions among the
+    /// resources declare; Kustomize replaces such lists
+    #[arg(long)]
+    crd_list_keys: bool,
+
     /// Fail if a patch changes nothing or the target of a patch matches nothing
     #[arg(long)]
     strict: bool,
+}
+
+/// Flags of Kustomize that mean nothing here: no container is run, and charts need no other program.
+#[derive(Debug, clap::Args)]
+struct Ignored {
+    #[arg(long, hide = true)]
+    enable_alpha_plugins: bool,
+    #[arg(long, hide = true)]
+    network: bool,
+    #[arg(long, hide = true, value_name = "NAME")]
+    network_name: Option<String>,
+    #[arg(long, hide = true)]
+    as_current_user: bool,
+    #[arg(long, hide = true, value_name = "PROGRAM")]
+    helm_command: Option<PathBuf>,
+    #[arg(long, hide = true)]
+    helm_debug: bool,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -85,24 +123,48 @@ enum Reorder {
     None,
 }
 
-/// Builds and prints.
+/// Builds and prints, once or again and again.
 pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
     let mut options = Options::default();
     options.unrestricted = args.load_restrictor == LoadRestrictor::None;
     options.keep_order = args.reorder == Reorder::None;
-    options.managed_by_label = args.enable_managedby_label;
+    options.managed_by_label = args.enable_managedby_label || is_label_asked_for();
     options.strict = args.strict;
+    options.list_keys = args.crd_list_keys;
     let charts =
         LocalCharts { api_versions: args.helm_api_versions.clone(), kube_version: args.helm_kube_version.clone() };
     options.charts = if args.enable_helm { Some(&charts) } else { None };
-    options.functions = if args.enable_exec { Some(&Programs) } else { None };
+    let programs = Programs { environment: args.env.clone() };
+    options.functions = if args.enable_exec { Some(&programs) } else { None };
     let fetcher = Fetcher::new();
     options.remote = if args.offline { None } else { Some(&fetcher) };
-    let built = kpkg_overlay::build(&args.folder, &options)?;
+    let fields = traced(&args.trace);
+    options.trace = &fields;
+    if !args.watch {
+        return build(&args, &options, printer);
+    }
+    let reads = Reads::default();
+    options.reads = Some(&reads);
+    loop {
+        reads.forget();
+        if let Err(error) = build(&args, &options, printer) {
+            failure::report(&error, printer);
+        }
+        while !reads.have_changed() {
+            std::thread::sleep(PAUSE);
+        }
+    }
+}
+
+fn build(args: &Args, options: &Options<'_>, printer: &Printer) -> Result<ExitCode> {
+    let built = kpkg_overlay::build(&args.folder, options)?;
     built.warnings.iter().for_each(|warning| printer.say(warning));
     if !built.findings.is_empty() {
         built.findings.iter().for_each(|finding| printer.error(finding));
         return Ok(ExitCode::FAILURE);
+    }
+    if !args.trace.is_empty() {
+        return tell(&args.trace, &built, printer);
     }
     match &args.output {
         None => printer.data(&built.text()?)?,
@@ -114,22 +176,40 @@ pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// One file a resource, named by namespace, group, version, kind and name.
-fn write_files(folder: &Path, built: &Built) -> Result<()> {
-    for document in &built.documents {
-        let path = folder.join(file_name(document));
-        std::fs::write(&path, node_text(document)?).with_context(|| format!("cannot write {}", path.display()))?;
-    }
-    Ok(())
+fn traced(asked: &[FieldPath]) -> Vec<Field> {
+    let field = |it: &FieldPath| Field { kind: it.kind.clone(), name: it.name.clone(), path: it.path.clone() };
+    asked.iter().map(field).collect()
 }
 
-fn file_name(document: &Node) -> String {
-    let text = |node: Option<&Node>| node.map_or(String::new(), |node| node.text().to_owned());
-    let metadata = document.get("metadata");
-    let api_version = text(document.get("apiVersion")).replace('/', "_");
-    let name = text(metadata.and_then(|metadata| metadata.get("name")));
-    let namespace = text(metadata.and_then(|metadata| metadata.get("namespace")));
-    let file = format!("{api_version}_{}_{name}.yaml", text(document.get("kind"))).to_lowercase();
-    let file = if namespace.is_empty() { file } else { format!("{namespace}_{file}") };
-    file.replace(['/', '\\'], "-")
+/// Prints how the fields came to be: a line for each value they had.
+fn tell(asked: &[FieldPath], built: &Built, printer: &Printer) -> Result<ExitCode> {
+    for (at, field) in asked.iter().enumerate() {
+        let mut stories = built.stories.iter().filter(|story| story.field == at && !story.steps.is_empty()).peekable();
+        if stories.peek().is_none() {
+            bail!("there is no field {} in a {}/{}", field.path.join("."), field.kind, field.name);
+        }
+        for story in stories {
+            printer.data(&format!("{} {}\n", story.object, field.path.join(".")))?;
+            for step in &story.steps {
+                let line = step.line.map(|line| format!(":{line}")).unwrap_or_default();
+                let value = step.value.as_deref().unwrap_or("(none)").replace('\n', "\n    ");
+                printer.data(&format!("  {}{line}\n    {value}\n", step.by))?;
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Kustomize's other way to ask for the label.
+fn is_label_asked_for() -> bool {
+    std::env::var_os("KUSTOMIZE_ENABLE_MANAGEDBY_LABEL").is_some_and(|value| value == "on")
+}
+
+/// One file a resource.
+fn write_files(folder: &Path, built: &Built) -> Result<()> {
+    for (name, text) in built.files()? {
+        let path = folder.join(name);
+        std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
 }

@@ -10,6 +10,7 @@ use crate::commands::upgrade::ReuseArgs;
 use crate::drafting::{self, Drafted, Request};
 use crate::format::Format;
 use crate::options::{ChangeArgs, OperationArgs};
+use crate::overlay::OverlayArgs;
 use crate::printer::Printer;
 use crate::publish::ChartArgs;
 use crate::render::{self, ValuesArgs};
@@ -45,6 +46,9 @@ pub(crate) struct Args {
     values: ValuesArgs,
 
     #[command(flatten)]
+    overlay: OverlayArgs,
+
+    #[command(flatten)]
     reuse: ReuseArgs,
 
     #[command(flatten)]
@@ -68,7 +72,7 @@ const DIFFERENT: u8 = 2;
 pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
     runtime::runtime()?.block_on(async {
         let session = args.place.session().await?;
-        let found = args.compare(&session).await?;
+        let found = args.compare(&session, printer).await?;
         let text = args.output.value(&serde_json::to_value(&found)?, || {
             found.iter().map(|it| show::difference(it, printer.colours_data())).collect()
         })?;
@@ -79,7 +83,7 @@ pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
 }
 
 impl Args {
-    async fn compare(&self, session: &Session) -> Result<Vec<Difference>> {
+    async fn compare(&self, session: &Session, printer: &Printer) -> Result<Vec<Difference>> {
         let history = session.history(&self.name).await?;
         let newest = history.existing()?;
         let mut settings: Settings = self.operation.settings(session.driver, Some(&self.change));
@@ -90,7 +94,11 @@ impl Args {
             let objects = |release| Desired::from_record(release, &session.cluster).map(|it| it.objects);
             return Ok(diff::of_objects(&objects(old)?, &objects(new)?));
         }
-        let Some(chart) = self.chart.as_deref().or((!self.values.is_empty()).then_some(self.name.as_str())) else {
+        let Some(chart) = self
+            .chart
+            .as_deref()
+            .or((!self.values.is_empty() || self.overlay.folder().is_some()).then_some(self.name.as_str()))
+        else {
             // What a rollback to the newest revision would set right is what drifted.
             let mut draft = draft::rollback(newest.version, &history, &settings, &session.cluster)?;
             draft.desired.hooks.clear();
@@ -102,10 +110,11 @@ impl Args {
             chart: render::load_from(chart, &self.source)?,
             source: &self.source,
             values: &self.values,
+            overlay: &self.overlay,
             change: &self.change,
             upgrade: Some(self.reuse.reuse()),
         };
-        let Drafted { draft, history, .. } = drafting::draft(session, request, &settings).await?;
+        let Drafted { draft, history, .. } = drafting::draft(session, request, &settings, printer).await?;
         let planned = operation::plan(&session.cluster, draft, &history, &settings).await?;
         Ok(diff::of_plan(&planned.plan))
     }

@@ -10,6 +10,7 @@ use crate::drafting::{self, Drafted, Request};
 use crate::format::Format;
 use crate::holder::holder;
 use crate::options::{ChangeArgs, DryRun, OperationArgs};
+use crate::overlay::OverlayArgs;
 use crate::printer::Printer;
 use crate::progress::Live;
 use crate::publish::ChartArgs;
@@ -45,6 +46,9 @@ pub(crate) struct MakeArgs {
 
     #[command(flatten)]
     pub(crate) chart: ChartArgs,
+
+    #[command(flatten)]
+    pub(crate) overlay: OverlayArgs,
 
     #[command(flatten)]
     pub(crate) place: PlaceArgs,
@@ -98,10 +102,17 @@ impl MakeArgs {
         printer: &Printer,
     ) -> Result<ExitCode> {
         let settings = self.operation.settings(session.driver, Some(&self.change));
-        let request =
-            Request { name, chart, source: &self.chart, values: &self.values, change: &self.change, upgrade: None };
+        let request = Request {
+            name,
+            chart,
+            source: &self.chart,
+            values: &self.values,
+            overlay: &self.overlay,
+            change: &self.change,
+            upgrade: None,
+        };
         // The very same again changes nothing, and what was left half-way is carried on with.
-        let drafted = drafting::draft(session, request, &settings).await;
+        let drafted = drafting::draft(session, request, &settings, printer).await;
         self.make(session, drafted?, settings, printer, "").await
     }
 

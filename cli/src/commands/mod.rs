@@ -22,6 +22,7 @@ mod list;
 mod lock;
 mod login;
 mod logout;
+mod overlay;
 mod package;
 mod plan;
 mod pull;
@@ -68,6 +69,7 @@ pub(crate) enum Command {
     Template(Deferred<template::Args>),
     Uninstall(Deferred<uninstall::Args>),
     Build(Deferred<build::Args>),
+    Overlay(Deferred<overlay::Args>),
     Verify(Deferred<verify::Args>),
     Images(Deferred<images::Args>),
     Lock(Deferred<lock::Args>),
@@ -109,6 +111,7 @@ pub(crate) fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitCod
         Command::Template(args) => template::run(*args.0, printer),
         Command::Uninstall(args) => uninstall::run(*args.0, printer),
         Command::Build(args) => build::run(*args.0, printer),
+        Command::Overlay(args) => overlay::run(*args.0, printer),
         Command::Verify(args) => verify::run(*args.0, printer),
         Command::Images(args) => images::run(*args.0, printer),
         Command::Lock(args) => lock::run(*args.0, printer),

@@ -9,6 +9,7 @@ use kpkg_release::{Planned, Settings, draft, operation};
 use crate::commands::upgrade::ReuseArgs;
 use crate::drafting::{self, Drafted, Request};
 use crate::options::{ChangeArgs, OperationArgs};
+use crate::overlay::OverlayArgs;
 use crate::printer::Printer;
 use crate::publish::ChartArgs;
 use crate::render::{self, ValuesArgs};
@@ -50,6 +51,9 @@ struct Make {
     values: ValuesArgs,
 
     #[command(flatten)]
+    overlay: OverlayArgs,
+
+    #[command(flatten)]
     reuse: ReuseArgs,
 
     #[command(flatten)]
@@ -89,8 +93,8 @@ struct Common {
 pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
     runtime::runtime()?.block_on(async {
         let (planned, common) = match &args.what {
-            What::Install(make) => (make.plan(false).await?, &make.common),
-            What::Upgrade(make) => (make.plan(true).await?, &make.common),
+            What::Install(make) => (make.plan(false, printer).await?, &make.common),
+            What::Upgrade(make) => (make.plan(true, printer).await?, &make.common),
             What::Rollback(back) => (back.plan().await?, &back.common),
         };
         printer.data(&show::plan(&planned.plan, printer.colours_data()))?;
@@ -117,7 +121,7 @@ fn store(planned: &Planned, path: &std::path::Path) -> Result<()> {
 }
 
 impl Make {
-    async fn plan(&self, upgrade: bool) -> Result<Planned> {
+    async fn plan(&self, upgrade: bool, printer: &Printer) -> Result<Planned> {
         let session = self.common.place.session().await?;
         let settings = self.common.operation.settings(session.driver, Some(&self.change));
         let history = session.history(&self.name).await?;
@@ -127,10 +131,11 @@ impl Make {
             chart: render::load_from(self.chart.as_deref().unwrap_or(&self.name), &self.source)?,
             source: &self.source,
             values: &self.values,
+            overlay: &self.overlay,
             change: &self.change,
             upgrade: (upgrade && exists).then(|| self.reuse.reuse()),
         };
-        let Drafted { draft, history, .. } = drafting::draft(&session, request, &settings).await?;
+        let Drafted { draft, history, .. } = drafting::draft(&session, request, &settings, printer).await?;
         Ok(operation::plan(&session.cluster, draft, &history, &settings).await?)
     }
 }

@@ -85,10 +85,11 @@ pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
             chart,
             source: &args.make.chart,
             values: &args.make.values,
+            overlay: &args.make.overlay,
             change: &args.make.change,
             upgrade: Some(args.reuse.reuse()),
         };
-        let drafted = drafting::draft(&session, request, &settings).await?;
+        let drafted = drafting::draft(&session, request, &settings, printer).await?;
         let greeting = format!("Release \"{}\" has been upgraded.\n", args.name);
         args.make.make(&session, drafted, settings, printer, &greeting).await
     })

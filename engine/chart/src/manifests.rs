@@ -7,7 +7,7 @@ use kpkg_yaml::{Map, Options, Value};
 
 use crate::error::RenderError;
 use crate::kinds::rank;
-use crate::rendered::{Hook, Manifest};
+use crate::rendered::{Hook, Manifest, Rendered};
 
 const HOOK: &str = "helm.sh/hook";
 const WEIGHT: &str = "helm.sh/hook-weight";
@@ -28,7 +28,7 @@ const EVENTS: [&str; 9] = [
 
 /// Sorts rendered files, by path, into hooks and manifests.
 pub(crate) fn sort(files: BTreeMap<String, String>) -> Result<(Vec<Hook>, Vec<Manifest>), RenderError> {
-    let (mut hooks, mut manifests, mut documents) = (Vec::new(), Vec::new(), Vec::new());
+    let mut documents = Vec::new();
     for (path, text) in files {
         let base = path.rsplit('/').next().unwrap_or(&path);
         if base.starts_with('_') || text.trim().is_empty() {
@@ -36,6 +36,24 @@ pub(crate) fn sort(files: BTreeMap<String, String>) -> Result<(Vec<Hook>, Vec<Ma
         }
         documents.extend(cut(text).into_iter().map(|(text, line)| (path.clone(), text, line)));
     }
+    sorted(documents)
+}
+
+impl Rendered {
+    /// The same with other documents in the place of its own: what was made of them, each with its source.
+    pub fn with_documents<'a>(
+        self,
+        documents: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, RenderError> {
+        let documents = documents.into_iter().map(|(source, text)| (source.to_owned(), text.trim().to_owned(), 0));
+        let (hooks, manifests) = sorted(documents.collect())?;
+        Ok(Self { manifests, hooks, ..self })
+    }
+}
+
+/// Sorts documents, each with its source and the lines before it there.
+fn sorted(documents: Vec<(String, String, usize)>) -> Result<(Vec<Hook>, Vec<Manifest>), RenderError> {
+    let (mut hooks, mut manifests) = (Vec::new(), Vec::new());
     let heads = in_parallel(&documents, |(_, text, _)| text.len(), |(_, text, _)| Head::read(text));
     for ((source, text, line), head) in documents.into_iter().zip(heads) {
         let head = match head {

@@ -1,7 +1,7 @@
 //! The build: from a folder to resources, stage by stage.
 
 use std::cell::{Ref, RefCell};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use kpkg_yaml::node::{Node, node_text};
@@ -9,8 +9,9 @@ use kpkg_yaml::node::{Node, node_text};
 use crate::charts::Charts;
 use crate::error::{Error, Result, Within};
 use crate::fieldspec::FieldSpec;
-use crate::files::Folder;
+use crate::files::{Folder, Reads};
 use crate::function::Functions;
+use crate::id::{CLUSTER, Id};
 use crate::kustomization::{HelmChart, HelmGlobals, SortOptions, Texts};
 use crate::order::{KindOrder, SortKey};
 use crate::remote::{Remote, is_repository};
@@ -18,6 +19,7 @@ use crate::resource::Resource;
 use crate::schema::Schemas;
 use crate::set::ResourceSet;
 use crate::target::Target;
+use crate::trace::{self, Field, Story};
 use crate::transform::TextTransformer;
 
 /// What a build may do and use.
@@ -38,6 +40,12 @@ pub struct Options<'a> {
     pub charts: Option<&'a dyn Charts>,
     /// What runs functions, if programs may be run.
     pub functions: Option<&'a dyn Functions>,
+    /// Whether lists in custom resources merge by the keys that definitions among the resources declare.
+    pub list_keys: bool,
+    /// Fields whose making is to be told.
+    pub trace: &'a [Field],
+    /// Where to note which files are read.
+    pub reads: Option<&'a Reads>,
 }
 
 impl std::fmt::Debug for Options<'_> {
@@ -59,6 +67,10 @@ pub struct Built {
     pub warnings: Vec<String>,
     /// What `strict` found.
     pub findings: Vec<String>,
+    /// The file that each document was read from, seen from the folder; empty for what was generated.
+    pub sources: Vec<String>,
+    /// How the fields asked for came to be.
+    pub stories: Vec<Story>,
 }
 
 impl Built {
@@ -76,8 +88,29 @@ impl Built {
     }
 }
 
+impl Built {
+    /// The documents as Kustomize writes them into a folder: names and contents of files.
+    pub fn files(&self) -> Result<Vec<(String, String)>> {
+        let namespaces: Vec<&str> =
+            self.documents.iter().map(|document| Id::of(document).effective_namespace()).collect();
+        let mut distinct: Vec<&str> = namespaces.iter().copied().filter(|it| *it != CLUSTER).collect();
+        distinct.sort_unstable();
+        distinct.dedup();
+        let file = |(document, &namespace): (&Node, &&str)| {
+            let id = Id::of(document);
+            let kind = [id.group, id.version, id.kind].into_iter().filter(|part| !part.is_empty());
+            let name = format!("{}_{}.yaml", kind.collect::<Vec<_>>().join("_"), id.name).to_lowercase();
+            let is_told_apart = distinct.len() > 1 && namespace != CLUSTER;
+            let name = if is_told_apart { format!("{}_{name}", namespace.to_lowercase()) } else { name };
+            let json = document.to_json().map_err(|source| Error::Yaml { place: describe(document), source })?;
+            Ok((name.replace(['/', '\\'], "-"), kpkg_yaml::write_json(&json)))
+        };
+        self.documents.iter().zip(&namespaces).map(file).collect()
+    }
+}
+
 fn describe(document: &Node) -> String {
-    crate::id::Id::of(document).to_string()
+    Id::of(document).to_string()
 }
 
 /// Builds a folder, or a repository's.
@@ -99,12 +132,31 @@ pub fn apply(path: &Path, documents: Vec<Node>, options: &Options<'_>) -> Result
 
 /// Applies an overlay to manifests: a chart's, or any others.
 pub fn apply_to_text(path: &Path, manifests: &str, options: &Options<'_>) -> Result<Built> {
-    let given = crate::documents::read_resources(manifests, "the manifests")?;
+    apply_to_files(path, [("", manifests)], options)
+}
+
+/// Applies an overlay to manifests, each with the name of its file.
+pub fn apply_to_files<'a>(
+    path: &Path,
+    files: impl IntoIterator<Item = (&'a str, &'a str)>,
+    options: &Options<'_>,
+) -> Result<Built> {
+    let mut given = Vec::new();
+    for (source, text) in files {
+        let place = if source.is_empty() { "the manifests" } else { source };
+        let mut resources = crate::documents::read_resources(text, place)?;
+        let source: Rc<str> = source.into();
+        resources.iter_mut().for_each(|resource| resource.memory.source = Rc::clone(&source));
+        given.append(&mut resources);
+    }
     run(Folder::first(path, !options.unrestricted)?, options, given)
 }
 
 fn run(folder: Rc<Folder>, options: &Options<'_>, given: Vec<Resource>) -> Result<Built> {
-    let session = Session::new(options);
+    if let Some(reads) = options.reads {
+        folder.note_reads(reads);
+    }
+    let session = Session::new(options, folder.root.clone());
     let target = Target::load(folder, &session)?;
     let asks = |name: &str| target.kustomization().build_metadata.iter().any(|asked| asked == name);
     let (origins, changes) = (asks("originAnnotations"), asks("transformerAnnotations"));
@@ -119,12 +171,16 @@ fn run(folder: Rc<Folder>, options: &Options<'_>, given: Vec<Resource>) -> Resul
     if managed {
         label_managed(&mut set)?;
     }
+    let stories = trace::stories(options.trace, set.as_slice());
     let mut documents = Vec::with_capacity(set.len());
+    let mut sources = Vec::with_capacity(set.len());
     for mut resource in set.into_list() {
         resource.finish(origins, changes)?;
         documents.push(resource.node);
+        sources.push(resource.memory.source.to_string());
     }
-    Ok(Built { documents, warnings: session.warnings.take(), findings: session.findings.take() })
+    let (warnings, findings) = (session.warnings.take(), session.findings.take());
+    Ok(Built { documents, warnings, findings, sources, stories })
 }
 
 fn label_managed(set: &mut ResourceSet) -> Result<()> {
@@ -159,14 +215,29 @@ pub(crate) fn sort(set: &mut ResourceSet, options: Option<&SortOptions>) -> Resu
 /// What all folders of one build share.
 pub(crate) struct Session<'a> {
     options: &'a Options<'a>,
+    /// The folder that is built.
+    root: PathBuf,
     schemas: RefCell<Schemas>,
     warnings: RefCell<Vec<String>>,
     findings: RefCell<Vec<String>>,
 }
 
 impl<'a> Session<'a> {
-    fn new(options: &'a Options<'a>) -> Self {
-        Self { options, schemas: RefCell::default(), warnings: RefCell::default(), findings: RefCell::default() }
+    fn new(options: &'a Options<'a>, root: PathBuf) -> Self {
+        Self { options, root, schemas: RefCell::default(), warnings: RefCell::default(), findings: RefCell::default() }
+    }
+
+    /// The way from the folder that is built to another.
+    pub(crate) fn place(&self, folder: &Path) -> String {
+        let way = crate::localize::relative(&self.root, folder);
+        if way == Path::new(".") { String::new() } else { format!("{}/", way.display()) }
+    }
+
+    /// Notes what fields have become, if they are traced.
+    pub(crate) fn observe(&self, set: &mut ResourceSet, by: impl Fn() -> String) {
+        if !self.options.trace.is_empty() {
+            trace::observe(self.options.trace, set, &by);
+        }
     }
 
     pub(crate) fn remote(&self) -> Option<&'a dyn Remote> {
@@ -208,6 +279,10 @@ impl<'a> Session<'a> {
     pub(crate) fn note_resources(&self, resources: &[Resource]) {
         let mut schemas = self.schemas.borrow_mut();
         resources.iter().for_each(|resource| schemas.note_use(&resource.id()));
+        let definitions =
+            resources.iter().filter(|it| self.options.list_keys && it.kind() == "CustomResourceDefinition");
+        // A definition that is no JSON fails where it is written.
+        definitions.filter_map(|it| it.node.to_json().ok()).for_each(|json| schemas.add_definition(&json));
     }
 
     pub(crate) fn warn(&self, text: String) {
@@ -233,6 +308,11 @@ impl<'a> Session<'a> {
     /// What runs functions, if they may be run.
     pub(crate) fn functions(&self) -> Option<&'a dyn Functions> {
         self.options.functions
+    }
+
+    /// Whether charts may be rendered.
+    pub(crate) fn has_charts(&self) -> bool {
+        self.options.charts.is_some()
     }
 
     /// Renders a chart.

@@ -27,6 +27,15 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// A file cannot be written.
+    #[error("cannot write {path}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// A path does not lead to what it should.
     #[error("{problem}: {path}")]
     Path {
@@ -35,6 +44,9 @@ pub enum Error {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// A path does not lead to a folder.
+    #[error("must build at directory: '{0}': file is not directory")]
+    NotAFolder(PathBuf),
     /// A file lies outside of the folder that may use it.
     #[error("security; file '{path}' is not in or below '{root}'")]
     Outside {
@@ -128,6 +140,16 @@ fn at(line: Option<u32>) -> String {
 }
 
 impl Error {
+    /// A file that cannot be read, in the words that Kustomize has for it.
+    pub(crate) fn read(path: impl Into<PathBuf>, source: io::Error) -> Self {
+        let source = match source.kind() {
+            kind @ io::ErrorKind::NotFound => io::Error::new(kind, "no such file or directory"),
+            kind @ io::ErrorKind::PermissionDenied => io::Error::new(kind, "permission denied"),
+            _ => source,
+        };
+        Self::Read { path: path.into(), source }
+    }
+
     pub(crate) fn rule(problem: impl Into<String>) -> Self {
         Self::Rule(problem.into())
     }

@@ -1,10 +1,14 @@
 //! Files and folders: what a kustomization may read, and from where.
 
+use std::cell::{OnceCell, RefCell};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::time::SystemTime;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Within};
+use crate::kustomization::KUSTOMIZATION_NAMES;
 use crate::remote::{Remote, is_http, is_repository};
 
 /// The largest file that is read.
@@ -22,6 +26,35 @@ pub(crate) struct Folder {
     clone: Option<(PathBuf, String)>,
     /// How far from the first folder this one is.
     depth: usize,
+    reads: OnceCell<Reads>,
+}
+
+/// The files that builds read, or tried to, and what they were like right before.
+#[derive(Debug, Clone, Default)]
+pub struct Reads(Rc<RefCell<BTreeMap<PathBuf, Stamp>>>);
+
+/// What tells a changed file: its time and its length; none if it is not there.
+type Stamp = Option<(SystemTime, u64)>;
+
+fn stamp(path: &Path) -> Stamp {
+    let found = fs::metadata(path).ok()?;
+    Some((found.modified().ok()?, found.len()))
+}
+
+impl Reads {
+    fn note(&self, path: &Path) {
+        self.0.borrow_mut().entry(path.to_owned()).or_insert_with(|| stamp(path));
+    }
+
+    /// Whether any of the files has changed, come or gone.
+    pub fn have_changed(&self) -> bool {
+        self.0.borrow().iter().any(|(path, before)| stamp(path) != *before)
+    }
+
+    /// Forgets all files.
+    pub fn forget(&self) {
+        self.0.borrow_mut().clear();
+    }
 }
 
 /// How long a chain of folders may be.
@@ -31,7 +64,7 @@ impl Folder {
     /// The folder a build begins at.
     pub(crate) fn first(path: &Path, restricted: bool) -> Result<Rc<Self>> {
         let root = real_folder(path)?;
-        Ok(Rc::new(Self { root, restricted, referrer: None, clone: None, depth: 0 }))
+        Ok(Rc::new(Self { root, restricted, referrer: None, clone: None, depth: 0, reads: OnceCell::new() }))
     }
 
     /// The folder a build begins at, in a clone of a repository.
@@ -69,7 +102,8 @@ impl Folder {
         if self.depth >= MAX_DEPTH {
             return Err(Error::rule(format!("more than {MAX_DEPTH} kustomizations lead to '{}'", root.display())));
         }
-        Ok(Rc::new(Self { root, restricted, referrer: Some(Rc::clone(self)), clone, depth: self.depth + 1 }))
+        let (referrer, reads) = (Some(Rc::clone(self)), self.reads.clone());
+        Ok(Rc::new(Self { root, restricted, referrer, clone, depth: self.depth + 1, reads }))
     }
 
     fn cloned(url: &str, remote: Option<&dyn Remote>, referrer: Option<&Rc<Self>>) -> Result<Rc<Self>> {
@@ -90,8 +124,21 @@ impl Folder {
         let clone = Some((top, url.to_owned()));
         match referrer {
             Some(referrer) => referrer.child(root, true, clone),
-            None => Ok(Rc::new(Self { root, restricted: true, referrer: None, clone, depth: 0 })),
+            None => {
+                Ok(Rc::new(Self { root, restricted: true, referrer: None, clone, depth: 0, reads: OnceCell::new() }))
+            }
         }
+    }
+
+    /// Notes from now on which files are read, here and in the folders that this one leads to.
+    pub(crate) fn note_reads(&self, reads: &Reads) {
+        // Noted twice, the first stands.
+        drop(self.reads.set(reads.clone()));
+    }
+
+    /// The clone that this very folder was entered by: its root.
+    pub(crate) fn own_clone(&self) -> Option<&Path> {
+        self.clone.as_ref().map(|(root, _)| root.as_path())
     }
 
     fn containing_clone(&self) -> Option<&(PathBuf, String)> {
@@ -110,6 +157,15 @@ impl Folder {
         !is_http(path) && self.root.join(path).is_dir()
     }
 
+    /// Whether a path leads to a chart: a folder with one and no kustomization, or an archive.
+    pub(crate) fn is_chart(&self, path: &str) -> bool {
+        let joined = self.root.join(path);
+        let is_kustomized = || KUSTOMIZATION_NAMES.iter().any(|name| joined.join(name).exists());
+        !is_http(path)
+            && (joined.join("Chart.yaml").is_file() && !is_kustomized()
+                || joined.extension().is_some_and(|end| end == "tgz") && joined.is_file())
+    }
+
     /// The content of a file.
     pub(crate) fn read(&self, path: &str, remote: Option<&dyn Remote>) -> Result<Vec<u8>> {
         if is_http(path) {
@@ -118,8 +174,11 @@ impl Folder {
             return remote.ok_or_else(refused)?.get(path);
         }
         let joined = self.root.join(path);
+        if let Some(reads) = self.reads.get() {
+            reads.note(&joined);
+        }
         let real = self.permitted(&joined)?;
-        let failed = |source| Error::Read { path: joined.clone(), source };
+        let failed = |source| Error::read(joined.clone(), source);
         let size = fs::metadata(&real).map_err(failed)?.len();
         if size > MAX_FILE {
             return Err(Error::Path { path: path.to_owned(), problem: "the file is too large" });
@@ -136,12 +195,12 @@ impl Folder {
         if path.parent() == Some(self.root.as_path()) && is_plain() {
             return Ok(path.to_owned());
         }
-        let real = fs::canonicalize(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        let real = fs::canonicalize(path).map_err(|source| Error::read(path.to_owned(), source))?;
         if real.is_dir() {
             return Err(Error::Path { path: path.display().to_string(), problem: "must resolve to a file" });
         }
         if !real.starts_with(&self.root) {
-            return Err(Error::Outside { path: path.to_owned(), root: self.root.clone() });
+            return Err(Error::Outside { path: real, root: self.root.clone() });
         }
         Ok(real)
     }
@@ -155,9 +214,8 @@ impl Folder {
 
     /// The kustomization file and its name.
     pub(crate) fn kustomization(&self) -> Result<(String, &'static str)> {
-        const NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
         let mut found = None;
-        for name in NAMES {
+        for name in KUSTOMIZATION_NAMES {
             if let Ok(text) = self.read_text(name, None) {
                 if found.is_some() {
                     return Err(Error::ManyKustomizations(self.root.clone()));
@@ -170,10 +228,8 @@ impl Folder {
 }
 
 fn real_folder(path: &Path) -> Result<PathBuf> {
-    let real = fs::canonicalize(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
-    if real.is_dir() {
-        Ok(real)
-    } else {
-        Err(Error::Path { path: path.display().to_string(), problem: "must build at directory: not a directory" })
-    }
+    let real = fs::canonicalize(path)
+        .map_err(|source| Error::read(path, source))
+        .within(|| "must build at directory: not a valid directory".to_owned())?;
+    if real.is_dir() { Ok(real) } else { Err(Error::NotAFolder(real)) }
 }

@@ -5,6 +5,7 @@
 //! annotations, so that a function may rename them and references still follow.
 
 use std::path::Path;
+use std::rc::Rc;
 
 use kpkg_yaml::node::{Node, Scalar, node_text};
 
@@ -59,6 +60,8 @@ pub(crate) fn run(
             resource.memory.transformations.clone_from(&old.memory.transformations);
             resource.memory.vars.clone_from(&old.memory.vars);
             resource.memory.from_chart = old.memory.from_chart;
+            resource.memory.source = Rc::clone(&old.memory.source);
+            resource.memory.story.clone_from(&old.memory.story);
         }
     }
     Ok(made)

@@ -8,7 +8,8 @@
 //! The stages of one folder, in the order of [`target`](self): resources, configurations, generators, components,
 //! transformers, validators, variables. Once, at the end: hashes of names, references to names, variables, order.
 //!
-//! - [`build`]: a folder to documents; [`apply`], [`apply_to_text`]: documents from elsewhere under an overlay
+//! - [`build`]: a folder to documents; [`apply`], [`apply_to_files`]: documents from elsewhere under an overlay
+//! - [`edit`](mod@edit): the kustomization file itself changed; [`localize`]: a folder made independent of other places
 //! - [`Options`]: what a build may use; without [`Remote`], [`Charts`] and [`Functions`] it reads files and nothing else
 //!
 //! ```
@@ -27,6 +28,7 @@ mod build;
 mod charts;
 mod config;
 mod documents;
+pub mod edit;
 mod error;
 mod fieldspec;
 mod files;
@@ -34,6 +36,7 @@ mod function;
 mod generate;
 mod id;
 mod kustomization;
+mod localize;
 mod merge;
 mod merge_list;
 mod order;
@@ -48,12 +51,16 @@ mod scope;
 mod selector;
 mod set;
 mod target;
+mod trace;
 mod transform;
 mod tree;
 mod variable;
 
-pub use build::{Built, Options, apply, apply_to_text, build};
+pub use build::{Built, Options, apply, apply_to_files, apply_to_text, build};
 pub use charts::{Charts, HelmChart, HelmGlobals};
 pub use error::{Error, Result};
+pub use files::Reads;
 pub use function::Functions;
-pub use remote::{Clone, Remote};
+pub use localize::{Localized, localize};
+pub use remote::{Address, Clone, Remote};
+pub use trace::{Field, Step, Story};

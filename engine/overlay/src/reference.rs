@@ -278,7 +278,7 @@ fn bound_namespaces(resource: &Resource) -> Result<BTreeSet<String>> {
             if namespace.is_null() || namespace.as_scalar().is_none() {
                 return Err(Error::rule(format!(
                     "Invalid Input: namespace is blank for resource {:?}",
-                    resource.name()
+                    resource.id().to_string()
                 )));
             }
             namespaces.insert(namespace.text().to_owned());

@@ -1,12 +1,14 @@
 //! A resource: its document, and what must be remembered of it while it is built.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use kpkg_yaml::node::{Node, Scalar};
 
 use crate::error::{Error, Result};
 use crate::id::{Id, split_api_version};
 use crate::origin::Origin;
+use crate::trace::Chapter;
 use crate::tree::{map_at, set_field, string_map};
 
 /// Annotations that only ever last as long as a build does.
@@ -76,6 +78,10 @@ pub(crate) struct Memory {
     pub(crate) origin: Option<Origin>,
     /// What changed it, if that is to be told.
     pub(crate) transformations: Vec<Origin>,
+    /// The file it was read from, empty if there is none.
+    pub(crate) source: Rc<str>,
+    /// What traced fields of it have been.
+    pub(crate) story: Vec<Chapter>,
 }
 
 impl Memory {

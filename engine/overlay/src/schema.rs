@@ -70,6 +70,17 @@ pub(crate) struct Schemas {
     built_in_wanted: bool,
     /// Whether a kind that is not built in was read while there was no schema of the user's.
     built_in_used: bool,
+    /// The schemas of custom resources, if they count.
+    custom_resources: Vec<CustomResource>,
+}
+
+/// A version of a custom resource, and its schema.
+#[derive(Debug, Clone)]
+struct CustomResource {
+    group: String,
+    version: String,
+    kind: String,
+    schema: Custom,
 }
 
 /// A schema of the user's.
@@ -78,6 +89,16 @@ pub(crate) struct Custom {
     root: Value,
     /// Whether its references may lead to built-in types.
     with_built_in: bool,
+    lists: Lists,
+}
+
+/// What in a schema of the user's says how lists merge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lists {
+    /// `x-kubernetes-patch-strategy`, as Kustomize has it.
+    Strategies,
+    /// `x-kubernetes-list-type`, as the API server has it for custom resources.
+    Types,
 }
 
 /// What is known of a value.
@@ -104,7 +125,7 @@ impl Schemas {
     /// Sets a schema of the user's, unless there is one.
     pub(crate) fn set_custom(&mut self, root: Value) {
         if self.custom.is_none() && !self.built_in_wanted {
-            self.custom = Some(Custom { root, with_built_in: self.built_in_used });
+            self.custom = Some(Custom { root, with_built_in: self.built_in_used, lists: Lists::Strategies });
         }
     }
 
@@ -121,6 +142,21 @@ impl Schemas {
         }
     }
 
+    /// Takes over the schemas that a CustomResourceDefinition holds.
+    pub(crate) fn add_definition(&mut self, definition: &Value) {
+        let spec = &definition["spec"];
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        for version in spec["versions"].as_array().into_iter().flatten() {
+            let root = version["schema"]["openAPIV3Schema"].clone();
+            self.custom_resources.push(CustomResource {
+                group: text(&spec["group"]),
+                version: text(&version["name"]),
+                kind: text(&spec["names"]["kind"]),
+                schema: Custom { root, with_built_in: false, lists: Lists::Types },
+            });
+        }
+    }
+
     /// The schema of a kind.
     pub(crate) fn of_kind(&self, api_version: &str, kind: &str) -> Option<Schema<'_>> {
         let (group, version) = crate::id::split_api_version(api_version);
@@ -129,6 +165,10 @@ impl Schemas {
             if found.is_some() || !custom.with_built_in {
                 return found;
             }
+        }
+        let is_it = |it: &&CustomResource| (&*it.group, &*it.version, &*it.kind) == (group, version, kind);
+        if let Some(CustomResource { schema, .. }) = self.custom_resources.iter().find(is_it) {
+            return Some(Schema::Custom(&schema.root, schema));
         }
         let (.., version) = VERSIONS.iter().find(|(known, old, _)| (*known, *old) == (group, version))?;
         type_of(group, version, kind).map(Schema::Type)
@@ -186,6 +226,16 @@ impl Schema<'_> {
                 };
                 Some(if keys.is_empty() { Pairing::Values } else { Pairing::Keys(keys) })
             }
+            Self::Custom(schema, Custom { lists: Lists::Types, .. }) => match schema["x-kubernetes-list-type"]
+                .as_str()?
+            {
+                "map" => {
+                    let keys = schema["x-kubernetes-list-map-keys"].as_array()?.iter().filter_map(Value::as_str);
+                    Some(Pairing::Keys(keys.map(str::to_owned).collect())).filter(|it| *it != Pairing::Keys(Vec::new()))
+                }
+                "set" => Some(Pairing::Values),
+                _ => None,
+            },
             Self::Custom(schema, _) => {
                 let strategy = schema.get("x-kubernetes-patch-strategy")?.as_str()?;
                 if !strategy.split(',').any(|part| part == "merge") {

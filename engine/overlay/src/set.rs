@@ -144,7 +144,7 @@ impl ResourceSet {
                     }
                     _ => {
                         return Err(Error::Merge(format!(
-                            "id {id} exists; behavior must be merge or replace, not '{}'",
+                            "id {id} exists; can not use behavior: '{}', behavior must be merge or replace",
                             behavior.name()
                         )));
                     }

@@ -6,16 +6,17 @@ use crate::affix::{AffixTransformer, End};
 use crate::build::Session;
 use crate::config::{Config, from_crds, from_value};
 use crate::documents::{check, read_resources};
+use crate::edit::clean;
 use crate::error::{Error, Result, Within};
 use crate::fieldspec::{FieldSpec, merge_specs};
 use crate::files::Folder;
 use crate::function;
 use crate::generate::{DataKind, generate, hash_names};
-use crate::kustomization::{GeneratorOptions, Kustomization};
+use crate::kustomization::{GeneratorOptions, HelmChart, HelmGlobals, Kustomization};
 use crate::origin::Origin;
 use crate::plugin;
 use crate::reference;
-use crate::remote::is_repository;
+use crate::remote::{Address, is_http, is_repository};
 use crate::replacement::ReplacementTransformer;
 use crate::resource::Resource;
 use crate::set::ResourceSet;
@@ -83,11 +84,15 @@ impl<'a> Target<'a> {
     pub(crate) fn build(&self, given: Vec<Resource>) -> Result<ResourceSet> {
         let mut all = Accumulated::default();
         all.set.append_all(given)?;
+        self.session.observe(&mut all.set, || "the manifests given".to_owned());
         let mut all = self.accumulate(all)?;
         let config = Rc::clone(&all.config);
         hash_names(&mut all.set)?;
+        self.session.observe(&mut all.set, || "the hash of its content".to_owned());
         reference::update(&mut all.set, &config)?;
+        self.session.observe(&mut all.set, || "the new name of what it refers to".to_owned());
         let unused = all.variables.resolve(&mut all.set, &config)?;
+        self.session.observe(&mut all.set, || "variables".to_owned());
         if !unused.is_empty() {
             self.session.warn(format!("well-defined vars that were never replaced: {}", unused.join(",")));
         }
@@ -113,22 +118,65 @@ impl<'a> Target<'a> {
     }
 
     fn add_path(&self, all: &mut Accumulated, path: &str) -> Result<()> {
+        if self.session.has_charts() && self.folder.is_chart(path) {
+            return self.add_chart(all, path).within(|| format!("accumulating chart '{path}'"));
+        }
         if self.folder.is_folder(path) || is_repository(path) {
             return self.add_folder(all, path);
         }
-        self.add_file(all, path).within(|| format!("accumulating resources from '{path}'"))
+        let as_file = self.add_file(all, path).within(|| format!("accumulating resources from '{path}'"));
+        // An address of which nothing can be got may be a repository's.
+        match as_file {
+            Err(file) if is_http(path) && Address::parse(path).is_some() => self
+                .add_folder(all, path)
+                .map_err(|folder| Error::rule(format!("accumulation err='{}': {}", file.chain(), folder.chain()))),
+            done => done,
+        }
+    }
+
+    /// A chart, rendered with its own values under the name of its folder.
+    fn add_chart(&self, all: &mut Accumulated, path: &str) -> Result<()> {
+        let (home, name) = path.trim_end_matches('/').rsplit_once('/').unwrap_or((".", path));
+        let release = name.strip_suffix(".tgz").unwrap_or(name);
+        let chart = HelmChart {
+            name: name.to_owned(),
+            release_name: release.to_owned(),
+            namespace: self.chart_namespace().to_owned(),
+            ..HelmChart::default()
+        };
+        let globals = HelmGlobals { chart_home: home.to_owned(), ..HelmGlobals::default() };
+        let resources = self.session.inflate(&chart, &globals, &self.folder)?;
+        all.set.append_all(resources)?;
+        self.session.observe(&mut all.set, || format!("chart {path}"));
+        Ok(())
+    }
+
+    /// The namespace that charts inherit.
+    fn chart_namespace(&self) -> &str {
+        let namespace = &self.kustomization.namespace;
+        if namespace.is_empty() { &self.chart_namespace } else { namespace }
     }
 
     fn add_file(&self, all: &mut Accumulated, path: &str) -> Result<()> {
         let text = self.folder.read_text(path, self.session.remote())?;
         let mut resources = read_resources(&text, path)?;
         self.session.note_resources(&resources);
-        if let Some(origin) = &self.origin {
-            for resource in &mut resources {
-                resource.memory.origin = Some(origin.join(path));
-            }
+        let place: Rc<str> = self.place(path).into();
+        for resource in &mut resources {
+            resource.memory.source = Rc::clone(&place);
+            resource.memory.origin = self.origin.as_ref().map(|origin| origin.join(path));
         }
-        all.set.append_all(resources).within(|| format!("merging resources from '{path}'"))
+        all.set.append_all(resources).within(|| format!("merging resources from '{path}'"))?;
+        self.session.observe(&mut all.set, || place.to_string());
+        Ok(())
+    }
+
+    /// Where a file is, seen from the folder that is built.
+    fn place(&self, path: &str) -> String {
+        if is_http(path) {
+            return path.to_owned();
+        }
+        clean(&format!("{}{path}", self.session.place(&self.folder.root)))
     }
 
     fn add_folder(&self, all: &mut Accumulated, path: &str) -> Result<()> {
@@ -151,8 +199,7 @@ impl<'a> Target<'a> {
             .within(|| format!("couldn't make target for path '{}'", root.display()))?;
         sub.session.set_schema(&sub.kustomization.openapi, &sub.folder)?;
         sub.origin = self.origin.as_ref().map(|origin| origin.join(path));
-        let namespace = &self.kustomization.namespace;
-        sub.chart_namespace = if namespace.is_empty() { self.chart_namespace.clone() } else { namespace.clone() };
+        sub.chart_namespace = self.chart_namespace().to_owned();
         Ok(sub)
     }
 
@@ -217,8 +264,7 @@ impl<'a> Target<'a> {
         for chart in &self.kustomization.helm_charts {
             let mut chart = chart.clone();
             if chart.namespace.is_empty() {
-                let namespace = &self.kustomization.namespace;
-                chart.namespace = if namespace.is_empty() { &self.chart_namespace } else { namespace }.clone();
+                self.chart_namespace().clone_into(&mut chart.namespace);
             }
             let made = self.session.inflate(&chart, &globals, &self.folder)?;
             generated.push((made, self.built_in_origin("HelmChartInflationGenerator")));
@@ -233,6 +279,7 @@ impl<'a> Target<'a> {
                 resource.memory.origin.clone_from(&origin);
             }
             all.set.absorb_all(made).within(|| "merging from generator".to_owned())?;
+            self.session.observe(&mut all.set, || format!("a generator in {}", self.place(self.file)));
         }
         Ok(())
     }
@@ -260,6 +307,7 @@ impl<'a> Target<'a> {
         let config = Rc::clone(&all.config);
         for (transformer, name) in self.transformers(&config)? {
             transformer.apply(&mut all.set, self.session)?;
+            self.session.observe(&mut all.set, || format!("{} in {}", transformer.title(), self.place(self.file)));
             note_change(&mut all.set, self.built_in_origin(name).as_ref());
             all.set.drop_empty();
         }
@@ -283,6 +331,8 @@ impl<'a> Target<'a> {
         if self.origin.is_some() {
             note_change(&mut all.set, configured_origin(plugin).as_ref());
         }
+        let by = || format!("{} named in {}", plugin.id(), self.place(self.file));
+        self.session.observe(&mut all.set, by);
         all.set.drop_empty();
         Ok(())
     }
@@ -292,14 +342,16 @@ impl<'a> Target<'a> {
         let this = &self.kustomization;
         let mut list = Vec::new();
         if let Some(paths) = this.patches_strategic_merge.as_ref().filter(|paths| !paths.is_empty()) {
-            let patches = StrategicTransformer::read(paths, &self.folder, self.session)?;
+            let patches = StrategicTransformer::read(paths, &self.folder, self.session)
+                .within(|| "trouble configuring builtin PatchStrategicMergeTransformer".to_owned())?;
             if patches.patches.is_empty() {
-                return Err(Error::rule("patch appears to be empty"));
+                return Err(Error::rule(format!("patch appears to be empty; files=[{}]", paths.join(" "))));
             }
             list.push((Transformer::Strategic(patches), "PatchStrategicMergeTransformer"));
         }
         for patch in &this.patches {
-            let patch = PatchTransformer::read(patch, &self.folder, self.session)?;
+            let patch = PatchTransformer::read(patch, &self.folder, self.session)
+                .within(|| "trouble configuring builtin PatchTransformer".to_owned())?;
             list.push((Transformer::Patch(Box::new(patch)), "PatchTransformer"));
         }
         if !this.namespace.is_empty() {
@@ -328,7 +380,8 @@ impl<'a> Target<'a> {
             list.push((Transformer::Annotations(annotations), "AnnotationsTransformer"));
         }
         for patch in this.patches_json6902.iter().flatten() {
-            let patch = JsonPatchTransformer::read(patch, &self.folder, self.session)?;
+            let patch = JsonPatchTransformer::read(patch, &self.folder, self.session)
+                .within(|| "trouble configuring builtin PatchJson6902Transformer".to_owned())?;
             list.push((Transformer::JsonPatch(patch), "PatchJson6902Transformer"));
         }
         for replica in &this.replicas {

@@ -10,13 +10,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use kpkg_chart::listing::{self, Selection};
+use kpkg_chart::listing::{self, Listed, Part, Selection};
 use kpkg_chart::provenance::FieldPath;
 use kpkg_chart::values::{self, Checks};
 use kpkg_chart::{Ambient, Chart, ClusterFacts, KubeVersion, ReleaseInfo, RenderError, Rendered, Values};
 
 use crate::embedded::EmbeddedArgs;
 use crate::memory::Bound;
+use crate::overlay::{self, OverlayArgs};
 use crate::printer::Printer;
 use crate::provenance::Run;
 use crate::publish::ChartArgs;
@@ -46,11 +47,11 @@ pub(crate) struct Args {
     embedded: EmbeddedArgs,
 
     /// Only show manifests of these templates, such as `templates/service.yaml` (patterns allowed)
-    #[arg(short, long, value_name = "TEMPLATE")]
+    #[arg(short, long, value_name = "TEMPLATE", conflicts_with = "overlay")]
     show_only: Vec<String>,
 
     /// Write files into this folder instead of standard output
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", conflicts_with = "overlay")]
     output_dir: Option<PathBuf>,
 
     /// Put the files of `--output-dir` into a folder named after the release
@@ -97,9 +98,8 @@ pub(crate) struct Args {
     #[arg(short, long)]
     generate_name: bool,
 
-    /// Put a kustomization on top: its folder's `kustomization.yaml` is applied to what the chart writes
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["output_dir", "show_only"])]
-    overlay: Option<PathBuf>,
+    #[command(flatten)]
+    overlay: OverlayArgs,
 
     /// Program that gets the manifests on standard input and writes those to use
     #[arg(long, value_name = "PROGRAM", conflicts_with = "output_dir")]
@@ -244,7 +244,7 @@ fn print(args: &Args, release: &ReleaseInfo, values: &Values, rendered: &Rendere
     if let Some(folder) = &args.output_dir {
         return write::files(folder, args.release_name.then_some(release.name.as_str()), &listed, printer);
     }
-    if args.post_renderer.is_none() && args.overlay.is_none() && args.show_only.is_empty() {
+    if args.post_renderer.is_none() && args.overlay.folder().is_none() && args.show_only.is_empty() {
         return Ok(printer.write_data(|mut out| listing::write(&listed, &mut out))?);
     }
     let manifests = listing::manifest_text(&listed);
@@ -252,17 +252,23 @@ fn print(args: &Args, release: &ReleaseInfo, values: &Values, rendered: &Rendere
         None => manifests,
         Some(program) => post_render::run(program, &args.post_renderer_args, &manifests)?,
     };
-    if let Some(folder) = &args.overlay {
-        return overlaid(folder, &listing::text(&manifests, &listed), printer);
+    if let Some(folder) = args.overlay.folder() {
+        return overlaid(folder, args.post_renderer.as_ref().map(|_| manifests), &listed, printer);
     }
     let text = listing::text(&manifests, &listed);
     let shown = if args.show_only.is_empty() { text } else { listing::show_only(&text, &args.show_only)? };
     Ok(printer.data(&shown)?)
 }
 
-/// Applies an overlay to the manifests and prints what comes out.
-fn overlaid(folder: &Path, manifests: &str, printer: &Printer) -> Result<()> {
-    let built = kpkg_overlay::apply_to_text(folder, manifests, &kpkg_overlay::Options::default())?;
-    built.warnings.iter().for_each(|warning| printer.say(warning));
+/// Applies an overlay to the documents and prints what comes out; a post-renderer may have made other ones of them.
+fn overlaid(folder: &Path, manifests: Option<String>, listed: &[Listed<'_>], printer: &Printer) -> Result<()> {
+    let built = match manifests {
+        None => overlay::overlay(folder, listed, printer)?,
+        Some(text) => {
+            let hooks = listed.iter().filter(|it| it.part == Part::Hook).cloned();
+            let made = Listed { part: Part::Manifest, source: "", text: &text };
+            overlay::overlay(folder, &std::iter::once(made).chain(hooks).collect::<Vec<_>>(), printer)?
+        }
+    };
     Ok(printer.data(&built.text()?)?)
 }

@@ -4,6 +4,7 @@ mod hash;
 mod pairs;
 
 pub(crate) use hash::hash_names;
+pub(crate) use pairs::file_source;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -19,7 +20,7 @@ use crate::tree::{map_at, set_field};
 
 /// Which of the two is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum DataKind {
+pub enum DataKind {
     /// A ConfigMap.
     ConfigMap,
     /// A Secret.
@@ -27,7 +28,7 @@ pub(crate) enum DataKind {
 }
 
 impl DataKind {
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::ConfigMap => "ConfigMap",
             Self::Secret => "Secret",

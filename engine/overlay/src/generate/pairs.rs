@@ -25,7 +25,7 @@ pub(crate) fn load(
         pairs.push(from_literal(literal).within(|| "loading KV pairs: literal sources".to_owned())?);
     }
     for source in &args.files {
-        let (key, path) = from_file_source(source).within(|| "loading KV pairs: file sources".to_owned())?;
+        let (key, path) = file_source(source).within(|| "loading KV pairs: file sources".to_owned())?;
         let content = folder.read(&path, remote).within(|| format!("loading KV pairs: file sources: {path}"))?;
         pairs.push((key, content));
     }
@@ -68,7 +68,8 @@ fn from_literal(literal: &str) -> Result<(String, Vec<u8>)> {
     Ok((key.to_owned(), quoted.unwrap_or(value).as_bytes().to_vec()))
 }
 
-fn from_file_source(source: &str) -> Result<(String, String)> {
+/// The key and the path of a file, from `path` or `key=path`.
+pub(crate) fn file_source(source: &str) -> Result<(String, String)> {
     let refuse = |problem: String| Err(Error::rule(problem));
     match source.split_once('=') {
         None => Ok((source.rsplit('/').find(|part| !part.is_empty()).unwrap_or(source).to_owned(), source.to_owned())),
@@ -90,10 +91,8 @@ mod tests {
         assert_eq!(from_literal("a='b c'").expect("valid"), ("a".to_owned(), b"b c".to_vec()));
         assert_eq!(from_literal("a=b=c").expect("valid"), ("a".to_owned(), b"b=c".to_vec()));
         assert!(from_literal("=b").is_err() && from_literal("b").is_err());
-        assert_eq!(from_file_source("x/y.txt").expect("valid"), ("y.txt".to_owned(), "x/y.txt".to_owned()));
-        assert!(
-            from_file_source("a=").is_err() && from_file_source("=a").is_err() && from_file_source("a=b=c").is_err()
-        );
+        assert_eq!(file_source("x/y.txt").expect("valid"), ("y.txt".to_owned(), "x/y.txt".to_owned()));
+        assert!(file_source("a=").is_err() && file_source("=a").is_err() && file_source("a=b=c").is_err());
     }
 
     #[test]

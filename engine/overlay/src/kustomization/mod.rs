@@ -2,7 +2,7 @@
 
 mod shape;
 
-pub(crate) use shape::{CONFIGURATION, PLUGIN, REPLACEMENT, Strictness, conform};
+pub(crate) use shape::{CONFIGURATION, KUSTOMIZATION, PLUGIN, REPLACEMENT, Shape, Strictness, conform};
 
 use std::collections::BTreeMap;
 
@@ -304,8 +304,11 @@ pub(crate) struct HelmChartArgs {
     pub(crate) release_name: String,
 }
 
-const API_VERSION: &str = "kustomize.config.k8s.io/v1beta1";
-const COMPONENT_API_VERSION: &str = "kustomize.config.k8s.io/v1alpha1";
+/// What a kustomization file may be called.
+pub(crate) const KUSTOMIZATION_NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+
+pub(crate) const API_VERSION: &str = "kustomize.config.k8s.io/v1beta1";
+pub(crate) const COMPONENT_API_VERSION: &str = "kustomize.config.k8s.io/v1alpha1";
 
 impl Kustomization {
     /// Reads a kustomization file: unknown fields are errors, old names are brought up to date.
@@ -315,7 +318,7 @@ impl Kustomization {
         if value.is_null() {
             return Err(Error::rule("kustomization.yaml is empty"));
         }
-        let value = conform(&value.to_json(), &shape::KUSTOMIZATION, Strictness::Full).map_err(invalid)?;
+        let value = conform(&value.to_json(), &KUSTOMIZATION, Strictness::Full).map_err(invalid)?;
         let empty = value
             .as_object()
             .is_none_or(|fields| fields.iter().all(|(name, value)| is_type(name) || *value == "" || value.is_null()));
@@ -448,10 +451,13 @@ mod tests {
             ("a-", ["x".to_owned(), "w".to_owned()].as_slice())
         );
         let cases = [
-            ("namePrefx: a\n", "invalid Kustomization: unknown field \"namePrefx\", did you mean \"namePrefix\"?"),
+            (
+                "namePrefx: a\n",
+                "invalid Kustomization: json: unknown field \"namePrefx\", did you mean \"namePrefix\"?",
+            ),
             (
                 "patches: [{pth: x}]\n",
-                "invalid Kustomization: unknown field \"patches[0].pth\", did you mean \"path\"?",
+                "invalid Kustomization: json: unknown field \"pth\" in \"patches[0]\", did you mean \"path\"?",
             ),
             ("namespace: 5\n", "invalid Kustomization: field \"namespace\" must be a string, not a number"),
             ("kind: Kustomization\n", "kustomization.yaml is empty"),

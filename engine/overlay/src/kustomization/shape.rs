@@ -18,10 +18,15 @@ pub(crate) enum Shape {
     /// A list.
     List(&'static Shape),
     /// A mapping of known names.
-    Fields(&'static [(&'static str, Shape)]),
+    Fields(Known),
+    /// A mapping of known names that several forms share.
+    Joined(&'static [Known]),
 }
 
-use Shape::{Any, Bool, Fields, Int, List, Text, Texts};
+/// Names that a mapping may have, and the forms of their values.
+pub(crate) type Known = &'static [(&'static str, Shape)];
+
+use Shape::{Any, Bool, Fields, Int, Joined, List, Text, Texts};
 
 const TEXT_LIST: Shape = List(&Text);
 
@@ -79,7 +84,7 @@ pub(crate) const REPLACEMENT: Shape = Fields(&[
 const GENERATOR_OPTIONS: Shape =
     Fields(&[("labels", Texts), ("annotations", Texts), ("disableNameSuffixHash", Bool), ("immutable", Bool)]);
 
-const CONFIG_MAP: Shape = Fields(&[
+const GENERATOR: Known = &[
     ("namespace", Text),
     ("name", Text),
     ("behavior", Text),
@@ -87,20 +92,11 @@ const CONFIG_MAP: Shape = Fields(&[
     ("files", TEXT_LIST),
     ("envs", TEXT_LIST),
     ("env", Text),
-    ("options", GENERATOR_OPTIONS),
-]);
+];
 
-const SECRET: Shape = Fields(&[
-    ("namespace", Text),
-    ("name", Text),
-    ("behavior", Text),
-    ("literals", TEXT_LIST),
-    ("files", TEXT_LIST),
-    ("envs", TEXT_LIST),
-    ("env", Text),
-    ("options", GENERATOR_OPTIONS),
-    ("type", Text),
-]);
+const CONFIG_MAP: Shape = Joined(&[GENERATOR, &[("options", GENERATOR_OPTIONS)]]);
+
+const SECRET: Shape = Joined(&[GENERATOR, &[("options", GENERATOR_OPTIONS), ("type", Text)]]);
 
 const LABEL: Shape =
     Fields(&[("pairs", Texts), ("includeSelectors", Bool), ("includeTemplates", Bool), ("fields", List(&FIELD_SPEC))]);
@@ -124,12 +120,10 @@ const VAR: Shape = Fields(&[
 const SORT_OPTIONS: Shape =
     Fields(&[("order", Text), ("legacySortOptions", Fields(&[("orderFirst", TEXT_LIST), ("orderLast", TEXT_LIST)]))]);
 
-const HELM_CHART: Shape = Fields(&[
-    ("name", Text),
+const CHART: Known = &[
     ("version", Text),
     ("repo", Text),
     ("releaseName", Text),
-    ("namespace", Text),
     ("additionalValuesFiles", TEXT_LIST),
     ("valuesFile", Text),
     ("valuesInline", Any),
@@ -142,7 +136,11 @@ const HELM_CHART: Shape = Fields(&[
     ("skipTests", Bool),
     ("debug", Bool),
     ("devel", Bool),
-]);
+];
+
+const HELM_CHART: Shape = Joined(&[&[("name", Text), ("namespace", Text)], CHART]);
+
+const HELM_GLOBALS: Known = &[("chartHome", Text), ("configHome", Text)];
 
 const HELM_CHART_ARGS: Shape = Fields(&[
     ("chartName", Text),
@@ -189,7 +187,7 @@ pub(crate) const KUSTOMIZATION: Shape = Fields(&[
     ("bases", TEXT_LIST),
     ("configMapGenerator", List(&CONFIG_MAP)),
     ("secretGenerator", List(&SECRET)),
-    ("helmGlobals", Fields(&[("chartHome", Text), ("configHome", Text)])),
+    ("helmGlobals", Fields(HELM_GLOBALS)),
     ("helmCharts", List(&HELM_CHART)),
     ("helmChartInflationGenerator", List(&HELM_CHART_ARGS)),
     ("generatorOptions", GENERATOR_OPTIONS),
@@ -217,18 +215,10 @@ pub(crate) const CONFIGURATION: Shape = Fields(&[
     ("replicas", SPEC_LIST),
 ]);
 
-/// A built-in generator or transformer as an object of its own; all of their fields together.
-pub(crate) const PLUGIN: Shape = Fields(&[
+const PLUGIN_FIELDS: Known = &[
     ("apiVersion", Text),
     ("kind", Text),
     ("metadata", METADATA),
-    ("namespace", Text),
-    ("name", Text),
-    ("behavior", Text),
-    ("literals", TEXT_LIST),
-    ("files", TEXT_LIST),
-    ("envs", TEXT_LIST),
-    ("env", Text),
     ("options", Any),
     ("type", Text),
     ("labels", Texts),
@@ -251,27 +241,25 @@ pub(crate) const PLUGIN: Shape = Fields(&[
     ("targets", List(&Fields(&[("selector", SELECTOR), ("fieldPath", Text), ("filePathPosition", Int)]))),
     ("targetFilePath", Text),
     ("sortOptions", SORT_OPTIONS),
-    ("chartHome", Text),
-    ("configHome", Text),
-    ("version", Text),
-    ("repo", Text),
-    ("releaseName", Text),
-    ("additionalValuesFiles", TEXT_LIST),
-    ("valuesFile", Text),
-    ("valuesInline", Any),
-    ("valuesMerge", Text),
-    ("includeCRDs", Bool),
-    ("skipHooks", Bool),
-    ("apiVersions", TEXT_LIST),
-    ("kubeVersion", Text),
-    ("nameTemplate", Text),
-    ("skipTests", Bool),
-    ("debug", Bool),
-    ("devel", Bool),
     ("cloud", Text),
     ("kubernetesService", Fields(&[("name", Text), ("namespace", Text)])),
     ("serviceAccount", Fields(&[("name", Text), ("projectId", Text)])),
-]);
+];
+
+/// A built-in generator or transformer as an object of its own; all of their fields together.
+pub(crate) const PLUGIN: Shape = Joined(&[PLUGIN_FIELDS, GENERATOR, CHART, HELM_GLOBALS]);
+
+impl Shape {
+    /// The names that a mapping of this form may have.
+    pub(crate) fn known(&self) -> impl Iterator<Item = &'static (&'static str, Shape)> + Clone + use<> {
+        let (one, several): (Known, &'static [Known]) = match self {
+            Fields(known) => (known, &[]),
+            Joined(groups) => (&[], groups),
+            _ => (&[], &[]),
+        };
+        one.iter().chain(several.iter().copied().flatten())
+    }
+}
 
 /// How strictly a form is held to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -314,45 +302,43 @@ fn conform_at(value: &Value, shape: &Shape, strict: Strictness, path: &str) -> R
             .map(|(at, item)| conform_at(item, inner, strict, &format!("{path}[{at}]")))
             .collect::<Result<Vec<_>, _>>()?
             .into(),
-        (Fields(known), Value::Object(map)) => fields(map, known, strict, path)?,
-        (Fields(_) | Texts, Value::Null) => Value::Object(Map::new()),
+        (Fields(_) | Joined(_), Value::Object(map)) => fields(map, shape, strict, path)?,
+        (Fields(_) | Joined(_) | Texts, Value::Null) => Value::Object(Map::new()),
         (List(_), Value::Null) => Value::Array(Vec::new()),
         (Text, _) => return Err(wrong("a string")),
         (Bool, _) => return Err(wrong("a boolean")),
         (Int, _) => return Err(wrong("an integer")),
         (Texts, _) => return Err(wrong("a mapping of strings")),
         (List(_), _) => return Err(wrong("a list")),
-        (Fields(_), _) => return Err(wrong("a mapping")),
+        (Fields(_) | Joined(_), _) => return Err(wrong("a mapping")),
     })
 }
 
-fn fields(
-    map: &Map<String, Value>,
-    known: &[(&'static str, Shape)],
-    strict: Strictness,
-    path: &str,
-) -> Result<Value, String> {
+fn fields(map: &Map<String, Value>, shape: &Shape, strict: Strictness, path: &str) -> Result<Value, String> {
     let mut result = Map::new();
     for (name, value) in map {
-        let exact = known.iter().find(|(known, _)| known == name);
-        let found = exact.or_else(|| known.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)));
+        let exact = shape.known().find(|(known, _)| known == name);
+        let found = exact.or_else(|| shape.known().find(|(known, _)| known.eq_ignore_ascii_case(name)));
         match found {
             Some(_) if value.is_null() => {}
             Some((known, shape)) => {
                 result.insert((*known).to_owned(), conform_at(value, shape, strict, &join(path, known))?);
             }
-            None if strict != Strictness::None => return Err(unknown(&join(path, name), name, known)),
+            None if strict != Strictness::None => return Err(unknown(path, name, shape)),
             None => {}
         }
     }
     Ok(Value::Object(result))
 }
 
-fn unknown(path: &str, name: &str, known: &[(&'static str, Shape)]) -> String {
-    let nearest = known.iter().map(|(known, _)| (distance(known, name), known)).min();
+fn unknown(path: &str, name: &str, shape: &Shape) -> String {
+    let place = if path.is_empty() { String::new() } else { format!(" in {path:?}") };
+    let nearest = shape.known().map(|(known, _)| (distance(known, name), known)).min();
     match nearest {
-        Some((distance, known)) if distance <= 3 => format!("unknown field {path:?}, did you mean {known:?}?"),
-        _ => format!("unknown field {path:?}"),
+        Some((distance, known)) if distance <= 3 => {
+            format!("json: unknown field {name:?}{place}, did you mean {known:?}?")
+        }
+        _ => format!("json: unknown field {name:?}{place}"),
     }
 }
 

@@ -89,7 +89,7 @@ impl ImageTransformer {
 
     fn changed(&self, text: &str) -> String {
         let image = &self.image;
-        let (name, tag, digest) = split(text);
+        let (name, tag, digest) = split_image(text);
         let mut name = if image.new_name.is_empty() { name.to_owned() } else { image.new_name.clone() };
         let (tag, digest) = match (image.new_tag.as_str(), image.digest.as_str(), image.tag_suffix.as_str()) {
             ("", "", "") => (tag.to_owned(), digest.to_owned()),
@@ -116,7 +116,7 @@ fn is_tag_and_digest(rest: &str) -> bool {
 }
 
 /// Splits an image into name, tag and digest.
-fn split(image: &str) -> (&str, &str, &str) {
+pub(crate) fn split_image(image: &str) -> (&str, &str, &str) {
     let start = image.find('/').filter(|at| *at > 0).unwrap_or(0);
     let at = |mark: char| image[start..].find(mark).map(|at| at + start);
     match (at('@'), at(':')) {

@@ -7,7 +7,7 @@ mod patch;
 mod replicas;
 mod value_add;
 
-pub(crate) use images::ImageTransformer;
+pub(crate) use images::{ImageTransformer, split_image};
 pub(crate) use labels::TextTransformer;
 pub(crate) use namespace::{NamespaceTransformer, SubjectMode};
 pub(crate) use patch::{JsonPatchTransformer, PatchTransformer, StrategicTransformer};
@@ -55,6 +55,25 @@ impl Transformer {
             Self::ValueAdd(transformer) => transformer.apply(set),
             Self::Hash => crate::generate::hash_names(set),
             Self::Sort(options) => crate::build::sort(set, Some(options)),
+        }
+    }
+
+    /// What to call it where it is told what made a field.
+    pub(crate) fn title(&self) -> String {
+        match self {
+            Self::Strategic(_) => "patchesStrategicMerge".to_owned(),
+            Self::Patch(patch) => format!("patch {}", patch.source()),
+            Self::Namespace(_) => "namespace".to_owned(),
+            Self::Affixes(_) => "namePrefix, nameSuffix".to_owned(),
+            Self::Labels(_) => "labels".to_owned(),
+            Self::Annotations(_) => "commonAnnotations".to_owned(),
+            Self::JsonPatch(patch) => format!("JSON patch {}", patch.source),
+            Self::Replicas(_) => "replicas".to_owned(),
+            Self::Images(_) => "images".to_owned(),
+            Self::Replacements(_) => "replacements".to_owned(),
+            Self::ValueAdd(_) => "a value that is added".to_owned(),
+            Self::Hash => "the hash of its content".to_owned(),
+            Self::Sort(_) => "sorting".to_owned(),
         }
     }
 }

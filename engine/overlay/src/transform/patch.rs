@@ -66,6 +66,11 @@ impl StrategicTransformer {
 }
 
 impl PatchTransformer {
+    /// Where the patch stands.
+    pub(crate) fn source(&self) -> &str {
+        &self.source
+    }
+
     /// Reads a patch and finds out of which kind it is.
     pub(crate) fn read(patch: &Patch, folder: &Folder, session: &Session<'_>) -> Result<Self> {
         let inline = patch.patch.trim();

@@ -2,10 +2,8 @@
 
 use crate::tree::Tree;
 
-const DEPLOYMENT: &str = "\
-=== base/kustomization.yaml
-resources: [deployment.yaml]
-=== base/deployment.yaml
+/// A Deployment as far as its containers.
+const HEAD: &str = "\
 apiVersion: apps/v1
 kind: Deployment
 metadata:
@@ -14,7 +12,9 @@ spec:
   template:
     spec:
       containers:
-      - name: web
+";
+
+const CONTAINERS: &str = "      - name: web
         image: nginx:1.0
         env:
         - {name: A, value: '1'}
@@ -25,7 +25,8 @@ spec:
 ";
 
 fn deployment(tree: &str) -> Tree {
-    Tree::new(&format!("{DEPLOYMENT}{tree}"))
+    let base = "=== base/kustomization.yaml\nresources: [deployment.yaml]\n=== base/deployment.yaml\n";
+    Tree::new(&format!("{base}{HEAD}{CONTAINERS}{tree}"))
 }
 
 fn check(name: &str, tree: &Tree, want: &str) {
@@ -140,16 +141,7 @@ fn strategic_merges() {
     let tree = merged(
         "spec: {template: {spec: {containers: [{name: new, image: n}, {name: web, env: [{name: B, value: b}]}]}}}\n",
     );
-    let want = "\
-apiVersion: apps/v1
-kind: Deployment
-metadata:
-  name: web
-spec:
-  template:
-    spec:
-      containers:
-      - image: \"n\"
+    let want = "      - image: \"n\"
         name: new
       - env:
         - name: B
@@ -163,7 +155,7 @@ spec:
       - image: busybox
         name: side
 ";
-    check("order", &tree, want);
+    check("order", &tree, &format!("{HEAD}{want}"));
 }
 
 #[test]
@@ -357,4 +349,68 @@ spec: {template: {spec: {containers: [{name: c, args: ['$(SERVICE):$(PORT)', '$(
 ",
     );
     tree.compare("variables", "");
+}
+
+/// Kustomize replaces lists of custom resources; asked to, we merge them by the keys that their definition declares.
+#[test]
+fn lists_of_custom_resources() {
+    let tree = Tree::new(
+        "\
+=== kustomization.yaml
+resources: [crd.yaml, x.yaml]
+patches:
+- patch: |-
+    apiVersion: example.com/v1
+    kind: X
+    metadata: {name: x}
+    spec:
+      rules: [{name: b, port: 1, to: c}, {name: b, port: 2, to: d}]
+      tags: [z]
+      steps: [z]
+=== x.yaml
+apiVersion: example.com/v1
+kind: X
+metadata: {name: x}
+spec:
+  rules: [{name: a, port: 1}, {name: b, port: 1, from: e}]
+  tags: [y]
+  steps: [y]
+=== crd.yaml
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: xs.example.com}
+spec:
+  group: example.com
+  names: {kind: X}
+  versions:
+  - name: v1
+    schema:
+      openAPIV3Schema:
+        properties:
+          spec:
+            properties:
+              rules:
+                type: array
+                x-kubernetes-list-type: map
+                x-kubernetes-list-map-keys: [name, port]
+                items: {type: object}
+              tags: {type: array, x-kubernetes-list-type: set}
+              steps: {type: array, x-kubernetes-list-type: atomic}
+",
+    );
+    let mut options = kpkg_overlay::Options::default();
+    let mut spec = || {
+        let built = kpkg_overlay::build(&tree.path().to_string_lossy(), &options).expect("builds");
+        let text = built.text().expect("text");
+        options.list_keys = true;
+        text.rsplit_once("\nspec:\n").expect("a spec").1.to_owned()
+    };
+    let replaced = "  rules:\n  - name: b\n    port: 1\n    to: c\n  - name: b\n    port: 2\n    to: d\n  steps:\n  - z\n  \
+                    tags:\n  - z\n";
+    assert_eq!(spec(), replaced);
+    tree.compare("replaced", "");
+    // Where two keys pair elements, Kustomize's merge has an order of its own, as with ports of containers.
+    let merged = "  rules:\n  - name: b\n    port: 2\n    to: d\n  - name: a\n    port: 1\n  - from: e\n    name: b\n    port: \
+                  1\n    to: c\n  steps:\n  - z\n  tags:\n  - z\n  - \"y\"\n";
+    assert_eq!(spec(), merged);
 }

@@ -24,7 +24,22 @@ fn mistakes() {
             "=== kustomization.yaml\nresources: []\n=== Kustomization\nresources: []\n",
             "Found multiple kustomization files",
         ),
-        ("a missing file", "=== kustomization.yaml\nresources: [no.yaml]\n", "no.yaml"),
+        ("a missing file", "=== kustomization.yaml\nresources: [no.yaml]\n", "no.yaml: no such file or directory"),
+        (
+            "a file for a folder",
+            "=== kustomization.yaml\ncomponents: [a.yaml]\n=== a.yaml\na: b\n",
+            "a.yaml': file is not directory",
+        ),
+        (
+            "no patch in a file",
+            "=== kustomization.yaml\npatchesStrategicMerge: [a.yaml]\n=== a.yaml\n# nothing\n",
+            "patch appears to be empty; files=[a.yaml]",
+        ),
+        (
+            "a generator of what is there",
+            "=== kustomization.yaml\nconfigMapGenerator: [{name: a, literals: [b=c]}, {name: a, literals: [b=c]}]\n",
+            "a.[noNs] exists; can not use behavior: 'unspecified', behavior must be merge or replace",
+        ),
         ("a cycle", "=== kustomization.yaml\nresources: [.]\n", "cycle detected"),
         (
             "a cycle of two",
