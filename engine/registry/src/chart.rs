@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use kpkg_chart::{Chart, File, Metadata, unpack};
 
-use crate::Error;
 use crate::cache::Cache;
+use crate::oci::Reference;
 use crate::oci::{Descriptor, MANIFEST, Manifest, Registry, Source, digest_of};
-use crate::reference::Reference;
+use crate::{Error, oci};
 
 /// The type of the configuration: `Chart.yaml` as JSON.
 pub const CONFIG_TYPE: &str = "application/vnd.cncf.helm.config.v1+json";
@@ -102,10 +102,11 @@ pub async fn push(
     provenance: Option<Vec<u8>>,
 ) -> Result<Pushed, Error> {
     if parent.tag.is_some() || parent.digest.is_some() {
-        return Err(Error::Reference {
+        return Err(oci::Error::Reference {
             reference: format!("oci://{parent}"),
             problem: "a chart is pushed under its own name and version; give the place alone",
-        });
+        }
+        .into());
     }
     let metadata = metadata_of(&archive, "the archive")?;
     let reference = parent.join(&metadata.name, &tag_of(&metadata.version))?;
@@ -163,7 +164,8 @@ async fn blob(
             Ok(bytes)
         } else {
             let what = format!("a layer of {reference}");
-            Err(Error::Document { what, problem: format!("its size is {}, not {}", bytes.len(), wanted.size) })
+            Err(oci::Error::Document { what, problem: format!("its size is {}, not {}", bytes.len(), wanted.size) }
+                .into())
         };
     }
     let bytes = registry.blob_bytes(&reference.repository, wanted, limit).await?;
@@ -174,7 +176,7 @@ async fn blob(
 /// Puts bytes into the cache. A cache that is full or may not be written costs time, not the command.
 pub(crate) fn keep(cache: &Cache, bytes: &[u8]) {
     if let Err(error) = cache.put(bytes) {
-        tracing::warn!(error = crate::transport::chain(&error), "the cache was not used");
+        tracing::warn!(error = oci::transport::chain(&error), "the cache was not used");
     }
 }
 

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use crate::Error;
 use crate::cache::Cache;
-use crate::credentials::{Credentials, LoginFile};
 use crate::oci::Registry;
-use crate::transport::Access;
+use crate::oci::transport::Access;
+use crate::oci::{Credentials, LoginFile};
 
 /// How to reach servers, who we are there, and where things are kept here.
 #[derive(Debug, Clone)]
@@ -30,6 +30,6 @@ impl Client {
             Some(login) => Some(login.clone()),
             None => self.logins.find(host).await?,
         };
-        Registry::open(host, &self.access, login)
+        Ok(Registry::open(host, &self.access, login)?)
     }
 }

@@ -2,16 +2,15 @@
 //!
 //! Helm is the Python package `helm-python-sdk`, in the interpreter that `KPKG_HELM_PYTHON` names or in `python`.
 
-use std::path::Path;
 use std::process::Command;
 
 use kpkg_registry::chart::push;
 use kpkg_registry::{Wanted, dependency, provenance, resolve};
 
-use crate::kit::{Lab, Server, archive};
+use crate::kit::{GnuPg, Lab, Server, archive};
 
 /// Runs a script with Helm at hand; `None` where there is no Helm.
-fn helm(script: &str, arguments: &[&str]) -> Option<Result<String, String>> {
+pub(crate) fn helm(script: &str, arguments: &[&str]) -> Option<Result<String, String>> {
     let python = std::env::var("KPKG_HELM_PYTHON").unwrap_or_else(|_| "python".to_owned());
     if !Command::new(&python).args(["-c", "import helm_python"]).output().is_ok_and(|it| it.status.success()) {
         println!("skipped: `{python}` has no helm-python-sdk");
@@ -21,20 +20,6 @@ fn helm(script: &str, arguments: &[&str]) -> Option<Result<String, String>> {
     let output = Command::new(python).args(["-c", &program]).args(arguments).output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Some(if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) })
-}
-
-fn gpg(home: &Path, arguments: &[&str]) -> Option<Vec<u8>> {
-    std::fs::create_dir_all(home).unwrap();
-    let permissions: std::fs::Permissions = std::os::unix::fs::PermissionsExt::from_mode(0o700);
-    std::fs::set_permissions(home, permissions).unwrap();
-    let mut command = Command::new("gpg");
-    command.arg("--homedir").arg(home).args(["--batch", "--yes", "--pinentry-mode", "loopback"]).args(arguments);
-    let Ok(output) = command.output() else {
-        println!("skipped: gpg is not installed");
-        return None;
-    };
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    Some(output.stdout)
 }
 
 #[tokio::test]
@@ -70,13 +55,12 @@ fn provenance_is_interchangeable() {
     let lab = Lab::new();
     for (kind, passphrase) in [("rsa2048", ""), ("rsa3072", "pass word"), ("ed25519", ""), ("ed25519", "secret")] {
         let home = lab.path(&format!("gpg-{kind}-{}", passphrase.len()));
+        let Some(gpg) = GnuPg::at(&home) else { return };
         let user = "Tester <test@example.com>";
-        if gpg(&home, &["--passphrase", passphrase, "--quick-gen-key", user, kind, "sign", "never"]).is_none() {
-            return;
-        }
+        gpg.run(&["--passphrase", passphrase, "--quick-gen-key", user, kind, "sign", "never"]);
         let (secret, public) = (home.join("secret.gpg"), home.join("public.gpg"));
-        std::fs::write(&secret, gpg(&home, &["--passphrase", passphrase, "--export-secret-keys"]).unwrap()).unwrap();
-        std::fs::write(&public, gpg(&home, &["--export"]).unwrap()).unwrap();
+        std::fs::write(&secret, gpg.run(&["--passphrase", passphrase, "--export-secret-keys"])).unwrap();
+        std::fs::write(&public, gpg.run(&["--export"])).unwrap();
         let bytes = archive("web", "1.0.0");
         let file = home.join("web-1.0.0.tgz");
         std::fs::write(&file, &bytes).unwrap();
@@ -92,7 +76,7 @@ fn provenance_is_interchangeable() {
         }
         let prov = home.join("web-1.0.0.tgz.prov");
         std::fs::write(&prov, &text).unwrap();
-        gpg(&home, &["--verify", &prov.display().to_string()]).unwrap();
+        gpg.run(&["--verify", &prov.display().to_string()]);
         let ours = provenance::verify(&bytes, "web-1.0.0.tgz", text.as_bytes(), &public, now).unwrap();
         assert_eq!(ours.signed_by, [user]);
         // Fails closed: other contents, another name, a changed text, another key.
@@ -101,7 +85,6 @@ fn provenance_is_interchangeable() {
         for changed in [text.replace("A test", "A lie"), text.replace("SIGNATURE", "SIGNATUR"), String::new()] {
             assert!(provenance::verify(&bytes, "web-1.0.0.tgz", changed.as_bytes(), &public, now).is_err());
         }
-        let _ = Command::new("gpgconf").arg("--homedir").arg(&home).args(["--kill", "all"]).output();
         let place = file.display().to_string();
         let verify = "print(h.verify(a[0], a[1])['signed_by'])";
         let Some(theirs) = helm(verify, &[&place, &public.display().to_string()]) else { continue };

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use kpkg_registry::chart::{CHART_TYPE, CONFIG_TYPE, push};
 use kpkg_registry::oci::{Descriptor, Manifest, Source, digest_of};
-use kpkg_registry::{Error, Wanted, resolve};
+use kpkg_registry::{Error, Wanted, oci, resolve};
 
 use crate::kit::{Answer, Lab, Liar, Seen, answer, archive};
 
@@ -232,7 +232,7 @@ async fn what_is_pushed_under_a_lie_is_an_error() {
     let registry = lab.client.registry(&server.address).await.unwrap();
     let parent = format!("oci://{}/charts", server.address).parse().unwrap();
     let error = push(&registry, &parent, archive("web", "1.0.0"), None).await.unwrap_err();
-    assert!(matches!(error, Error::Digest { .. }), "{error}");
+    assert!(matches!(error, Error::Oci(oci::Error::Digest { .. })), "{error}");
 }
 
 /// A cache that cannot be written costs time, not the command.

@@ -151,6 +151,45 @@ impl Server {
     }
 }
 
+/// A GnuPG home; its agent ends with it, also when the test fails.
+pub(crate) struct GnuPg(PathBuf);
+
+impl Drop for GnuPg {
+    fn drop(&mut self) {
+        let _ = Command::new("gpgconf").arg("--homedir").arg(&self.0).args(["--kill", "all"]).output();
+    }
+}
+
+impl GnuPg {
+    /// `None` where there is no gpg.
+    pub(crate) fn at(home: &Path) -> Option<Self> {
+        if Command::new("gpg").arg("--version").output().is_err() {
+            println!("skipped: gpg is not installed");
+            return None;
+        }
+        fs::create_dir_all(home).unwrap();
+        let permissions: fs::Permissions = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+        fs::set_permissions(home, permissions).unwrap();
+        Some(Self(home.to_owned()))
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str]) -> Vec<u8> {
+        self.talk(&[&["--batch", "--yes"], arguments].concat(), b"")
+    }
+
+    /// Runs it with something to read.
+    pub(crate) fn talk(&self, arguments: &[&str], input: &[u8]) -> Vec<u8> {
+        let mut command = Command::new("gpg");
+        command.arg("--homedir").arg(&self.0).args(["--no-tty", "--pinentry-mode", "loopback"]).args(arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        output.stdout
+    }
+}
+
 fn certificates(folder: &Path) {
     use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SanType};
     let authority_key = KeyPair::generate().unwrap();

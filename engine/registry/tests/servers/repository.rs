@@ -2,7 +2,7 @@
 
 use kpkg_registry::dependency;
 use kpkg_registry::repository::{self, Query, Repository, Update};
-use kpkg_registry::{Error, Wanted, resolve};
+use kpkg_registry::{Error, Wanted, oci, resolve};
 
 use crate::kit::{Lab, Liar, Server, answer, archive};
 
@@ -101,7 +101,7 @@ async fn lies_change_nothing_that_is_kept() {
         assert_eq!(repository::index(&lab.client, &repository, false).await.unwrap().len(), 1, "lie {lie}");
     }
     let error = resolve(&lab.client, "r/web", &Wanted::default()).await.unwrap_err();
-    assert!(matches!(error, Error::Digest { .. }), "{error}");
+    assert!(matches!(error, Error::Oci(oci::Error::Digest { .. })), "{error}");
     assert!(lab.client.cache.list().unwrap().is_empty());
 }
 
