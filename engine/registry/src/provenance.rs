@@ -69,16 +69,14 @@ pub fn sign(
 ) -> Result<String, Error> {
     let metadata = metadata_of(archive, file_name)?;
     let keyring = keyring(ring)?;
-    let named: Vec<_> =
-        keyring.owners.iter().filter(|owner| owner.users.iter().any(|user| user.contains(key))).collect();
+    let named: Vec<_> = keyring.owners.iter().filter(|owner| owner.users().any(|user| user.contains(key))).collect();
     let refuse = |problem: String| oci::Error::Setting(format!("cannot sign as `{key}`: {problem}"));
     let owner = match named.as_slice() {
         [owner] => *owner,
         [] => return Err(refuse(format!("{} holds no such key", ring.display())).into()),
         _ => {
             // An exact name settles it.
-            let exact: Vec<_> =
-                named.iter().copied().filter(|owner| owner.users.iter().any(|user| user == key)).collect();
+            let exact: Vec<_> = named.iter().copied().filter(|owner| owner.users().any(|user| user == key)).collect();
             match exact.as_slice() {
                 [owner] => *owner,
                 _ => return Err(refuse("several keys are called so".to_owned()).into()),

@@ -58,7 +58,11 @@ pub(crate) fn signed_text(document: &str, keyring: &Keyring, now: u64) -> Result
                 Ok(()) => {
                     let owner = candidate.owner;
                     let fingerprint = owner.primary.fingerprint();
-                    return Ok(Signed { text: lines.join("\n"), by: owner.users.clone(), fingerprint });
+                    return Ok(Signed {
+                        text: lines.join("\n"),
+                        by: owner.users().map(str::to_owned).collect(),
+                        fingerprint,
+                    });
                 }
                 Err(found) => problem = found,
             }

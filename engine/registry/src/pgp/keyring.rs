@@ -27,8 +27,7 @@ pub(crate) struct Owner {
     pub(super) packet: Vec<u8>,
     /// Whether the packet is a secret key's.
     pub(super) is_secret: bool,
-    /// `NAME <ADDRESS>`, as far as the key itself says so.
-    pub(crate) users: Vec<String>,
+    words: Vec<Word>,
     standing: Standing,
     subkeys: Vec<(PublicKey, Standing)>,
 }
@@ -130,7 +129,7 @@ fn owner(packets: &[Packet<'_>]) -> Option<Owner> {
     let mut owner = Owner {
         packet: first.body.to_vec(),
         is_secret: first.tag == SECRET_KEY,
-        users: Vec::new(),
+        words: Vec::new(),
         standing: Standing::default(),
         subkeys: Vec::new(),
         primary,
@@ -178,10 +177,8 @@ impl Owner {
                     standing.revoked = true;
                 }
             }
-            (SAYS_OF_KEY, About::Key) => {
-                if signature.verify(&self.primary, &self.primary.hashed()).is_ok() {
-                    self.standing.learn(signature, &self.primary, of_primary(signature));
-                }
+            (SAYS_OF_KEY, About::Key) if signature.verify(&self.primary, &self.primary.hashed()).is_ok() => {
+                self.standing.learn(signature, &self.primary, of_primary(signature));
             }
             (0x10..=0x13 | REVOKES_USER, About::User(user)) => self.learn_user(user, signature),
             (BINDS_SUBKEY, About::Subkey) => {
@@ -202,15 +199,33 @@ impl Owner {
             return; // others may say what they like of a user
         }
         let name = String::from_utf8_lossy(user).into_owned();
-        if signature.kind == REVOKES_USER {
-            self.users.retain(|it| *it != name);
-            return;
+        let created = signature.created();
+        let is_good = signature.kind != REVOKES_USER;
+        // The newest word counts, in whatever order they stand; of two at a time, the revocation.
+        match self.words.iter_mut().find(|word| word.user == name) {
+            Some(word) if (created, !is_good) > (word.at, !word.is_good) => {
+                (word.at, word.is_good) = (created, is_good);
+            }
+            Some(_) => {}
+            None => self.words.push(Word { user: name, at: created, is_good }),
         }
-        if !self.users.contains(&name) {
-            self.users.push(name);
+        if is_good {
+            self.standing.learn(signature, &self.primary, of_primary(signature));
         }
-        self.standing.learn(signature, &self.primary, of_primary(signature));
     }
+
+    /// `NAME <ADDRESS>`, as far as the key itself says so.
+    pub(crate) fn users(&self) -> impl Iterator<Item = &str> {
+        self.words.iter().filter(|word| word.is_good).map(|word| word.user.as_str())
+    }
+}
+
+/// What a key last said of a user.
+#[derive(Debug, Clone)]
+struct Word {
+    user: String,
+    at: u64,
+    is_good: bool,
 }
 
 fn of_primary(signature: &Signature<'_>) -> Option<&'static str> {

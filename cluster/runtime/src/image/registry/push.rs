@@ -49,10 +49,8 @@ async fn send(
     let (path, file) = layout.open_blob(&blob.digest)?;
     let source = Source::File { file: &file, path: &path, offset: 0 };
     let sent = session.registry.put_blob(&session.name.repository, blob, &source).await;
-    let layer = blob.digest.clone();
-    progress(match sent.map_err(|error| failed("push a layer to", &session.name, error))? {
-        true => ProgressEvent::Transferred { layer, done: blob.size, total: blob.size },
-        false => ProgressEvent::Exists { layer },
-    });
+    let sent = sent.map_err(|error| failed("push a layer to", &session.name, error))?;
+    let (layer, done, total) = (blob.digest.clone(), blob.size, blob.size);
+    progress(if sent { ProgressEvent::Transferred { layer, done, total } } else { ProgressEvent::Exists { layer } });
     Ok(())
 }
