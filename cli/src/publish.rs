@@ -195,6 +195,7 @@ impl AccessArgs {
                 ca_file: self.ca_file.clone(),
                 cert_file: self.cert_file.clone(),
                 key_file: self.key_file.clone(),
+                patience: None,
             },
             login,
             logins,

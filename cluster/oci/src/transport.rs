@@ -37,6 +37,8 @@ pub struct Access {
     pub cert_file: Option<PathBuf>,
     /// The key of [`Self::cert_file`].
     pub key_file: Option<PathBuf>,
+    /// How long a server may be silent; a minute if not said.
+    pub patience: Option<Duration>,
 }
 
 /// What is sent.
@@ -100,7 +102,7 @@ impl Transport {
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
             .connect_timeout(CONNECT_TIMEOUT)
-            .read_timeout(READ_TIMEOUT)
+            .read_timeout(access.patience.unwrap_or(READ_TIMEOUT))
             .tls_danger_accept_invalid_certs(access.insecure);
         if let Some(path) = &access.ca_file {
             let pem = std::fs::read(path).map_err(Error::file("read", path))?;
@@ -137,7 +139,9 @@ impl Transport {
         let mut pause = FIRST_PAUSE;
         for attempt in 1.. {
             let outcome = self.follow(request).await;
-            if attempt == ATTEMPTS || !request.repeatable {
+            // Whoever was silent once for so long is asked once more and not for minutes.
+            let silent = matches!(&outcome, Err(Error::Transport { source, .. }) if source.is_timeout());
+            if attempt == ATTEMPTS || !request.repeatable || (silent && attempt > 1) {
                 return outcome;
             }
             let wait = match &outcome {

@@ -142,6 +142,49 @@ async fn locks_are_interchangeable() {
     assert_eq!(theirs.trim().replace('\'', "\""), format!("{ours:?}"));
 }
 
+/// `repo index`: the same entries in the same order with the same words, but for the times.
+#[test]
+fn indexes_are_the_same() {
+    let lab = Lab::new();
+    let site = lab.path("site");
+    std::fs::create_dir_all(site.join("sub/deeper")).unwrap();
+    for version in ["1.0.0", "1.10.0", "1.9.0", "2.0.0-rc.1", "2.0.0-rc.10", "1.0.0+build.2"] {
+        std::fs::write(site.join(format!("web-{version}.tgz")), archive("web", version)).unwrap();
+    }
+    std::fs::write(site.join("sub/db-0.1.0.tgz"), archive("db", "0.1.0")).unwrap();
+    std::fs::write(site.join("sub/deeper/hidden-0.1.0.tgz"), archive("hidden", "0.1.0")).unwrap();
+    let rich = "apiVersion: v2\nname: rich\nversion: 3.1.4\nappVersion: '1.0'\ndescription: 'a: b'\ntype: library\nkubeVersion: '>=1.20'\n\
+                deprecated: true\nhome: https://x.example\nicon: https://x.example/i.png\nkeywords: [a, 'yes']\nsources: [https://s.example]\n\
+                maintainers: [{name: N, email: n@x.example, url: https://n.example}]\nannotations: {a/b: c, d: 'null'}\n\
+                dependencies: [{name: db, version: ^0.1, repository: 'https://r.example', condition: db.enabled, tags: [t], alias: store}]\n";
+    let chart = kpkg_chart::load_files(vec![
+        kpkg_chart::File::new("Chart.yaml", rich.as_bytes()),
+        kpkg_chart::File::new("charts/db/Chart.yaml", *b"apiVersion: v2\nname: db\nversion: 0.1.0\n"),
+    ])
+    .unwrap();
+    let packed = kpkg_chart::package::package(&chart, &kpkg_chart::package::Settings::default()).unwrap();
+    std::fs::write(site.join("rich-3.1.4.tgz"), packed.bytes).unwrap();
+    let plain = |mut index: serde_json::Value| {
+        index["generated"] = serde_json::Value::Null;
+        for version in
+            index["entries"].as_object_mut().unwrap().values_mut().flat_map(|list| list.as_array_mut().unwrap())
+        {
+            assert!(version["created"].is_string(), "{version}");
+            version["created"] = serde_json::Value::Null;
+        }
+        index
+    };
+    for base in ["", "https://charts.example/stable", "https://charts.example/stable/"] {
+        let ours = kpkg_registry::repository::generate(&site, base).unwrap();
+        let script = "h.repo_index_generate(a[0], base_url=a[1] or None)";
+        let Some(done) = helm(script, &[&site.display().to_string(), base]) else { return };
+        done.unwrap();
+        let theirs = std::fs::read_to_string(site.join("index.yaml")).unwrap();
+        let theirs = kpkg_yaml::read(&theirs).unwrap().to_json();
+        assert_eq!(plain(ours), plain(theirs), "{base}");
+    }
+}
+
 fn kpkg_time() -> u64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
 }

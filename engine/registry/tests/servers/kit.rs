@@ -232,15 +232,22 @@ pub(crate) struct Answer {
     pub(crate) body: Vec<u8>,
     /// Close the connection after so many bytes of the body.
     pub(crate) cut: Option<usize>,
+    /// Send the body in ten parts, with so much time before each.
+    pub(crate) drip: Duration,
 }
 
 pub(crate) fn answer(status: u16, body: impl Into<Vec<u8>>) -> Answer {
-    Answer { status, headers: Vec::new(), body: body.into(), cut: None }
+    Answer { status, headers: Vec::new(), body: body.into(), cut: None, drip: Duration::ZERO }
 }
 
 impl Answer {
     pub(crate) fn with(mut self, name: &str, value: impl Into<String>) -> Self {
         self.headers.push((name.to_owned(), value.into()));
+        self
+    }
+
+    pub(crate) fn drip(mut self, pause: Duration) -> Self {
+        self.drip = pause;
         self
     }
 
@@ -307,7 +314,12 @@ fn talk(stream: TcpStream, script: &dyn Fn(&Seen) -> Answer, noted: &Mutex<Vec<S
     text.push_str("\r\n");
     stream.write_all(text.as_bytes())?;
     if seen.method != "HEAD" {
-        stream.write_all(&answer.body[..answer.cut.unwrap_or(answer.body.len())])?;
+        let body = &answer.body[..answer.cut.unwrap_or(answer.body.len())];
+        for part in body.chunks((body.len() / 10).max(1)) {
+            stream.flush()?;
+            std::thread::sleep(answer.drip);
+            stream.write_all(part)?;
+        }
     }
     stream.flush()
 }

@@ -50,6 +50,7 @@ async fn pushed_charts_are_pulled_by_tag_range_and_digest() {
     }
 }
 
+/// CVE-2019-1010275: whose certificate is not known is not spoken to.
 #[tokio::test]
 async fn a_private_authority_and_a_login_are_wanted_where_they_are() {
     let Some(server) = Server::registry(true, true) else { return };
