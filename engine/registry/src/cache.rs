@@ -90,13 +90,19 @@ impl Cache {
     /// Keeps a blob; answers its digest.
     pub fn put(&self, bytes: &[u8]) -> Result<String, Error> {
         let digest = digest_of(bytes);
-        let path = self.path(&digest).ok_or_else(|| oci::Error::NotFound { what: digest.clone() })?;
+        self.put_checked(&digest, bytes)?;
+        Ok(digest)
+    }
+
+    /// The same for bytes whose digest was checked already.
+    pub(crate) fn put_checked(&self, digest: &str, bytes: &[u8]) -> Result<(), Error> {
+        let path = self.path(digest).ok_or_else(|| oci::Error::NotFound { what: digest.to_owned() })?;
         let whole = fs::metadata(&path).is_ok_and(|found| found.len() == bytes.len() as u64);
         if !whole {
             self.write(&path, bytes)?;
             self.bound()?;
         }
-        Ok(digest)
+        Ok(())
     }
 
     /// Writes a file of the cache whole or not at all.

@@ -58,8 +58,13 @@ impl Fetched {
 
     /// Makes one of an archive; its own `Chart.yaml` says what it is.
     pub(crate) fn of(archive: Vec<u8>, source: String) -> Result<Self, Error> {
+        let digest = digest_of(&archive);
+        Self::checked(archive, digest, source)
+    }
+
+    /// The same of one whose digest was checked already.
+    pub(crate) fn checked(archive: Vec<u8>, archive_digest: String, source: String) -> Result<Self, Error> {
         let metadata = metadata_of(&archive, &source)?;
-        let archive_digest = digest_of(&archive);
         let (name, version) = (metadata.name, metadata.version);
         Ok(Self { name, version, archive, archive_digest, provenance: None, source, manifest_digest: None })
     }
@@ -144,7 +149,7 @@ pub async fn pull(
         return Err(Error::NotAChart { reference: reference.to_string(), media_type });
     };
     let archive = blob(registry, cache, reference, layer, LONGEST_ARCHIVE).await?;
-    let mut fetched = Fetched::of(archive, format!("oci://{reference}"))?;
+    let mut fetched = Fetched::checked(archive, layer.digest.clone(), format!("oci://{reference}"))?;
     fetched.manifest_digest = Some(digest);
     if provenance && let Some(layer) = manifest.layer(&[PROVENANCE_TYPE]) {
         fetched.provenance = Some(blob(registry, cache, reference, layer, LONGEST_PROVENANCE).await?);
@@ -169,13 +174,13 @@ async fn blob(
         };
     }
     let bytes = registry.blob_bytes(&reference.repository, wanted, limit).await?;
-    keep(cache, &bytes);
+    keep(cache, &wanted.digest, &bytes);
     Ok(bytes)
 }
 
-/// Puts bytes into the cache. A cache that is full or may not be written costs time, not the command.
-pub(crate) fn keep(cache: &Cache, bytes: &[u8]) {
-    if let Err(error) = cache.put(bytes) {
+/// Puts bytes, whose digest was checked, into the cache. A cache that is full or may not be written costs time, not the command.
+pub(crate) fn keep(cache: &Cache, digest: &str, bytes: &[u8]) {
+    if let Err(error) = cache.put_checked(digest, bytes) {
         tracing::warn!(error = oci::transport::chain(&error), "the cache was not used");
     }
 }

@@ -103,7 +103,7 @@ async fn from_url(client: &Client, text: &str, wanted: &Wanted) -> Result<Fetche
     let repository = Repository::unnamed(text, client.login.as_ref())?;
     let archive = repository.get(client, &url, LONGEST_ARCHIVE).await?;
     let mut fetched = Fetched::of(archive, oci::transport::shown(&url))?;
-    chart::keep(&client.cache, &fetched.archive);
+    chart::keep(&client.cache, &fetched.archive_digest, &fetched.archive);
     if wanted.provenance {
         fetched.provenance = repository.provenance(client, &url).await?;
     }

@@ -132,12 +132,12 @@ impl Repository {
         if let Some(expected) = expected.filter(|expected| *expected != found) {
             return Err(oci::Error::Digest { what, found, expected }.into());
         }
-        let mut fetched = Fetched::of(archive, shown(&url))?;
+        let mut fetched = Fetched::checked(archive, found, shown(&url))?;
         if fetched.name != entry.name {
             let problem = format!("the archive is of `{}`", fetched.name);
             return Err(oci::Error::Document { what, problem }.into());
         }
-        keep(&client.cache, &fetched.archive);
+        keep(&client.cache, &fetched.archive_digest, &fetched.archive);
         if provenance {
             fetched.provenance = self.provenance(client, &url).await?;
         }
