@@ -34,4 +34,4 @@ pub use client::Client;
 pub use error::Error;
 pub use kpkg_oci as oci;
 pub use kpkg_oci::{Access, Credentials, LoginFile, Reference};
-pub use resolve::{Wanted, resolve};
+pub use resolve::{Wanted, document, resolve};

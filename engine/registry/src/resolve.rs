@@ -97,9 +97,20 @@ async fn from_repository(
     repository.fetch(client, entry, wanted.provenance).await
 }
 
+/// A document by its URL, such as a file of values, and where it came from without a login that the URL holds.
+pub async fn document(client: &Client, text: &str, limit: u64) -> Result<(Vec<u8>, String), Error> {
+    let url = parsed(text)?;
+    let bytes = Repository::unnamed(text, client.login.as_ref())?.get(client, &url, limit).await?;
+    Ok((bytes, oci::transport::shown(&url)))
+}
+
+fn parsed(text: &str) -> Result<Url, Error> {
+    let problem = "it is not a URL";
+    Ok(Url::parse(text).map_err(|_| oci::Error::Reference { reference: "the URL".to_owned(), problem })?)
+}
+
 async fn from_url(client: &Client, text: &str, wanted: &Wanted) -> Result<Fetched, Error> {
-    let url = Url::parse(text)
-        .map_err(|_| oci::Error::Reference { reference: "the URL".to_owned(), problem: "it is not a URL" })?;
+    let url = parsed(text)?;
     let repository = Repository::unnamed(text, client.login.as_ref())?;
     let archive = repository.get(client, &url, LONGEST_ARCHIVE).await?;
     let mut fetched = Fetched::of(archive, oci::transport::shown(&url))?;
