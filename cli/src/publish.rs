@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use kpkg_registry::cache::Cache;
-use kpkg_registry::{Access, Client, Credentials, Fetched, LoginFile, Wanted};
+use kpkg_registry::{Access, Client, Connections, Credentials, Fetched, LoginFile, Wanted};
 
 /// The flags that say how to reach a registry or repository.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -201,6 +201,7 @@ impl AccessArgs {
             logins,
             cache: Cache::at(cache.context(missing)?),
             repositories: repositories.context(missing)?,
+            connections: Connections::default(),
         })
     }
 }

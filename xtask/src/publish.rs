@@ -74,7 +74,8 @@ impl Bench {
         let mut registry = Command::new("docker-registry");
         registry.arg("serve").arg(self.path("registry.yml"));
         let mut nginx = Command::new("/usr/sbin/nginx");
-        nginx.arg("-c").arg(self.path("nginx.conf")).args(["-g", "daemon off;"]);
+        // One process: a worker would outlive a master that is killed.
+        nginx.arg("-c").arg(self.path("nginx.conf")).args(["-g", "daemon off; master_process off;"]);
         for (mut command, address) in [(registry, REGISTRY), (nginx, SITE)] {
             self.servers.push(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?);
             let up = (0..200).any(|_| {
@@ -170,7 +171,7 @@ impl Bench {
         let first = fastest(3, || remove(&self.path("cache")), || self.kpkg(&["repo", "update"]))?;
         let update = fastest(10, || Ok(()), || self.kpkg(&["repo", "update"]))?;
         let search = fastest(10, || Ok(()), || self.kpkg(&["search", "repository 777", "number"]))?;
-        let helm = self.helm(&format!("h.repo_index('{site}')"), 3, || Ok(()))?;
+        let helm = self.helm(&format!("h.repo_index('{site}')"), 1, || Ok(()))?;
         row(first, helm, "the first `repo update` of 100,000 entries, against Helm's reading of the index");
         row(
             update + search,

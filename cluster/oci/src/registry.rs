@@ -40,11 +40,20 @@ pub struct Registry {
 impl Registry {
     /// A registry by its host.
     pub fn open(host: &str, access: &Access, credentials: Option<Credentials>) -> Result<Self, Error> {
-        let scheme = if access.plain_http { "http" } else { "https" };
+        Self::over(Transport::new(access)?, host, access.plain_http, credentials)
+    }
+
+    /// The same over connections that are there already.
+    pub fn over(
+        transport: Transport,
+        host: &str,
+        plain_http: bool,
+        credentials: Option<Credentials>,
+    ) -> Result<Self, Error> {
+        let scheme = if plain_http { "http" } else { "https" };
         let address = if host == "docker.io" { "registry-1.docker.io" } else { host };
         let base = Url::parse(&format!("{scheme}://{address}/v2/"))
             .map_err(|_| Error::Reference { reference: host.to_owned(), problem: "the host is not valid" })?;
-        let transport = Transport::new(access)?;
         Ok(Self { transport, host: host.to_owned(), base, credentials, granted: Mutex::default() })
     }
 

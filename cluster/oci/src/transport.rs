@@ -25,7 +25,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 const LONGEST_MESSAGE: usize = 300;
 
 /// How to reach servers.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Access {
     /// Speak HTTP without TLS.
     pub plain_http: bool,
@@ -86,7 +86,7 @@ impl Request {
     }
 }
 
-/// A client for HTTP.
+/// A client for HTTP. Clones share its connections.
 #[derive(Debug, Clone)]
 pub struct Transport {
     client: reqwest::Client,

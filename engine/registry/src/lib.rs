@@ -30,7 +30,7 @@ mod resolve;
 pub mod version;
 
 pub use chart::Fetched;
-pub use client::Client;
+pub use client::{Client, Connections};
 pub use error::Error;
 pub use kpkg_oci as oci;
 pub use kpkg_oci::{Access, Credentials, LoginFile, Reference};

@@ -81,7 +81,7 @@ impl Repository {
         access.ca_file = access.ca_file.or_else(|| path(&self.ca_file));
         access.cert_file = access.cert_file.or_else(|| path(&self.cert_file));
         access.key_file = access.key_file.or_else(|| path(&self.key_file));
-        Ok(oci::transport::Transport::new(&access)?)
+        client.transport(&access)
     }
 
     pub(crate) async fn get(&self, client: &Client, url: &Url, limit: u64) -> Result<Vec<u8>, Error> {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use kpkg_chart::{Chart, File, load_files, package};
 use kpkg_registry::cache::Cache;
-use kpkg_registry::{Access, Client, Credentials, LoginFile};
+use kpkg_registry::{Access, Client, Connections, Credentials, LoginFile};
 
 /// A chart of a name and version.
 pub(crate) fn chart(name: &str, version: &str) -> Chart {
@@ -46,6 +46,7 @@ impl Lab {
             logins: LoginFile::at(dir.path().join("config.json")),
             cache: Cache::at(dir.path().join("cache")),
             repositories: dir.path().join("repositories.yaml"),
+            connections: Connections::default(),
         };
         Self { dir, client }
     }
@@ -138,7 +139,8 @@ impl Server {
         fs::write(dir.path().join("nginx.conf"), config).unwrap();
         let program = if Path::new("/usr/sbin/nginx").exists() { "/usr/sbin/nginx" } else { "nginx" };
         let mut command = Command::new(program);
-        command.arg("-c").arg(dir.path().join("nginx.conf")).args(["-g", "daemon off;"]);
+        // One process: a worker would outlive a master that is killed.
+        command.arg("-c").arg(dir.path().join("nginx.conf")).args(["-g", "daemon off; master_process off;"]);
         Self::start(command, address, dir)
     }
 
