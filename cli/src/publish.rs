@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use kpkg_registry::cache::Cache;
-use kpkg_registry::{Access, Client, Credentials, Fetched, LoginFile, Wanted};
+use kpkg_registry::{Access, Client, Connections, Credentials, Fetched, LoginFile, Wanted};
 
 /// The flags that say how to reach a registry or repository.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -195,11 +195,13 @@ impl AccessArgs {
                 ca_file: self.ca_file.clone(),
                 cert_file: self.cert_file.clone(),
                 key_file: self.key_file.clone(),
+                patience: None,
             },
             login,
             logins,
             cache: Cache::at(cache.context(missing)?),
             repositories: repositories.context(missing)?,
+            connections: Connections::default(),
         })
     }
 }
@@ -249,19 +251,32 @@ impl ChartArgs {
     }
 }
 
-/// Fetches a chart; for callers that may already run inside a runtime.
-pub(crate) fn fetch(reference: &str, args: &ChartArgs, provenance: bool) -> Result<Fetched> {
-    let (client, wanted) = (args.client()?, args.wanted(provenance || args.trust.verify));
-    // A thread of its own: a runtime cannot be started inside another one.
-    let work = || -> Result<Fetched> {
-        crate::runtime::runtime()?.block_on(async {
-            let fetched = kpkg_registry::resolve(&client, reference, &wanted).await?;
-            args.trust.check(&client, &fetched).await?;
-            Ok(fetched)
-        })
-    };
-    match std::thread::scope(|scope| scope.spawn(work).join()) {
+/// The largest file of values that is fetched.
+const LONGEST_VALUES: u64 = 16 << 20;
+
+/// Fetches a file of values by its URL; answers its text, and where it came from without a login.
+pub(crate) fn fetch_text(url: &str) -> Result<(String, String)> {
+    let client = AccessArgs::default().client(None)?;
+    let (bytes, source) = beside(|| async { Ok(kpkg_registry::document(&client, url, LONGEST_VALUES).await?) })?;
+    let text = String::from_utf8(bytes).with_context(|| format!("{source} is not UTF-8"))?;
+    Ok((text, source))
+}
+
+/// Runs work on a thread of its own: a runtime cannot be started inside another one.
+fn beside<T: Send, F: Future<Output = Result<T>>>(work: impl FnOnce() -> F + Send) -> Result<T> {
+    let run = || crate::runtime::runtime()?.block_on(work());
+    match std::thread::scope(|scope| scope.spawn(run).join()) {
         Ok(outcome) => outcome,
         Err(panic) => std::panic::resume_unwind(panic),
     }
+}
+
+/// Fetches a chart; for callers that may already run inside a runtime.
+pub(crate) fn fetch(reference: &str, args: &ChartArgs, provenance: bool) -> Result<Fetched> {
+    let (client, wanted) = (args.client()?, args.wanted(provenance || args.trust.verify));
+    beside(|| async {
+        let fetched = kpkg_registry::resolve(&client, reference, &wanted).await?;
+        args.trust.check(&client, &fetched).await?;
+        Ok(fetched)
+    })
 }

@@ -19,7 +19,7 @@ const MAX_ROUNDS: usize = 20;
 /// The flags that give values.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct ValuesArgs {
-    /// Values files, later ones winning (`-` reads standard input)
+    /// Values files or their URLs, later ones winning (`-` reads standard input)
     #[arg(short = 'f', long = "values", value_name = "FILE", value_delimiter = ',')]
     files: Vec<PathBuf>,
 
@@ -64,15 +64,15 @@ impl ValuesArgs {
     pub(crate) fn inputs(&self) -> Result<Vec<values::Input>> {
         let mut inputs = Vec::new();
         for path in &self.files {
-            let text = read(path)?;
-            inputs.push(values::Input::File { name: path.display().to_string(), text });
+            let (text, name) = read(path)?;
+            inputs.push(values::Input::File { name, text });
         }
         inputs.extend(self.set_json.iter().cloned().map(values::Input::SetJson));
         inputs.extend(self.set.iter().cloned().map(values::Input::Set));
         inputs.extend(self.set_string.iter().cloned().map(values::Input::SetString));
         for text in &self.set_file {
             let named = values::files_named(text).into_iter();
-            let files = named.map(|path| Ok((path.clone(), read(Path::new(&path))?))).collect::<Result<_>>()?;
+            let files = named.map(|path| Ok((path.clone(), read(Path::new(&path))?.0))).collect::<Result<_>>()?;
             inputs.push(values::Input::SetFile { text: text.clone(), files });
         }
         inputs.extend(self.set_literal.iter().cloned().map(values::Input::SetLiteral));
@@ -80,11 +80,18 @@ impl ValuesArgs {
     }
 }
 
-fn read(path: &Path) -> Result<String> {
-    if path == Path::new("-") {
-        return std::io::read_to_string(std::io::stdin()).context("cannot read standard input");
+/// A file's text and its name: one here, standard input, or a URL.
+fn read(path: &Path) -> Result<(String, String)> {
+    let name = path.display().to_string();
+    if ["http://", "https://"].iter().any(|scheme| name.starts_with(scheme)) {
+        return publish::fetch_text(&name);
     }
-    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+    let text = if name == "-" {
+        std::io::read_to_string(std::io::stdin()).context("cannot read standard input")
+    } else {
+        std::fs::read_to_string(path).with_context(|| format!("cannot read {name}"))
+    };
+    Ok((text?, name))
 }
 
 /// Loads a chart as [`load_from`] does, the newest version of what is elsewhere.

@@ -4,6 +4,8 @@ use std::path::Path;
 
 use kpkg_tests::{Machine, images};
 
+use crate::publish;
+
 /// The commands of a page's `sh` blocks, in order.
 fn examples(page: &Path) -> String {
     let text = std::fs::read_to_string(page).expect("the page can be read");
@@ -43,10 +45,17 @@ fn examples_run_as_they_stand() {
         for (chart, reference) in wanted {
             machine.kpkg(&["image", "load", &images::bundled(chart, reference).display().to_string()]).ok();
         }
+        if script.contains(publish::REGISTRY) {
+            publish::registry(&machine, "");
+        }
         let work = machine.dir().join(page.file_stem().expect("a page has a name"));
         std::fs::create_dir_all(&work).expect("a folder");
         let ran = machine.shell(&script, &work);
         assert_eq!(ran.code, 0, "{}\n{}\n{}", page.display(), ran.out, ran.err);
+        if script.contains(publish::REGISTRY) {
+            publish::stop_registry(&machine);
+            machine.run("gpgconf", &["--kill", "all"]).ok();
+        }
     }
     assert!(run > 0, "no page has an example");
     machine.assert_nothing_left();

@@ -6,6 +6,7 @@ mod bad_input;
 mod docs;
 mod kubectl;
 mod pods;
+mod publish;
 mod releases;
 mod restart;
 mod services;

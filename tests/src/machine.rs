@@ -140,7 +140,9 @@ impl Machine {
         folders.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
         let path = std::env::join_paths(folders).expect("the search path was one before");
         let mut command = self.command("sh");
-        self.name_cluster(&mut command).args(["-exc", script]).current_dir(folder).env("PATH", path);
+        // A process that enters a mount namespace finds itself at its root, wherever it was.
+        let script = format!("cd '{}'\n{script}", folder.display());
+        self.name_cluster(&mut command).args(["-exc", &script]).env("PATH", path);
         ran(&command.output().expect("nsenter runs"))
     }
 

@@ -8,6 +8,7 @@ mod fuzz;
 mod helm;
 mod kustomize;
 mod packages;
+mod publish;
 mod schema;
 mod shell;
 mod test;
@@ -22,6 +23,7 @@ cargo xtask bench           the benchmarks; prints ratios and rates
 cargo xtask bench template [--charts DIR]  `kpkg template` against the real Helm engine
 cargo xtask parity helm --charts DIR       every chart below DIR, rendered by kpkg and by the real Helm engine
 cargo xtask bench build [--trees DIR]      `kpkg build` against the real Kustomize
+cargo xtask bench publish                  pulls, large indexes, many dependencies, against the real Helm
 cargo xtask parity kustomize DIR           recorded cases, or every kustomization below DIR, built by kpkg and by Kustomize
 cargo xtask fuzz SECONDS    each fuzz target for so long (needs a nightly compiler and cargo-fuzz)
 cargo xtask schema [--check]  regenerate cluster/api's schema table (or check that it is fresh)";
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
         ["parity", "helm", "--charts", charts] => helm::parity(charts),
         ["bench", "build"] => kustomize::bench(None),
         ["bench", "build", "--trees", trees] => kustomize::bench(Some(trees)),
+        ["bench", "publish"] => publish::bench(),
         ["parity", "kustomize", folder] => kustomize::parity(folder),
         ["fuzz", seconds] => fuzz::run(seconds),
         ["schema"] => schema::run(false),

@@ -12,7 +12,7 @@ pub(crate) const BUILD: [&str; 3] = ["gcc", "libseccomp-dev", "pkg-config"];
 /// Debian packages that image recipes need.
 pub(crate) const RECIPES: [&str; 1] = ["mmdebstrap"];
 /// Debian packages that the tests run besides.
-pub(crate) const TESTS: [&str; 12] = [
+pub(crate) const TESTS: [&str; 13] = [
     "bind9-dnsutils",
     "busybox-static",
     "curl",
@@ -21,6 +21,7 @@ pub(crate) const TESTS: [&str; 12] = [
     "iproute2",
     "nftables",
     "nginx-light",
+    "openssl",
     "python3",
     "python3-venv",
     "skopeo",

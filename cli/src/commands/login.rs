@@ -48,7 +48,8 @@ pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
     let client = args.access.client(Some(login))?;
     runtime::runtime()?.block_on(async {
         client.registry(host).await?.check_login().await?;
-        client.logins.store(host, &args.username, &password).await
+        client.logins.store(host, &args.username, &password).await?;
+        Ok::<_, kpkg_registry::Error>(())
     })?;
     printer.say("Login Succeeded");
     Ok(ExitCode::SUCCESS)

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use kpkg_chart::package::{self, Settings};
+use kpkg_chart::package::{self, Package, Settings};
 
 use crate::printer::Printer;
 use crate::publish::{self, AccessArgs};
@@ -74,9 +74,11 @@ pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
         let chart = render::load(path)?;
         let packed = package::package(&chart, &settings).with_context(|| format!("cannot pack `{path}`"))?;
         let target = args.destination.join(&packed.file_name);
+        // A key that cannot sign is found before anything is written.
+        let provenance = args.sign.then(|| sign(&args, &packed)).transpose()?;
         write(&target, &packed.bytes)?;
-        if args.sign {
-            sign(&args, &target, &packed.bytes)?;
+        if let Some(text) = provenance {
+            write(&args.destination.join(format!("{}.prov", packed.file_name)), text.as_bytes())?;
         }
         printer.data(&format!("Successfully packaged chart and saved it to: {}\n", target.display()))?;
     }
@@ -90,16 +92,14 @@ fn update(args: &Args, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-fn sign(args: &Args, archive: &Path, bytes: &[u8]) -> Result<()> {
+/// The provenance file.
+fn sign(args: &Args, packed: &Package) -> Result<String> {
     let ring = publish::keyring(args.keyring.as_ref(), "secring.gpg")?;
     let passphrase = args.passphrase_file.as_deref().map(first_line).transpose()?;
-    let name = archive.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let key = args.key.as_deref().unwrap_or_default();
     let time = args.time.unwrap_or_else(publish::now);
-    let text = kpkg_registry::provenance::sign(bytes, &name, &ring, key, passphrase.as_deref(), time)?;
-    let mut path = archive.to_owned().into_os_string();
-    path.push(".prov");
-    write(Path::new(&path), text.as_bytes())
+    let (bytes, name) = (&packed.bytes, &packed.file_name);
+    Ok(kpkg_registry::provenance::sign(bytes, name, &ring, key, passphrase.as_deref(), time)?)
 }
 
 fn first_line(path: &Path) -> Result<Vec<u8>> {

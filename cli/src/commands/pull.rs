@@ -44,13 +44,17 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
     for reference in &args.charts {
         let fetched = publish::fetch(reference, &args.chart, args.prov)?;
+        // What is wanted and missing is found before anything is written.
+        let provenance = match (&fetched.provenance, args.prov) {
+            (None, true) => bail!("{} has no provenance file", fetched.source),
+            (provenance, wanted) => provenance.as_ref().filter(|_| wanted),
+        };
         if args.untar {
             unpack(&fetched, &args.destination.join(&args.untardir))?;
         } else {
             write(&args.destination.join(fetched.file_name()), &fetched.archive)?;
         }
-        if args.prov {
-            let Some(provenance) = &fetched.provenance else { bail!("{} has no provenance file", fetched.source) };
+        if let Some(provenance) = provenance {
             write(&args.destination.join(format!("{}.prov", fetched.file_name())), provenance)?;
         }
         if let Some(digest) = &fetched.manifest_digest {

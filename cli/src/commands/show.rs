@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use kpkg_chart::description::{Part, describe};
+use kpkg_chart::jsonpath;
 
 use crate::printer::Printer;
 use crate::publish::ChartArgs;
@@ -23,11 +24,21 @@ enum What {
     /// The metadata: Chart.yaml
     Chart(Reference),
     /// The default values: values.yaml, comments and all
-    Values(Reference),
+    Values(Values),
     /// The README
     Readme(Reference),
     /// The custom resource definitions
     Crds(Reference),
+}
+
+#[derive(Debug, clap::Args)]
+struct Values {
+    #[command(flatten)]
+    reference: Reference,
+
+    /// Show what this template makes of the values, such as '{.image.tag}'
+    #[arg(long, value_name = "TEMPLATE")]
+    jsonpath: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -44,7 +55,13 @@ pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
     let (part, Reference { chart, source }) = match args.what {
         What::All(reference) => (Part::All, reference),
         What::Chart(reference) => (Part::Metadata, reference),
-        What::Values(reference) => (Part::Values, reference),
+        What::Values(Values { reference, jsonpath: None }) => (Part::Values, reference),
+        What::Values(Values { reference, jsonpath: Some(template) }) => {
+            let chart = render::load_from(&reference.chart, &reference.source)?;
+            let values = kpkg_yaml::Value::Map(chart.values.clone()).to_json();
+            printer.data(&jsonpath::evaluate(&template, &values)?)?;
+            return Ok(ExitCode::SUCCESS);
+        }
         What::Readme(reference) => (Part::Readme, reference),
         What::Crds(reference) => (Part::Crds, reference),
     };

@@ -32,7 +32,7 @@ pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
     let client = args.access.client(args.login.credentials())?;
     let tags = runtime::runtime()?.block_on(async {
         let registry = client.registry(&reference.host).await?;
-        registry.tags(&reference.repository).await
+        Ok::<_, kpkg_registry::Error>(registry.tags(&reference.repository).await?)
     })?;
     let versions: Vec<String> = tags.iter().map(|tag| chart::version_of(tag)).collect();
     let known: Vec<&str> = versions.iter().map(String::as_str).collect();

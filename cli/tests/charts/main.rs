@@ -48,6 +48,9 @@ fn a_chart_is_made_checked_and_rendered() {
     write(folder.path(), "starters/own/values.yaml", "of: <CHARTNAME>\n");
     assert_eq!(kpkg(folder.path(), &["create", "new", "-p", "starters/own"]).code, 0);
     assert_eq!(kpkg(folder.path(), &["show", "values", "new"]).out, "of: new\n\n");
+    assert_eq!(kpkg(folder.path(), &["show", "values", "new", "--jsonpath", "{.of}!"]).out, "new!");
+    let missing = kpkg(folder.path(), &["show", "values", "new", "--jsonpath", "{.none}"]);
+    assert!(missing.code == 1 && missing.err.contains("none is not found"), "{}", missing.err);
     let refused = kpkg(folder.path(), &["create", "new", "-p", "nowhere"]);
     assert_eq!(refused.code, 1);
     assert!(refused.err.contains("there is no starter `nowhere`"), "{}", refused.err);

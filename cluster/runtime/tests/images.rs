@@ -37,6 +37,10 @@ impl Lab {
         let rootfs = self.dir.path().join(name);
         fs::create_dir_all(rootfs.join("etc")).unwrap();
         fs::write(rootfs.join("etc/content"), content).unwrap();
+        // The same content at another second would be another image.
+        for path in ["etc/content", "etc", ""] {
+            fs::File::open(rootfs.join(path)).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
+        }
         rootfs
     }
 
@@ -244,6 +248,30 @@ async fn a_damaged_archive_is_an_error_and_leaves_no_image() {
     assert!(second.list().unwrap().is_empty());
     assert_eq!(fs::read_dir(lab.dir.path().join("second/layers")).unwrap().count(), 0);
     assert_eq!(fs::read_dir(lab.dir.path().join("second/images/ingest")).unwrap().count(), 0);
+}
+
+/// CVE-2023-25153: documents of an archive are not read into memory whatever their size.
+#[tokio::test]
+async fn gigantic_documents_of_an_archive_are_refused() {
+    if !is_root() {
+        return;
+    }
+    let lab = Lab::new();
+    for name in ["index.json", "manifest.json"] {
+        let path = lab.dir.path().join("gigantic.tar");
+        let mut builder = tar::Builder::new(fs::File::create(&path).unwrap());
+        let parts = [("oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#.to_vec()), (name, vec![b' '; 64 << 20])];
+        for (name, bytes) in parts {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(bytes.len() as u64);
+            header.set_mode(0o644);
+            builder.append_data(&mut header, name, &bytes[..]).unwrap();
+        }
+        builder.finish().unwrap();
+        assert!(lab.store.load(&path).await.is_err(), "{name}");
+        assert!(lab.store.list().unwrap().is_empty());
+        assert_eq!(lab.entries("images/ingest"), 0);
+    }
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@
 //! - [`Values`]: what the user supplied, and all values once defaults are merged in
 //! - [`ReleaseInfo`], [`ClusterFacts`]: what rendering takes besides; `lookup` is answered from facts
 //! - [`Rendered`]: [`Manifest`]s in the order to apply them, [`Hook`]s, notes
-//! - [`listing`]: the same as one text; [`description`]: a chart's own files as text
+//! - [`listing`]: the same as one text; [`description`]: a chart's own files as text; [`jsonpath`]: parts of its values
 //! - [`starter`]: new charts
 //! - [`lint`](lint::lint): what is wrong with a chart; [`origin`]: where a value came from;
 //!   [`provenance`]: what made a field, why rendering failed
@@ -44,6 +44,7 @@ pub mod description;
 mod error;
 mod files;
 mod glob;
+pub mod jsonpath;
 pub mod kinds;
 pub mod lint;
 pub mod listing;

@@ -11,10 +11,10 @@ use std::path::Path;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::Error;
 use crate::chart::{CHART_TYPE, CONFIG_TYPE, LONGEST_ARCHIVE, metadata_of};
+use crate::oci::Reference;
 use crate::oci::{Descriptor, INDEX, MANIFEST, Manifest, Registry, Source, digest_of, hex};
-use crate::reference::Reference;
+use crate::{Error, oci};
 
 /// The type of the layer that holds values.
 pub const VALUES_TYPE: &str = "application/vnd.kpkg.values.v1+yaml";
@@ -42,9 +42,11 @@ pub struct Bundle {
 /// the same bytes.
 pub fn write(path: &Path, archive: &[u8], values: &str, images: Option<&Path>) -> Result<(), Error> {
     let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
-    let file =
-        tempfile::Builder::new().prefix(".kpkg-").tempfile_in(folder).map_err(Error::file("write into", folder))?;
-    let failed = || Error::file("write", path);
+    let file = tempfile::Builder::new()
+        .prefix(".kpkg-")
+        .tempfile_in(folder)
+        .map_err(oci::Error::file("write into", folder))?;
+    let failed = || oci::Error::file("write", path);
     let mut out = tar::Builder::new(BufWriter::new(file));
     let metadata = metadata_of(archive, "the bundle's chart")?;
     let config = serde_json::to_vec(&metadata).unwrap_or_default();
@@ -63,7 +65,7 @@ pub fn write(path: &Path, archive: &[u8], values: &str, images: Option<&Path>) -
     }
     let manifests = index["manifests"].as_array_mut();
     let wrong =
-        || Error::Document { what: "the images".to_owned(), problem: "their index lists no manifests".to_owned() };
+        || oci::Error::Document { what: "the images".to_owned(), problem: "their index lists no manifests".to_owned() };
     manifests.ok_or_else(wrong)?.insert(0, serde_json::to_value(chart).unwrap_or_default());
     append(&mut out, "index.json", index.to_string().as_bytes()).map_err(failed())?;
     let file = out.into_inner().and_then(|buffered| buffered.into_inner().map_err(io::IntoInnerError::into_error));
@@ -71,13 +73,13 @@ pub fn write(path: &Path, archive: &[u8], values: &str, images: Option<&Path>) -
     file.as_file().sync_all().map_err(failed())?;
     let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o644);
     file.as_file().set_permissions(permissions).map_err(failed())?;
-    file.persist(path).map_err(|error| Error::file("write", path)(error.error))?;
+    file.persist(path).map_err(|error| oci::Error::file("write", path)(error.error))?;
     Ok(())
 }
 
 /// Copies the blobs of a layout; answers its index.
 fn copy_layout(images: &Path, out: &mut tar::Builder<impl Write>) -> Result<Option<Value>, Error> {
-    let failed = || Error::file("read", images);
+    let failed = || oci::Error::file("read", images);
     let mut input = tar::Archive::new(BufReader::new(File::open(images).map_err(failed())?));
     let mut index = None;
     for entry in input.entries().map_err(failed())? {
@@ -113,8 +115,8 @@ fn append(out: &mut tar::Builder<impl Write>, name: &str, bytes: &[u8]) -> io::R
 
 /// Reads a bundle's chart and values; digests are checked, and nothing is unpacked.
 pub fn read(path: &Path) -> Result<Bundle, Error> {
-    let failed = || Error::file("read", path);
-    let wrong = |problem: &str| Error::Document { what: path.display().to_string(), problem: problem.to_owned() };
+    let failed = || oci::Error::file("read", path);
+    let wrong = |problem: &str| oci::Error::Document { what: path.display().to_string(), problem: problem.to_owned() };
     let mut input = tar::Archive::new(BufReader::new(File::open(path).map_err(failed())?));
     let mut blobs: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     let mut index: Option<Value> = None;
@@ -144,7 +146,7 @@ pub fn read(path: &Path) -> Result<Bundle, Error> {
             Ok(bytes)
         } else {
             let what = format!("a part of {}", path.display());
-            Err(Error::Digest { what, found, expected: descriptor.digest.clone() })
+            Err(oci::Error::Digest { what, found, expected: descriptor.digest.clone() }.into())
         }
     };
     let listed: Vec<Descriptor> =
@@ -163,37 +165,37 @@ pub fn read(path: &Path) -> Result<Bundle, Error> {
 pub async fn push(registry: &Registry, reference: &Reference, path: &Path) -> Result<String, Error> {
     let bundle = read(path)?;
     let metadata = metadata_of(&bundle.archive, "the bundle's chart")?;
-    let file = File::open(path).map_err(Error::file("open", path))?;
+    let file = File::open(path).map_err(oci::Error::file("open", path))?;
     let mut hash = Sha256::new();
-    let size = io::copy(&mut BufReader::new(&file), &mut hash).map_err(Error::file("read", path))?;
+    let size = io::copy(&mut BufReader::new(&file), &mut hash).map_err(oci::Error::file("read", path))?;
     let digest = format!("sha256:{}", hex(&hash.finalize()));
-    let layer = Descriptor { media_type: BUNDLE_TYPE.to_owned(), digest, size, annotations: BTreeMap::new() };
+    let layer = Descriptor::new(BUNDLE_TYPE, digest, size);
     let config = serde_json::to_vec(&metadata).unwrap_or_default();
     let described = Descriptor::of(BUNDLE_CONFIG_TYPE, &config);
     let repository = &reference.repository;
     registry.put_blob(repository, &layer, &Source::File { file: &file, path, offset: 0 }).await?;
     registry.put_blob(repository, &described, &Source::Bytes(config.into())).await?;
     let manifest = Manifest::new(described, vec![layer], BTreeMap::new()).to_bytes();
-    registry.put_manifest(repository, reference.wanted(), MANIFEST, manifest).await
+    Ok(registry.put_manifest(repository, reference.wanted(), MANIFEST, manifest).await?)
 }
 
 /// Fetches a bundle into a file, whole or not at all; answers the digest of its manifest.
 pub async fn pull(registry: &Registry, reference: &Reference, path: &Path) -> Result<String, Error> {
     let (bytes, digest) = registry.manifest(reference).await?;
     let manifest = Manifest::parse(&format!("the manifest of {reference}"), &bytes)?;
-    let layer = manifest.layer(&[BUNDLE_TYPE]).ok_or_else(|| Error::Document {
+    let layer = manifest.layer(&[BUNDLE_TYPE]).ok_or_else(|| oci::Error::Document {
         what: reference.to_string(),
         problem: format!("it is not a bundle but of type {}", manifest.config.media_type),
     })?;
     let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
     let file = tempfile::Builder::new().prefix(".kpkg-").tempfile_in(folder);
-    let file = file.map_err(Error::file("write into", folder))?;
+    let file = file.map_err(oci::Error::file("write into", folder))?;
     let mut out = BufWriter::new(file);
     registry.blob(&reference.repository, layer, &mut out).await?;
-    let file = out.into_inner().map_err(|error| Error::file("write", path)(error.into_error()))?;
+    let file = out.into_inner().map_err(|error| oci::Error::file("write", path)(error.into_error()))?;
     let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-    file.as_file().set_permissions(permissions).map_err(Error::file("write", path))?;
-    file.persist(path).map_err(|error| Error::file("write", path)(error.error))?;
+    file.as_file().set_permissions(permissions).map_err(oci::Error::file("write", path))?;
+    file.persist(path).map_err(|error| oci::Error::file("write", path)(error.error))?;
     Ok(digest)
 }
 

@@ -12,8 +12,8 @@ use std::time::{Duration, SystemTime};
 
 use tempfile::NamedTempFile;
 
-use crate::Error;
 use crate::oci::digest_of;
+use crate::{Error, oci};
 
 /// The size to which a cache is cut back by itself.
 const DEFAULT_LIMIT: u64 = 2 << 30;
@@ -68,7 +68,7 @@ impl Cache {
     }
 
     fn path(&self, digest: &str) -> Option<PathBuf> {
-        let hex = crate::reference::checked_digest(digest).ok()?;
+        let hex = oci::checked_digest(digest).ok()?;
         Some(self.blobs().join(hex.strip_prefix("sha256:")?))
     }
 
@@ -90,31 +90,37 @@ impl Cache {
     /// Keeps a blob; answers its digest.
     pub fn put(&self, bytes: &[u8]) -> Result<String, Error> {
         let digest = digest_of(bytes);
-        let path = self.path(&digest).ok_or_else(|| Error::NotFound { what: digest.clone() })?;
+        self.put_checked(&digest, bytes)?;
+        Ok(digest)
+    }
+
+    /// The same for bytes whose digest was checked already.
+    pub(crate) fn put_checked(&self, digest: &str, bytes: &[u8]) -> Result<(), Error> {
+        let path = self.path(digest).ok_or_else(|| oci::Error::NotFound { what: digest.to_owned() })?;
         let whole = fs::metadata(&path).is_ok_and(|found| found.len() == bytes.len() as u64);
         if !whole {
             self.write(&path, bytes)?;
             self.bound()?;
         }
-        Ok(digest)
+        Ok(())
     }
 
     /// Writes a file of the cache whole or not at all.
     pub(crate) fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), Error> {
         let mut file = self.temporary()?;
-        file.write_all(bytes).map_err(Error::file("write", file.path()))?;
+        file.write_all(bytes).map_err(oci::Error::file("write", file.path()))?;
         let folder = path.parent().unwrap_or(&self.root);
-        fs::create_dir_all(folder).map_err(Error::file("make", folder))?;
-        file.persist(path).map_err(|error| Error::file("write", path)(error.error))?;
+        fs::create_dir_all(folder).map_err(oci::Error::file("make", folder))?;
+        file.persist(path).map_err(|error| oci::Error::file("write", path)(error.error))?;
         Ok(())
     }
 
     /// A file that is locked while it is written, so that pruning leaves it alone.
     fn temporary(&self) -> Result<NamedTempFile, Error> {
         let folder = self.root.join(TEMPORARY);
-        fs::create_dir_all(&folder).map_err(Error::file("make", &folder))?;
-        let file = NamedTempFile::new_in(&folder).map_err(Error::file("write into", &folder))?;
-        file.as_file().try_lock().map_err(|error| Error::file("lock", file.path())(error.into()))?;
+        fs::create_dir_all(&folder).map_err(oci::Error::file("make", &folder))?;
+        let file = NamedTempFile::new_in(&folder).map_err(oci::Error::file("write into", &folder))?;
+        file.as_file().try_lock().map_err(|error| oci::Error::file("lock", file.path())(error.into()))?;
         Ok(file)
     }
 
@@ -122,7 +128,7 @@ impl Cache {
     pub fn list(&self) -> Result<Vec<Entry>, Error> {
         let folder = self.blobs();
         let mut found = Vec::new();
-        for (name, metadata) in files(&folder).map_err(Error::file("list", &folder))? {
+        for (name, metadata) in files(&folder).map_err(oci::Error::file("list", &folder))? {
             let used = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
             found.push(Entry { digest: format!("sha256:{name}"), size: metadata.len(), used });
         }
@@ -154,7 +160,7 @@ impl Cache {
     fn sweep(&self) -> Result<Pruned, Error> {
         let folder = self.root.join(TEMPORARY);
         let mut pruned = Pruned::default();
-        for (name, metadata) in files(&folder).map_err(Error::file("list", &folder))? {
+        for (name, metadata) in files(&folder).map_err(oci::Error::file("list", &folder))? {
             let path = folder.join(name);
             // A writer locks its file right after making it; a moment's grace covers the gap.
             let young = metadata.modified().ok().and_then(|at| now().duration_since(at).ok()).unwrap_or_default();
@@ -187,7 +193,7 @@ fn remove(path: &Path, size: u64, pruned: &mut Pruned) -> Result<(), Error> {
             Ok(())
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()), // another process was quicker
-        Err(error) => Err(Error::file("remove", path)(error)),
+        Err(error) => Err(oci::Error::file("remove", path)(error).into()),
     }
 }
 

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use kpkg_chart::{Chart, File, Metadata, unpack};
 
-use crate::Error;
 use crate::cache::Cache;
+use crate::oci::Reference;
 use crate::oci::{Descriptor, MANIFEST, Manifest, Registry, Source, digest_of};
-use crate::reference::Reference;
+use crate::{Error, oci};
 
 /// The type of the configuration: `Chart.yaml` as JSON.
 pub const CONFIG_TYPE: &str = "application/vnd.cncf.helm.config.v1+json";
@@ -58,8 +58,13 @@ impl Fetched {
 
     /// Makes one of an archive; its own `Chart.yaml` says what it is.
     pub(crate) fn of(archive: Vec<u8>, source: String) -> Result<Self, Error> {
+        let digest = digest_of(&archive);
+        Self::checked(archive, digest, source)
+    }
+
+    /// The same of one whose digest was checked already.
+    pub(crate) fn checked(archive: Vec<u8>, archive_digest: String, source: String) -> Result<Self, Error> {
         let metadata = metadata_of(&archive, &source)?;
-        let archive_digest = digest_of(&archive);
         let (name, version) = (metadata.name, metadata.version);
         Ok(Self { name, version, archive, archive_digest, provenance: None, source, manifest_digest: None })
     }
@@ -102,10 +107,11 @@ pub async fn push(
     provenance: Option<Vec<u8>>,
 ) -> Result<Pushed, Error> {
     if parent.tag.is_some() || parent.digest.is_some() {
-        return Err(Error::Reference {
+        return Err(oci::Error::Reference {
             reference: format!("oci://{parent}"),
             problem: "a chart is pushed under its own name and version; give the place alone",
-        });
+        }
+        .into());
     }
     let metadata = metadata_of(&archive, "the archive")?;
     let reference = parent.join(&metadata.name, &tag_of(&metadata.version))?;
@@ -143,7 +149,7 @@ pub async fn pull(
         return Err(Error::NotAChart { reference: reference.to_string(), media_type });
     };
     let archive = blob(registry, cache, reference, layer, LONGEST_ARCHIVE).await?;
-    let mut fetched = Fetched::of(archive, format!("oci://{reference}"))?;
+    let mut fetched = Fetched::checked(archive, layer.digest.clone(), format!("oci://{reference}"))?;
     fetched.manifest_digest = Some(digest);
     if provenance && let Some(layer) = manifest.layer(&[PROVENANCE_TYPE]) {
         fetched.provenance = Some(blob(registry, cache, reference, layer, LONGEST_PROVENANCE).await?);
@@ -163,18 +169,19 @@ async fn blob(
             Ok(bytes)
         } else {
             let what = format!("a layer of {reference}");
-            Err(Error::Document { what, problem: format!("its size is {}, not {}", bytes.len(), wanted.size) })
+            Err(oci::Error::Document { what, problem: format!("its size is {}, not {}", bytes.len(), wanted.size) }
+                .into())
         };
     }
     let bytes = registry.blob_bytes(&reference.repository, wanted, limit).await?;
-    keep(cache, &bytes);
+    keep(cache, &wanted.digest, &bytes);
     Ok(bytes)
 }
 
-/// Puts bytes into the cache. A cache that is full or may not be written costs time, not the command.
-pub(crate) fn keep(cache: &Cache, bytes: &[u8]) {
-    if let Err(error) = cache.put(bytes) {
-        tracing::warn!(error = crate::transport::chain(&error), "the cache was not used");
+/// Puts bytes, whose digest was checked, into the cache. A cache that is full or may not be written costs time, not the command.
+pub(crate) fn keep(cache: &Cache, digest: &str, bytes: &[u8]) {
+    if let Err(error) = cache.put_checked(digest, bytes) {
+        tracing::warn!(error = oci::transport::chain(&error), "the cache was not used");
     }
 }
 

@@ -7,7 +7,7 @@
 //!
 //! - [`resolve`]: start here
 //! - [`Client`]: logins, certificates, cache and configuration, gathered by the caller
-//! - [`chart`]: charts in registries; [`oci`]: the protocol below
+//! - [`chart`]: charts in registries; [`oci`]: the protocol below, a crate that images use too
 //! - [`repository`]: `index.yaml` read, searched and written
 //! - [`dependency`]: what a chart needs, chosen, locked and fetched
 //! - [`provenance`] and [`cosign`]: who made it
@@ -21,22 +21,17 @@ pub mod cache;
 pub mod chart;
 mod client;
 pub mod cosign;
-mod credentials;
 pub mod dependency;
 mod error;
-pub mod oci;
 mod pgp;
 pub mod provenance;
-mod reference;
 pub mod repository;
 mod resolve;
-mod transport;
 pub mod version;
 
 pub use chart::Fetched;
-pub use client::Client;
-pub use credentials::{Credentials, LoginFile};
+pub use client::{Client, Connections};
 pub use error::Error;
-pub use reference::Reference;
-pub use resolve::{Wanted, resolve};
-pub use transport::Access;
+pub use kpkg_oci as oci;
+pub use kpkg_oci::{Access, Credentials, LoginFile, Reference};
+pub use resolve::{Wanted, document, resolve};

@@ -7,10 +7,10 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::Error;
 use crate::chart::metadata_of;
 use crate::oci::digest_of;
 use crate::pgp::{Keyring, SecretKey, sign_text, signed_text};
+use crate::{Error, oci};
 
 const SEPARATOR: &str = "\n...\n";
 
@@ -26,11 +26,11 @@ pub struct Verified {
 }
 
 fn keyring(path: &Path) -> Result<Keyring, Error> {
-    let bytes = std::fs::read(path).map_err(Error::file("read", path))?;
-    let wrong = |problem| Error::Document { what: path.display().to_string(), problem };
+    let bytes = std::fs::read(path).map_err(oci::Error::file("read", path))?;
+    let wrong = |problem| oci::Error::Document { what: path.display().to_string(), problem };
     let ring = Keyring::parse(&bytes).map_err(wrong)?;
     if ring.owners.is_empty() {
-        return Err(wrong("it holds no key that is supported (RSA and Ed25519 are)".to_owned()));
+        return Err(wrong("it holds no key that is supported (RSA and Ed25519 are)".to_owned()).into());
     }
     Ok(ring)
 }
@@ -52,7 +52,7 @@ pub fn verify(archive: &[u8], file_name: &str, provenance: &[u8], ring: &Path, n
             Err(distrust(format!("sha256 sum does not match: {expected:?} != {digest:?}")))
         }
         Some(_) => {
-            let fingerprint = crate::oci::hex(&signed.fingerprint).to_uppercase();
+            let fingerprint = oci::hex(&signed.fingerprint).to_uppercase();
             Ok(Verified { signed_by: signed.by, fingerprint, digest })
         }
     }
@@ -69,19 +69,17 @@ pub fn sign(
 ) -> Result<String, Error> {
     let metadata = metadata_of(archive, file_name)?;
     let keyring = keyring(ring)?;
-    let named: Vec<_> =
-        keyring.owners.iter().filter(|owner| owner.users.iter().any(|user| user.contains(key))).collect();
-    let refuse = |problem: String| Error::Setting(format!("cannot sign as `{key}`: {problem}"));
+    let named: Vec<_> = keyring.owners.iter().filter(|owner| owner.users().any(|user| user.contains(key))).collect();
+    let refuse = |problem: String| oci::Error::Setting(format!("cannot sign as `{key}`: {problem}"));
     let owner = match named.as_slice() {
         [owner] => *owner,
-        [] => return Err(refuse(format!("{} holds no such key", ring.display()))),
+        [] => return Err(refuse(format!("{} holds no such key", ring.display())).into()),
         _ => {
             // An exact name settles it.
-            let exact: Vec<_> =
-                named.iter().copied().filter(|owner| owner.users.iter().any(|user| user == key)).collect();
+            let exact: Vec<_> = named.iter().copied().filter(|owner| owner.users().any(|user| user == key)).collect();
             match exact.as_slice() {
                 [owner] => *owner,
-                _ => return Err(refuse("several keys are called so".to_owned())),
+                _ => return Err(refuse("several keys are called so".to_owned()).into()),
             }
         }
     };
@@ -89,5 +87,6 @@ pub fn sign(
     let about: Value = serde_json::to_value(&metadata).unwrap_or_default();
     let sums = json!({ "files": { file_name: digest_of(archive) } });
     let text = format!("{}{SEPARATOR}{}", kpkg_yaml::write_json(&about), kpkg_yaml::write_json(&sums));
-    sign_text(&text, &secret, now).map_err(|problem| Error::Setting(format!("cannot sign as `{key}`: {problem}")))
+    Ok(sign_text(&text, &secret, now)
+        .map_err(|problem| oci::Error::Setting(format!("cannot sign as `{key}`: {problem}")))?)
 }

@@ -5,9 +5,9 @@ use url::Url;
 use crate::chart::{self, Fetched, LONGEST_ARCHIVE, tag_of, version_of};
 use crate::client::Client;
 use crate::error::Error;
-use crate::reference::Reference;
+use crate::oci::Reference;
 use crate::repository::{Repository, find, index};
-use crate::version;
+use crate::{oci, version};
 
 /// Which chart is wanted, beyond its name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,10 +41,11 @@ pub async fn resolve(client: &Client, reference: &str, wanted: &Wanted) -> Resul
             let repository = find(&client.repositories, repository)?;
             from_repository(client, &repository, name, wanted).await
         }
-        _ => Err(Error::Reference {
+        _ => Err(oci::Error::Reference {
             reference: reference.to_owned(),
             problem: "it is neither a chart here, nor `oci://...`, nor `REPOSITORY/NAME`",
-        }),
+        }
+        .into()),
     }
 }
 
@@ -53,10 +54,11 @@ async fn from_registry(client: &Client, text: &str, wanted: &Wanted) -> Result<F
     let registry = client.registry(&reference.host).await?;
     let asked = reference.tag.is_some() || reference.digest.is_some();
     if asked && !wanted.version.is_empty() && reference.tag.as_deref() != Some(&tag_of(&wanted.version)) {
-        return Err(Error::Reference {
+        return Err(oci::Error::Reference {
             reference: text.to_owned(),
             problem: "it names a version already; leave --version out",
-        });
+        }
+        .into());
     }
     if !asked {
         reference.tag = Some(if version::is_exact(&wanted.version) {
@@ -86,22 +88,33 @@ async fn from_repository(
     let index = index(client, &repository, false).await?;
     let versions = index.of(name);
     if versions.is_empty() {
-        return Err(Error::NotFound { what: format!("chart `{name}` in {}", repository.shown()) });
+        return Err(oci::Error::NotFound { what: format!("chart `{name}` in {}", repository.shown()) }.into());
     }
     let what = format!("chart `{name}` in {}", repository.shown());
     let known = versions.iter().map(|entry| entry.version.as_str());
     let chosen = version::choose(&what, &wanted.version, wanted.devel, known)?.to_owned();
-    let entry = versions.iter().find(|entry| entry.version == chosen).ok_or(Error::NotFound { what })?;
+    let entry = versions.iter().find(|entry| entry.version == chosen).ok_or(oci::Error::NotFound { what })?;
     repository.fetch(client, entry, wanted.provenance).await
 }
 
+/// A document by its URL, such as a file of values, and where it came from without a login that the URL holds.
+pub async fn document(client: &Client, text: &str, limit: u64) -> Result<(Vec<u8>, String), Error> {
+    let url = parsed(text)?;
+    let bytes = Repository::unnamed(text, client.login.as_ref())?.get(client, &url, limit).await?;
+    Ok((bytes, oci::transport::shown(&url)))
+}
+
+fn parsed(text: &str) -> Result<Url, Error> {
+    let problem = "it is not a URL";
+    Ok(Url::parse(text).map_err(|_| oci::Error::Reference { reference: "the URL".to_owned(), problem })?)
+}
+
 async fn from_url(client: &Client, text: &str, wanted: &Wanted) -> Result<Fetched, Error> {
-    let url = Url::parse(text)
-        .map_err(|_| Error::Reference { reference: "the URL".to_owned(), problem: "it is not a URL" })?;
+    let url = parsed(text)?;
     let repository = Repository::unnamed(text, client.login.as_ref())?;
     let archive = repository.get(client, &url, LONGEST_ARCHIVE).await?;
-    let mut fetched = Fetched::of(archive, crate::transport::shown(&url))?;
-    chart::keep(&client.cache, &fetched.archive);
+    let mut fetched = Fetched::of(archive, oci::transport::shown(&url))?;
+    chart::keep(&client.cache, &fetched.archive_digest, &fetched.archive);
     if wanted.provenance {
         fetched.provenance = repository.provenance(client, &url).await?;
     }

@@ -2,7 +2,7 @@
 
 use kpkg_template::semver::{Range, Version};
 
-use crate::Error;
+use crate::{Error, oci};
 
 /// The newest of some versions that fits; an empty wish is the newest that is no pre-release, and `devel`
 /// allows those too. An exact version is found as it is written.
@@ -22,7 +22,7 @@ pub fn choose<'a>(
         return Ok(exact);
     }
     let range = Range::parse(range_text).map_err(|problem| {
-        Error::Setting(format!("{what}: `{wanted}` is no version or range of versions: {problem}"))
+        oci::Error::Setting(format!("{what}: `{wanted}` is no version or range of versions: {problem}"))
     })?;
     let mut parsed = sorted(&known);
     parsed.retain(|(version, _)| range.contains(version));

@@ -28,16 +28,20 @@ pub(crate) struct Args {
 
 pub(super) fn push(args: &Args, printer: &Printer) -> Result<ExitCode> {
     let (client, reference) = (args.access.client(args.login.credentials())?, args.remote.parse::<Reference>()?);
-    let digest = runtime::runtime()?
-        .block_on(async { bundle::push(&client.registry(&reference.host).await?, &reference, &args.bundle).await })?;
+    let digest = runtime::runtime()?.block_on(async {
+        let registry = client.registry(&reference.host).await?;
+        bundle::push(&registry, &reference, &args.bundle).await
+    })?;
     printer.data(&format!("Pushed: {reference}\nDigest: {digest}\n"))?;
     Ok(ExitCode::SUCCESS)
 }
 
 pub(super) fn pull(args: &Args, printer: &Printer) -> Result<ExitCode> {
     let (client, reference) = (args.access.client(args.login.credentials())?, args.remote.parse::<Reference>()?);
-    let digest = runtime::runtime()?
-        .block_on(async { bundle::pull(&client.registry(&reference.host).await?, &reference, &args.bundle).await })?;
+    let digest = runtime::runtime()?.block_on(async {
+        let registry = client.registry(&reference.host).await?;
+        bundle::pull(&registry, &reference, &args.bundle).await
+    })?;
     printer.data(&format!("Pulled: {reference}\nDigest: {digest}\n"))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -199,12 +199,7 @@ fn shown(duration: std::time::Duration) -> String {
 fn fingerprint(logins: &[Credentials]) -> String {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let mut hasher = DefaultHasher::new();
-    for login in logins {
-        match login {
-            Credentials::Basic { username, password } => (username, password).hash(&mut hasher),
-            Credentials::Bearer(token) => token.hash(&mut hasher),
-        }
-    }
+    logins.hash(&mut hasher);
     format!("{:x}", hasher.finish())
 }
 
@@ -221,7 +216,7 @@ fn credentials(image: &str, secrets: &[Secret]) -> Vec<Credentials> {
         let auths = read(".dockerconfigjson").map(|config| config["auths"].clone()).or_else(|| read(".dockercfg"));
         for (server, login) in auths.as_ref().and_then(serde_json::Value::as_object).into_iter().flatten() {
             if registry_of(server) == name.registry {
-                out.extend(login_of(login));
+                out.extend(Credentials::of_entry(login).ok().flatten());
             }
         }
     }
@@ -234,17 +229,6 @@ fn registry_of(server: &str) -> &str {
         "index.docker.io" | "registry-1.docker.io" => "docker.io",
         host => host,
     }
-}
-
-fn login_of(login: &serde_json::Value) -> Option<Credentials> {
-    use base64::Engine;
-    if let (Some(username), Some(password)) = (login["username"].as_str(), login["password"].as_str()) {
-        return Some(Credentials::Basic { username: username.to_owned(), password: password.to_owned() });
-    }
-    let decoded = base64::engine::general_purpose::STANDARD.decode(login["auth"].as_str()?).ok()?;
-    let text = String::from_utf8(decoded).ok()?;
-    let (username, password) = text.split_once(':')?;
-    Some(Credentials::Basic { username: username.to_owned(), password: password.to_owned() })
 }
 
 #[cfg(test)]

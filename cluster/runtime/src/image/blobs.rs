@@ -16,19 +16,18 @@ pub(super) fn digest_of(bytes: &[u8]) -> String {
     format!("sha256:{}", hex(&Sha256::digest(bytes)))
 }
 
-/// A blob in the making.
-pub(super) struct BlobWriter {
+/// A blob in the making, whose digest whoever writes it knows.
+pub(super) struct BlobFile {
     file: NamedTempFile,
-    hash: Sha256,
     size: u64,
 }
 
-impl BlobWriter {
+impl BlobFile {
     /// Starts a blob.
     pub(super) fn new(layout: &Layout) -> Result<Self, ImageError> {
         let directory = layout.ingest();
         let file = NamedTempFile::new_in(&directory).map_err(ImageError::file("write into", directory))?;
-        Ok(Self { file, hash: Sha256::new(), size: 0 })
+        Ok(Self { file, size: 0 })
     }
 
     /// Bytes so far.
@@ -36,14 +35,38 @@ impl BlobWriter {
         self.size
     }
 
-    /// Forgets everything written, to begin again.
-    pub(super) fn restart(&mut self) -> io::Result<()> {
-        use std::io::Seek;
-        self.file.as_file_mut().set_len(0)?;
-        self.file.as_file_mut().rewind()?;
-        self.hash = Sha256::new();
-        self.size = 0;
-        Ok(())
+    /// Puts the blob in place under a digest that was checked.
+    pub(super) fn place(self, layout: &Layout, digest: &str) -> Result<(), ImageError> {
+        let path = layout.blob(digest)?;
+        self.file.as_file().sync_all().map_err(ImageError::file("write", &path))?;
+        self.file.persist(&path).map_err(|error| ImageError::file("write", &path)(error.error))?;
+        let directory = layout.blobs();
+        durable::sync_directory(&directory).map_err(ImageError::file("write", directory))
+    }
+}
+
+impl Write for BlobFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.file.write(bytes)?;
+        self.size += count as u64;
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// A blob in the making, whose digest comes of what is written.
+pub(super) struct BlobWriter {
+    file: BlobFile,
+    hash: Sha256,
+}
+
+impl BlobWriter {
+    /// Starts a blob.
+    pub(super) fn new(layout: &Layout) -> Result<Self, ImageError> {
+        Ok(Self { file: BlobFile::new(layout)?, hash: Sha256::new() })
     }
 
     /// Puts the blob in place if it has the `expected` digest; answers digest and size.
@@ -57,12 +80,9 @@ impl BlobWriter {
         if let Some(expected) = expected.filter(|expected| *expected != digest) {
             return Err(ImageError::Digest { what: what.to_owned(), found: digest, expected: expected.to_owned() });
         }
-        let path = layout.blob(&digest)?;
-        self.file.as_file().sync_all().map_err(ImageError::file("write", &path))?;
-        self.file.persist(&path).map_err(|error| ImageError::file("write", &path)(error.error))?;
-        let directory = layout.blobs();
-        durable::sync_directory(&directory).map_err(ImageError::file("write", directory))?;
-        Ok((digest, self.size))
+        let size = self.file.size;
+        self.file.place(layout, &digest)?;
+        Ok((digest, size))
     }
 }
 
@@ -70,7 +90,6 @@ impl Write for BlobWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let count = self.file.write(bytes)?;
         self.hash.update(&bytes[..count]);
-        self.size += count as u64;
         Ok(count)
     }
 

@@ -28,7 +28,7 @@ pub enum ImageError {
         reference: String,
         /// What the registry answered.
         #[source]
-        source: Box<oci_client::errors::OciDistributionError>,
+        source: Box<kpkg_oci::Error>,
     },
     /// The registry could not be reached or answered with a failure.
     #[error("cannot {operation} `{reference}`")]
@@ -39,7 +39,7 @@ pub enum ImageError {
         reference: String,
         /// What went wrong.
         #[source]
-        source: Box<oci_client::errors::OciDistributionError>,
+        source: Box<kpkg_oci::Error>,
     },
     /// The image is for other machines.
     #[error("image `{reference}` has no variant for linux/{architecture}")]

@@ -1,5 +1,6 @@
 //! Makes an image from a root file system.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
@@ -10,9 +11,7 @@ use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 
 use super::blobs::BlobWriter;
-use super::documents::{
-    ConfigFile, Descriptor, Manifest, OCI_CONFIG, OCI_LAYER_GZIP, OCI_MANIFEST, Rootfs, architecture,
-};
+use super::documents::{ConfigFile, Descriptor, Manifest, OCI_CONFIG, OCI_LAYER_GZIP, Rootfs, architecture};
 use super::layers::decompress;
 use super::layout::Layout;
 use super::{ImageConfig, ImageError, hex};
@@ -42,24 +41,14 @@ fn store_documents(
         rootfs: Rootfs { kind: "layers".to_owned(), diff_ids },
     };
     let config = to_json(&config)?;
-    let config = descriptor(OCI_CONFIG, layout.put_blob(&config)?, config.len() as u64);
-    let manifest = Manifest { schema_version: 2, media_type: OCI_MANIFEST.to_owned(), config, layers };
+    let config = Descriptor::new(OCI_CONFIG, layout.put_blob(&config)?, config.len() as u64);
+    let manifest = Manifest::new(config, layers, BTreeMap::new());
     layout.put_blob(&to_json(&manifest)?)
 }
 
 pub(super) fn to_json<T: serde::Serialize>(document: &T) -> Result<Vec<u8>, ImageError> {
     serde_json::to_vec(document)
         .map_err(|error| ImageError::Document { what: "a new document".to_owned(), problem: error.to_string() })
-}
-
-pub(super) fn descriptor(media_type: &str, digest: String, size: u64) -> Descriptor {
-    Descriptor {
-        media_type: media_type.to_owned(),
-        digest,
-        size,
-        platform: None,
-        annotations: std::collections::BTreeMap::new(),
-    }
 }
 
 fn store_layer(layout: &Layout, rootfs: &Path) -> Result<(Descriptor, String), ImageError> {
@@ -74,7 +63,7 @@ fn store_layer(layout: &Layout, rootfs: &Path) -> Result<(Descriptor, String), I
     let diff = format!("sha256:{}", hex(&writer.hash.finalize()));
     let blob = writer.inner.finish().map_err(ImageError::file("write into", layout.ingest()))?;
     let (digest, size) = blob.commit(layout, "the new layer", None)?;
-    Ok((descriptor(OCI_LAYER_GZIP, digest, size), diff))
+    Ok((Descriptor::new(OCI_LAYER_GZIP, digest, size), diff))
 }
 
 fn copy_tar(tar: &mut dyn Read, writer: &mut impl Write) -> io::Result<()> {

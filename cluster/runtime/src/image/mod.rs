@@ -28,7 +28,8 @@ mod unpack;
 pub(crate) use collect::{ContainerUse, USE_FILE, size_of_tree};
 
 pub use error::ImageError;
-pub use options::{Credentials, Progress, ProgressEvent, PullOptions, silent};
+pub use kpkg_oci::Credentials;
+pub use options::{Progress, ProgressEvent, PullOptions, silent};
 pub use reference::ImageName;
 pub use store::{ImageStore, Removed, Scratch};
 

@@ -1,28 +1,6 @@
 //! What a pull or push may be told, and what it tells while it runs.
 
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
-
-/// A login at a registry.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Credentials {
-    /// A name and a password or token.
-    Basic {
-        /// The name.
-        username: String,
-        /// The password.
-        password: String,
-    },
-    /// A bearer token.
-    Bearer(String),
-}
-
-impl fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Credentials(..)") // never in a log
-    }
-}
+use kpkg_oci::Credentials;
 
 /// How to reach a registry.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

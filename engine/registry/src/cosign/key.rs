@@ -12,7 +12,7 @@ use ring::signature::{
 };
 use serde_json::Value;
 
-use crate::Error;
+use crate::{Error, oci};
 
 /// What stands before the point in a public key: the kind of key and the curve.
 const SPKI_PREFIX: [u8; 26] = [
@@ -40,12 +40,12 @@ impl std::fmt::Debug for SigningKey {
 }
 
 fn wrong(path: &Path, problem: &str) -> Error {
-    Error::Document { what: path.display().to_string(), problem: problem.to_owned() }
+    oci::Error::Document { what: path.display().to_string(), problem: problem.to_owned() }.into()
 }
 
 /// The kind and the contents of the first block of a PEM file.
 fn pem(path: &Path) -> Result<(String, Vec<u8>), Error> {
-    let text = std::fs::read_to_string(path).map_err(Error::file("read", path))?;
+    let text = std::fs::read_to_string(path).map_err(oci::Error::file("read", path))?;
     let mut lines = text.lines().map(str::trim);
     let kind = lines.find_map(|line| line.strip_prefix("-----BEGIN ")?.strip_suffix("-----").map(str::to_owned));
     let kind = kind.ok_or_else(|| wrong(path, "it is not a key in PEM form"))?;
@@ -98,7 +98,7 @@ impl SigningKey {
 
     pub(super) fn sign(&self, text: &[u8]) -> Result<Vec<u8>, Error> {
         let signature = self.pair.sign(&SystemRandom::new(), text);
-        Ok(signature.map_err(|_| Error::Setting("the key cannot sign".to_owned()))?.as_ref().to_vec())
+        Ok(signature.map_err(|_| oci::Error::Setting("the key cannot sign".to_owned()))?.as_ref().to_vec())
     }
 }
 

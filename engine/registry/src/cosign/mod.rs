@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 pub use key::{PublicKey, SigningKey};
 
 use crate::Error;
+use crate::oci::Reference;
 use crate::oci::{Descriptor, MANIFEST, Manifest, Registry, Source};
-use crate::reference::Reference;
 
 /// What is signed: a short document that names a digest.
 const PAYLOAD_TYPE: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
@@ -48,7 +48,7 @@ pub async fn sign(registry: &Registry, reference: &Reference, digest: &str, key:
     let mut layers = match registry.manifest(&reference.with_tag(&tag(digest))).await {
         Ok((bytes, _)) => Manifest::parse("the signatures", &bytes)?.layers,
         Err(error) if error.is_not_found() => Vec::new(),
-        Err(error) => return Err(error),
+        Err(error) => return Err(error.into()),
     };
     registry.put_blob(repository, &layer, &Source::Bytes(bytes.into())).await?;
     // Signing twice with one key leaves one signature that holds, not ever more of them.
@@ -83,7 +83,7 @@ pub async fn verify(registry: &Registry, reference: &Reference, digest: &str, ke
     let manifest = match registry.manifest(&reference.with_tag(&tag(digest))).await {
         Ok((bytes, _)) => Manifest::parse("the signatures", &bytes)?,
         Err(error) if error.is_not_found() => return Err(distrust("it has no signatures".to_owned())),
-        Err(error) => return Err(error),
+        Err(error) => return Err(error.into()),
     };
     let mut problem = "none of its signatures is of this key".to_owned();
     for layer in manifest.layers.iter().filter(|layer| layer.media_type == PAYLOAD_TYPE).take(MAX_SIGNATURES) {

@@ -11,10 +11,10 @@ use kpkg_template::semver::{Range, Version};
 use super::Archive;
 use crate::chart::{Fetched, tag_of, version_of};
 use crate::client::Client;
+use crate::oci::Reference;
 use crate::oci::digest_of;
-use crate::reference::Reference;
 use crate::repository::{Entry, Index, Repository, index, list};
-use crate::{Error, version};
+use crate::{Error, oci, version};
 
 /// A dependency with the version that was chosen for it.
 #[derive(Debug, Clone)]
@@ -48,7 +48,7 @@ fn asked(chart: &Chart, dependency: &Dependency) -> String {
 
 fn shown(repository: &str) -> String {
     match url::Url::parse(repository) {
-        Ok(url) if matches!(url.scheme(), "http" | "https") => crate::transport::shown(&url),
+        Ok(url) if matches!(url.scheme(), "http" | "https") => oci::transport::shown(&url),
         _ if repository.is_empty() => "charts/".to_owned(),
         _ => repository.to_owned(),
     }
@@ -73,14 +73,15 @@ fn check_conflicts(chart: &Chart, wanted: &[Dependency]) -> Result<(), Error> {
     for (at, one) in wanted.iter().enumerate() {
         for other in &wanted[at + 1..] {
             if one.name == other.name && one.version == other.version && one.repository != other.repository {
-                return Err(Error::Setting(format!(
+                return Err(oci::Error::Setting(format!(
                     "`{}` asks for chart `{}` {} from both {} and {}",
                     chart.name(),
                     one.name,
                     one.version,
                     shown(&one.repository),
                     shown(&other.repository)
-                )));
+                ))
+                .into());
             }
         }
     }
@@ -119,7 +120,7 @@ async fn one(
 ) -> Result<Choice, Error> {
     let who = asked(chart, dependency);
     Range::parse(&dependency.version).map_err(|_| {
-        Error::Setting(format!(
+        oci::Error::Setting(format!(
             "dependency {:?} has an invalid version/constraint format: {:?}",
             dependency.name, dependency.version
         ))
@@ -137,7 +138,7 @@ async fn one(
         version::choose(&who, &dependency.version, false, [version.as_str()])?;
         if found.metadata.name != dependency.name {
             let problem = format!("{} is `{}`", path.display(), found.metadata.name);
-            return Err(Error::Document { what: who, problem });
+            return Err(oci::Error::Document { what: who, problem }.into());
         }
         (version, Place::Folder(path))
     } else if Reference::is_one(&dependency.repository) {
@@ -155,10 +156,13 @@ async fn one(
         let entries = index.of(&dependency.name);
         let versions = entries.iter().map(|entry| entry.version.as_str());
         let chosen = choose_entry(&who, &dependency.version, versions)?;
-        let entry = entries.into_iter().find(|entry| entry.version == chosen).ok_or(Error::NotFound { what: who })?;
+        let entry =
+            entries.into_iter().find(|entry| entry.version == chosen).ok_or(oci::Error::NotFound { what: who })?;
         (chosen, Place::Repository(Box::new(repository.clone()), Box::new(entry)))
     } else {
-        return Err(Error::Setting(format!("{who}: no repository definition for {}", dependency.repository)));
+        return Err(
+            oci::Error::Setting(format!("{who}: no repository definition for {}", dependency.repository)).into()
+        );
     };
     let (name, repository) = (dependency.name.clone(), dependency.repository.clone());
     Ok(Choice { name, version, repository, place, digest: None })
@@ -230,7 +234,7 @@ impl Choice {
             && expected != found
         {
             let what = format!("chart `{}` {} from {}", self.name, self.version, shown(&self.repository));
-            return Err(Error::Digest { what, found: found.clone(), expected: expected.clone() });
+            return Err(oci::Error::Digest { what, found: found.clone(), expected: expected.clone() }.into());
         }
         Ok(Archive { name: self.name.clone(), version: self.version.clone(), bytes, digest })
     }
@@ -245,6 +249,7 @@ impl Choice {
             return Ok(fetched.archive);
         }
         let what = format!("chart `{}` {} from {}", self.name, self.version, shown(&self.repository));
-        Err(Error::Document { what, problem: format!("the archive is of `{}` {}", fetched.name, fetched.version) })
+        Err(oci::Error::Document { what, problem: format!("the archive is of `{}` {}", fetched.name, fetched.version) }
+            .into())
     }
 }

@@ -9,8 +9,8 @@ use kpkg_chart::{Chart, Dependency, Lock};
 use serde_json::{Value, json};
 
 use super::Archive;
-use crate::Error;
 use crate::oci::digest_of;
+use crate::{Error, oci};
 
 /// The key of our block; Helm reads past it.
 const BLOCK: &str = "kpkg";
@@ -87,13 +87,15 @@ pub(super) fn write(
         BLOCK: { "archives": sorted },
     });
     let path = folder.join(file_name(chart));
-    let mut file =
-        tempfile::Builder::new().prefix(".kpkg-").tempfile_in(folder).map_err(Error::file("write into", folder))?;
-    file.write_all(kpkg_yaml::write_json(&document).as_bytes()).map_err(Error::file("write", &path))?;
+    let mut file = tempfile::Builder::new()
+        .prefix(".kpkg-")
+        .tempfile_in(folder)
+        .map_err(oci::Error::file("write into", folder))?;
+    file.write_all(kpkg_yaml::write_json(&document).as_bytes()).map_err(oci::Error::file("write", &path))?;
     let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-    file.as_file().set_permissions(permissions).map_err(Error::file("write", &path))?;
+    file.as_file().set_permissions(permissions).map_err(oci::Error::file("write", &path))?;
     // The rename replaces a link and does not follow it (CVE-2025-53547).
-    file.persist(&path).map_err(|error| Error::file("write", &path)(error.error))?;
+    file.persist(&path).map_err(|error| oci::Error::file("write", &path)(error.error))?;
     Ok(())
 }
 
@@ -103,17 +105,17 @@ pub(super) fn digests(folder: &Path, chart: &Chart) -> Result<BTreeMap<(String, 
     let bytes = match std::fs::read(&path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
-        Err(error) => return Err(Error::file("read", path)(error)),
+        Err(error) => return Err(oci::Error::file("read", path)(error).into()),
     };
-    let wrong = |problem: String| Error::Document { what: path.display().to_string(), problem };
+    let wrong = |problem: String| oci::Error::Document { what: path.display().to_string(), problem };
     let document = kpkg_yaml::read_bytes(&bytes).map_err(|error| wrong(error.to_string()))?.to_json();
     let mut found = BTreeMap::new();
     for entry in document[BLOCK]["archives"].as_array().into_iter().flatten() {
         let text = |key: &str| entry[key].as_str().map(str::to_owned);
         let (Some(name), Some(version), Some(digest)) = (text("name"), text("version"), text("digest")) else {
-            return Err(wrong("an archive lacks a name, version or digest".to_owned()));
+            return Err(wrong("an archive lacks a name, version or digest".to_owned()).into());
         };
-        crate::reference::checked_digest(&digest).map_err(|problem| wrong(problem.to_owned()))?;
+        oci::checked_digest(&digest).map_err(|problem| wrong(problem.to_owned()))?;
         found.insert((name, version), digest);
     }
     Ok(found)

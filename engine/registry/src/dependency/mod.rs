@@ -17,8 +17,8 @@ use std::path::Path;
 use futures::{StreamExt, TryStreamExt};
 use kpkg_chart::{Chart, Dependency};
 
-use crate::Error;
 use crate::client::Client;
+use crate::{Error, oci};
 
 /// How many charts are fetched at a time.
 const PARALLEL: usize = 8;
@@ -51,10 +51,10 @@ pub async fn build(client: &Client, folder: &Path, refresh: bool, time: jiff::Ti
     let Some(lock) = &chart.lock else { return update(client, folder, refresh, time).await };
     let wanted = resolved_names(client, &chart)?;
     if !lock::fits(&wanted, lock) {
-        return Err(Error::Setting(
+        return Err(oci::Error::Setting(
             "the lock file (Chart.lock) is out of sync with the dependencies file (Chart.yaml). Please update the dependencies"
                 .to_owned(),
-        ));
+        ).into());
     }
     let digests = lock::digests(folder, &chart)?;
     let locked: Vec<Dependency> = lock.dependencies.clone();

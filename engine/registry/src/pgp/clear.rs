@@ -1,6 +1,6 @@
 //! Text that stands in the clear, with its signature below.
 
-use super::key::Keyring;
+use super::keyring::Keyring;
 use super::packet::packets;
 use super::secret::SecretKey;
 use super::signature::{Signature, cover, hashed, uncovered};
@@ -9,6 +9,8 @@ use super::{Hash, Problem, armor};
 const BEGIN: &str = "-----BEGIN PGP SIGNED MESSAGE-----";
 const SIGNATURE_BLOCK: &str = "PGP SIGNATURE";
 const SIGNATURE: u8 = 2;
+/// By so much may the clock of whoever signed be ahead of ours.
+const CLOCKS_DIFFER: u64 = 24 * 3600;
 
 /// A text that somebody signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,25 +52,33 @@ pub(crate) fn signed_text(document: &str, keyring: &Keyring, now: u64) -> Result
         if !matches!(signature.kind, 0 | 1) {
             return Err("its signature is not one of a text".to_owned());
         }
-        for (owner, key) in keyring.candidates(&signature) {
-            let outcome = signature.verify(key, text.as_bytes()).and_then(|()| owner.check(now)).and_then(|()| {
-                match signature.lifetime() {
-                    Some(seconds) if signature.created() + seconds <= now => {
-                        Err("the signature has expired".to_owned())
-                    }
-                    _ => Ok(()),
-                }
-            });
-            match outcome {
+        for candidate in keyring.candidates(&signature) {
+            let checked = signature.verify(candidate.key, text.as_bytes()).and_then(|()| candidate.check(now));
+            match checked.and_then(|()| is_current(&signature, now)) {
                 Ok(()) => {
+                    let owner = candidate.owner;
                     let fingerprint = owner.primary.fingerprint();
-                    return Ok(Signed { text: lines.join("\n"), by: owner.users.clone(), fingerprint });
+                    return Ok(Signed {
+                        text: lines.join("\n"),
+                        by: owner.users().map(str::to_owned).collect(),
+                        fingerprint,
+                    });
                 }
                 Err(found) => problem = found,
             }
         }
     }
     Err(problem)
+}
+
+fn is_current(signature: &Signature<'_>, now: u64) -> Result<(), Problem> {
+    if signature.created() > now + CLOCKS_DIFFER {
+        return Err("the signature is from the future".to_owned());
+    }
+    match signature.lifetime() {
+        Some(seconds) if signature.created() + seconds <= now => Err("the signature has expired".to_owned()),
+        _ => Ok(()),
+    }
 }
 
 /// The lines before the first empty one, and the text after it.

@@ -1,25 +1,13 @@
-//! Public keys, and the rings they are kept on.
+//! Public keys.
 
 use ring::signature as check;
 use sha1::{Digest, Sha1};
 
-use super::packet::{Packet, Reader, packets, padded};
-use super::signature::Signature;
-use super::{Hash, Problem, armor};
+use super::packet::{Reader, padded};
+use super::{Hash, Problem};
 
-const SIGNATURE: u8 = 2;
-const SECRET_KEY: u8 = 5;
-const PUBLIC_KEY: u8 = 6;
-const SECRET_SUBKEY: u8 = 7;
-const USER: u8 = 13;
-const PUBLIC_SUBKEY: u8 = 14;
 /// The name of the curve, as key packets write it.
 const ED25519: [u8; 9] = [0x2B, 0x06, 0x01, 0x04, 0x01, 0xDA, 0x47, 0x0F, 0x01];
-const REVOKES_KEY: u8 = 0x20;
-const REVOKES_SUBKEY: u8 = 0x28;
-const BINDS_SUBKEY: u8 = 0x18;
-/// The flag of keys that may sign.
-const MAY_SIGN: u8 = 0x02;
 
 #[derive(Debug, Clone)]
 enum Numbers {
@@ -125,129 +113,4 @@ impl PublicKey {
             _ => None,
         }
     }
-}
-
-/// A key with whom it belongs to.
-#[derive(Debug, Clone)]
-pub(crate) struct Owner {
-    pub(super) primary: PublicKey,
-    /// The packet of the primary key, secret and all.
-    pub(super) packet: Vec<u8>,
-    /// Whether the packet is a secret key's.
-    pub(super) is_secret: bool,
-    /// `NAME <ADDRESS>`.
-    pub(crate) users: Vec<String>,
-    subkeys: Vec<PublicKey>,
-    revoked: bool,
-    expires: Option<u64>,
-}
-
-/// Keys that are trusted.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Keyring {
-    pub(crate) owners: Vec<Owner>,
-}
-
-impl Keyring {
-    /// Reads a ring, binary or in text form. Keys that are not supported are left out.
-    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, Problem> {
-        let text = std::str::from_utf8(bytes).unwrap_or_default();
-        let binary = ["PGP PUBLIC KEY BLOCK", "PGP PRIVATE KEY BLOCK"]
-            .into_iter()
-            .find(|kind| text.contains(&format!("-----BEGIN {kind}-----")))
-            .map(|kind| armor::decode(text, kind))
-            .transpose()?;
-        let all = packets(binary.as_deref().unwrap_or(bytes))?;
-        let starts: Vec<usize> = all
-            .iter()
-            .enumerate()
-            .filter(|(_, it)| matches!(it.tag, SECRET_KEY | PUBLIC_KEY))
-            .map(|(at, _)| at)
-            .collect();
-        let ends = starts.iter().skip(1).copied().chain([all.len()]);
-        let owners = starts.iter().zip(ends).filter_map(|(start, end)| owner(&all[*start..end]));
-        Ok(Self { owners: owners.collect() })
-    }
-
-    /// The keys that may have made a signature, with their owners.
-    pub(super) fn candidates(&self, signature: &Signature<'_>) -> Vec<(&Owner, &PublicKey)> {
-        let pairs = self
-            .owners
-            .iter()
-            .flat_map(|owner| std::iter::once(&owner.primary).chain(&owner.subkeys).map(move |key| (owner, key)));
-        pairs.filter(|(_, key)| signature.issuer().is_none_or(|issuer| issuer == key.id())).collect()
-    }
-}
-
-impl Owner {
-    /// Whether the key may be trusted at a time.
-    pub(super) fn check(&self, now: u64) -> Result<(), Problem> {
-        if self.revoked {
-            return Err("its key is revoked".to_owned());
-        }
-        match self.expires {
-            Some(at) if at <= now => Err("its key has expired".to_owned()),
-            _ => Ok(()),
-        }
-    }
-}
-
-/// One key with its users, subkeys, and what the key itself says of them.
-fn owner(packets: &[Packet<'_>]) -> Option<Owner> {
-    let first = packets.first()?;
-    let primary = PublicKey::read(&mut Reader { rest: first.body }).ok()?;
-    let mut owner = Owner {
-        packet: first.body.to_vec(),
-        is_secret: first.tag == SECRET_KEY,
-        users: Vec::new(),
-        subkeys: Vec::new(),
-        revoked: false,
-        expires: None,
-        primary,
-    };
-    let (mut user, mut subkey): (Option<&[u8]>, Option<PublicKey>) = (None, None);
-    let mut newest = 0;
-    for packet in &packets[1..] {
-        match packet.tag {
-            USER => {
-                user = Some(packet.body);
-                owner.users.push(String::from_utf8_lossy(packet.body).into_owned());
-            }
-            PUBLIC_SUBKEY | SECRET_SUBKEY => subkey = PublicKey::read(&mut Reader { rest: packet.body }).ok(),
-            SIGNATURE => {
-                let Ok(signature) = Signature::read(packet.body) else { continue };
-                match signature.kind {
-                    // Whoever says so: a key that someone calls revoked is not trusted blindly.
-                    REVOKES_KEY => owner.revoked = true,
-                    REVOKES_SUBKEY => {
-                        if let Some(subkey) = &subkey {
-                            owner.subkeys.retain(|it| it.id() != subkey.id());
-                        }
-                    }
-                    0x10..=0x13 => {
-                        let Some(user) = user else { continue };
-                        let length = u32::try_from(user.len()).unwrap_or(u32::MAX);
-                        let text = [&owner.primary.hashed()[..], &[0xB4], &length.to_be_bytes(), user].concat();
-                        let created = signature.created();
-                        if created >= newest && signature.verify(&owner.primary, &text).is_ok() {
-                            newest = created;
-                            owner.expires = signature.key_lifetime().map(|seconds| owner.primary.created + seconds);
-                        }
-                    }
-                    BINDS_SUBKEY => {
-                        let Some(subkey) = &subkey else { continue };
-                        let text = [owner.primary.hashed(), subkey.hashed()].concat();
-                        let lives = signature.key_lifetime().is_none();
-                        if lives && signature.flags() & MAY_SIGN != 0 && signature.verify(&owner.primary, &text).is_ok()
-                        {
-                            owner.subkeys.push(subkey.clone());
-                        }
-                    }
-                    _ => {}
-                }
-            }
-            _ => {}
-        }
-    }
-    Some(owner)
 }

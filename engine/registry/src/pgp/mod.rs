@@ -2,17 +2,18 @@
 //!
 //! Keys are version 4, RSA or Ed25519 (`gpg`'s past and present defaults); hashes SHA-256, SHA-384 or SHA-512.
 //! Everything else is refused, never skipped: a signature that is not understood is not a signature. What a keyring
-//! holds is trusted, unless a key in it is revoked or expired.
+//! holds is trusted, unless a key in it is revoked or expired, or may not sign; a subkey must say itself whose it is.
 
 mod armor;
 mod clear;
 mod key;
+mod keyring;
 mod packet;
 mod secret;
 mod signature;
 
 pub(crate) use clear::{sign_text, signed_text};
-pub(crate) use key::Keyring;
+pub(crate) use keyring::Keyring;
 pub(crate) use secret::SecretKey;
 
 use sha2::{Digest, Sha256, Sha384, Sha512};

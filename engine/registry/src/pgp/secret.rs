@@ -9,7 +9,8 @@ use rsa::{BoxedUint, RsaPrivateKey};
 use sha1::{Digest, Sha1};
 use sha2::{Sha256, Sha512};
 
-use super::key::{Owner, PublicKey};
+use super::key::PublicKey;
+use super::keyring::Owner;
 use super::packet::{Reader, mpi, padded};
 use super::{Hash, Problem};
 

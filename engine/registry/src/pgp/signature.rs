@@ -9,9 +9,12 @@ const EXPIRES: u8 = 3;
 const KEY_EXPIRES: u8 = 9;
 const ISSUER: u8 = 16;
 const KEY_FLAGS: u8 = 27;
+const EMBEDDED: u8 = 32;
 const ISSUER_FINGERPRINT: u8 = 33;
+/// The kind of signature by which a subkey says whose it is.
+pub(super) const BACK: u8 = 0x19;
 /// What we understand; others may be skipped unless they are critical.
-const KNOWN: [u8; 16] = [2, 3, 4, 5, 7, 9, 11, 16, 20, 21, 22, 23, 25, 27, 30, 33];
+const KNOWN: [u8; 17] = [2, 3, 4, 5, 7, 9, 11, 16, 20, 21, 22, 23, 25, 27, 30, 32, 33];
 
 /// A signature packet, version 4.
 #[derive(Debug, Clone)]
@@ -75,8 +78,16 @@ impl<'a> Signature<'a> {
         self.seconds(KEY_EXPIRES).filter(|seconds| *seconds > 0)
     }
 
-    pub(super) fn flags(&self) -> u8 {
-        self.hashed.iter().find(|(kind, _)| *kind == KEY_FLAGS).and_then(|(_, body)| body.first().copied()).unwrap_or(0)
+    /// What its key may be used for, if it says.
+    pub(super) fn flags(&self) -> Option<u8> {
+        let (_, body) = self.hashed.iter().find(|(kind, _)| *kind == KEY_FLAGS)?;
+        body.first().copied()
+    }
+
+    /// The signatures inside this one.
+    pub(super) fn embedded(&self) -> Vec<Signature<'a>> {
+        let all = self.hashed.iter().chain(&self.unhashed);
+        all.filter(|(kind, _)| *kind == EMBEDDED).filter_map(|(_, body)| Self::read(body).ok()).collect()
     }
 
     fn seconds(&self, wanted: u8) -> Option<u64> {

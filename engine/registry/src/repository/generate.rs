@@ -5,9 +5,9 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::Error;
 use crate::chart::{metadata_of, time_of};
 use crate::oci::digest_of;
+use crate::{Error, oci};
 use kpkg_template::semver::Version;
 
 /// How deep below the folder archives are looked for, as Helm does.
@@ -19,11 +19,11 @@ pub fn generate(folder: &Path, base: &str) -> Result<Value, Error> {
     let mut newest = String::new();
     for relative in archives(folder, "", DEPTH)? {
         let path = folder.join(&relative);
-        let bytes = std::fs::read(&path).map_err(Error::file("read", &path))?;
+        let bytes = std::fs::read(&path).map_err(oci::Error::file("read", &path))?;
         let metadata = match metadata_of(&bytes, &relative) {
             Ok(metadata) => metadata,
             Err(error) => {
-                tracing::warn!(archive = relative, error = crate::transport::chain(&error), "left out of the index");
+                tracing::warn!(archive = relative, error = oci::transport::chain(&error), "left out of the index");
                 continue;
             }
         };
@@ -52,9 +52,9 @@ pub fn merge(index: &mut Value, other: &Path) -> Result<(), Error> {
     let bytes = match std::fs::read(other) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(Error::file("read", other)(error)),
+        Err(error) => return Err(oci::Error::file("read", other)(error).into()),
     };
-    let wrong = |problem: String| Error::Document { what: other.display().to_string(), problem };
+    let wrong = |problem: String| oci::Error::Document { what: other.display().to_string(), problem };
     let old = kpkg_yaml::read_bytes(&bytes).map_err(|error| wrong(error.to_string()))?.to_json();
     for (name, versions) in old["entries"].as_object().into_iter().flatten() {
         for version in versions.as_array().into_iter().flatten() {
@@ -86,8 +86,8 @@ fn sort(index: &mut Value) {
 fn archives(folder: &Path, prefix: &str, depth: usize) -> Result<Vec<String>, Error> {
     let here = folder.join(prefix);
     let mut found = Vec::new();
-    for entry in std::fs::read_dir(&here).map_err(Error::file("list", &here))? {
-        let entry = entry.map_err(Error::file("list", &here))?;
+    for entry in std::fs::read_dir(&here).map_err(oci::Error::file("list", &here))? {
+        let entry = entry.map_err(oci::Error::file("list", &here))?;
         let Ok(name) = entry.file_name().into_string() else { continue };
         let relative = if prefix.is_empty() { name } else { format!("{prefix}/{name}") };
         if entry.path().is_dir() && depth > 0 {

@@ -9,7 +9,7 @@ use kpkg_template::semver::Version;
 use kpkg_yaml::{Options, Value};
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
+use crate::{Error, oci};
 
 /// The longest `index.yaml` that is read.
 pub(super) const LONGEST: usize = 256 << 20;
@@ -63,22 +63,22 @@ impl Index {
     /// Reads an `index.yaml`. A key that is given twice is refused: which of two entries holds must not depend
     /// on who reads (CVE-2020-15185). Entries that are no charts are left out.
     pub fn parse(what: &str, bytes: &[u8]) -> Result<Self, Error> {
-        let wrong = |problem: String| Error::Document { what: what.to_owned(), problem };
+        let wrong = |problem: String| oci::Error::Document { what: what.to_owned(), problem };
         let start = bytes.trim_ascii_start();
         if start.starts_with(b"<") {
-            return Err(wrong("a web page, not an index".to_owned()));
+            return Err(wrong("a web page, not an index".to_owned()).into());
         }
         let text = std::str::from_utf8(bytes).map_err(|_| wrong("it is not UTF-8".to_owned()))?;
         let options = Options { unique_keys: true, max_size: LONGEST, ..Options::default() };
         let value = kpkg_yaml::read_with(text, options).map_err(|error| wrong(error.to_string()))?;
-        let Value::Map(mut document) = value else { return Err(wrong("it is not an index".to_owned())) };
+        let Value::Map(mut document) = value else { return Err(wrong("it is not an index".to_owned()).into()) };
         if document.get("apiVersion").and_then(Value::as_str).is_none_or(str::is_empty) {
-            return Err(wrong("no API version specified".to_owned()));
+            return Err(wrong("no API version specified".to_owned()).into());
         }
         let entries = match document.remove("entries") {
             Some(Value::Map(entries)) => entries,
             None | Some(Value::Null) => kpkg_yaml::Map::new(),
-            Some(_) => return Err(wrong("its entries are no mapping".to_owned())),
+            Some(_) => return Err(wrong("its entries are no mapping".to_owned()).into()),
         };
         drop(document);
         let mut lines = String::new();

@@ -7,8 +7,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::Error;
-use crate::credentials::Credentials;
+use crate::oci::Credentials;
+use crate::{Error, oci};
 
 const LONGEST: u64 = 16 << 20;
 
@@ -88,19 +88,21 @@ fn read(path: &Path) -> Result<Document, Error> {
     let metadata = match fs::metadata(path) {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Document::default()),
-        Err(error) => return Err(Error::file("read", path)(error)),
+        Err(error) => return Err(oci::Error::file("read", path)(error).into()),
     };
     if metadata.len() > LONGEST {
-        return Err(Error::TooLarge { what: path.display().to_string(), limit: LONGEST });
+        return Err(oci::Error::TooLarge { what: path.display().to_string(), limit: LONGEST }.into());
     }
-    let bytes = fs::read(path).map_err(Error::file("read", path))?;
-    let wrong =
-        || Error::Document { what: path.display().to_string(), problem: "it is not a list of repositories".to_owned() };
+    let bytes = fs::read(path).map_err(oci::Error::file("read", path))?;
+    let wrong = || oci::Error::Document {
+        what: path.display().to_string(),
+        problem: "it is not a list of repositories".to_owned(),
+    };
     let value = kpkg_yaml::read_bytes(&bytes).map_err(|_| wrong())?;
     if value.is_null() {
         return Ok(Document::default());
     }
-    serde_json::from_value(value.to_json()).map_err(|_| wrong())
+    Ok(serde_json::from_value(value.to_json()).map_err(|_| wrong())?)
 }
 
 fn write(path: &Path, mut document: Document) -> Result<(), Error> {
@@ -108,23 +110,24 @@ fn write(path: &Path, mut document: Document) -> Result<(), Error> {
         "0001-01-01T00:00:00Z".clone_into(&mut document.generated);
     }
     let json = serde_json::to_value(&document)
-        .map_err(|error| Error::Document { what: path.display().to_string(), problem: error.to_string() })?;
+        .map_err(|error| oci::Error::Document { what: path.display().to_string(), problem: error.to_string() })?;
     let folder = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder).map_err(Error::file("make", folder))?;
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(Error::file("write into", folder))?;
-    file.write_all(kpkg_yaml::write_json(&json).as_bytes()).map_err(Error::file("write", path))?;
-    file.persist(path).map_err(|error| Error::file("write", path)(error.error))?;
+    fs::create_dir_all(folder).map_err(oci::Error::file("make", folder))?;
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(oci::Error::file("write into", folder))?;
+    file.write_all(kpkg_yaml::write_json(&json).as_bytes()).map_err(oci::Error::file("write", path))?;
+    file.persist(path).map_err(|error| oci::Error::file("write", path)(error.error))?;
     Ok(())
 }
 
 /// Changes the list while no other process does.
 fn change<T>(path: &Path, edit: impl FnOnce(&mut Document) -> Result<T, Error>) -> Result<T, Error> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder).map_err(Error::file("make", folder))?;
+    fs::create_dir_all(folder).map_err(oci::Error::file("make", folder))?;
     // The same file that Helm locks.
     let lock_path = path.with_extension("lock");
-    let lock = File::options().create(true).append(true).open(&lock_path).map_err(Error::file("open", &lock_path))?;
-    lock.lock().map_err(Error::file("lock", &lock_path))?;
+    let lock =
+        File::options().create(true).append(true).open(&lock_path).map_err(oci::Error::file("open", &lock_path))?;
+    lock.lock().map_err(oci::Error::file("lock", &lock_path))?;
     let mut document = read(path)?;
     let outcome = edit(&mut document)?;
     write(path, document)?;
@@ -148,10 +151,13 @@ pub fn find(path: &Path, name: &str) -> Result<Repository, Error> {
 pub fn add(path: &Path, mut repository: Repository, force: bool) -> Result<bool, Error> {
     let name = &repository.name;
     if name.is_empty() || name.contains(['/', '\\']) || name.starts_with('.') || name.chars().any(char::is_control) {
-        return Err(Error::Setting(format!("`{}` cannot be a repository's name", name.escape_debug())));
+        return Err(oci::Error::Setting(format!("`{}` cannot be a repository's name", name.escape_debug())).into());
     }
     if crate::Reference::is_one(&repository.url) {
-        return Err(Error::Setting("an OCI registry needs no repository: name its charts by `oci://...`".to_owned()));
+        return Err(oci::Error::Setting(
+            "an OCI registry needs no repository: name its charts by `oci://...`".to_owned(),
+        )
+        .into());
     }
     repository.base()?;
     repository.take_login();
@@ -159,10 +165,11 @@ pub fn add(path: &Path, mut repository: Repository, force: bool) -> Result<bool,
         let known = document.repositories.iter_mut().find(|known| known.name == repository.name);
         match known {
             Some(known) if *known == repository => Ok(false),
-            Some(_) if !force => Err(Error::Setting(format!(
+            Some(_) if !force => Err(oci::Error::Setting(format!(
                 "repository name ({}) already exists, please specify a different name",
                 repository.name
-            ))),
+            ))
+            .into()),
             Some(known) => {
                 *known = repository;
                 Ok(true)

@@ -8,12 +8,12 @@ mod update;
 
 use url::Url;
 
-use crate::Error;
 use crate::chart::{Fetched, LONGEST_ARCHIVE, LONGEST_PROVENANCE, keep};
 use crate::client::Client;
-use crate::credentials::Credentials;
+use crate::oci::Credentials;
 use crate::oci::digest_of;
-use crate::transport::{Request, read_bounded, refused, same_origin, shown};
+use crate::oci::transport::{Request, read_bounded, refused, same_origin, shown};
+use crate::{Error, oci};
 
 pub use generate::{generate, merge};
 pub use index::{Entry, Index};
@@ -30,7 +30,7 @@ impl Repository {
     pub(crate) fn base(&self) -> Result<Url, Error> {
         let mut url =
             Url::parse(&self.url).ok().filter(|url| matches!(url.scheme(), "http" | "https")).ok_or_else(|| {
-                Error::Reference { reference: self.shown(), problem: "a repository is an http:// or https:// URL" }
+                oci::Error::Reference { reference: self.shown(), problem: "a repository is an http:// or https:// URL" }
             })?;
         let path = format!("{}/", url.path().trim_end_matches('/'));
         url.set_path(&path);
@@ -40,12 +40,14 @@ impl Repository {
 
     /// A place that the index names: relative ones are below the repository and keep its query.
     fn place(&self, text: &str) -> Result<Url, Error> {
-        let wrong =
-            || Error::Document { what: self.shown(), problem: "its index names a place that is no URL".to_owned() };
+        let wrong = || oci::Error::Document {
+            what: self.shown(),
+            problem: "its index names a place that is no URL".to_owned(),
+        };
         let base = self.base()?;
         let mut url = base.join(text).map_err(|_| wrong())?;
         if !matches!(url.scheme(), "http" | "https") {
-            return Err(wrong());
+            return Err(wrong().into());
         }
         let relative = Url::parse(text).is_err();
         if relative && url.query().is_none() {
@@ -61,7 +63,7 @@ impl Repository {
         let mut request = Request::get(url.clone());
         let own = same_origin(url, &self.base()?);
         if own || self.pass_credentials {
-            request.authorization = self.credentials().as_ref().and_then(crate::oci::basic);
+            request.authorization = self.credentials().as_ref().and_then(oci::basic);
         }
         Ok(request)
     }
@@ -72,22 +74,22 @@ impl Repository {
     }
 
     /// The access of a client, with the certificates of this repository.
-    pub(crate) fn transport(&self, client: &Client) -> Result<crate::transport::Transport, Error> {
+    pub(crate) fn transport(&self, client: &Client) -> Result<oci::transport::Transport, Error> {
         let mut access = client.access.clone();
         access.insecure |= self.insecure;
         let path = |text: &str| (!text.is_empty()).then(|| text.into());
         access.ca_file = access.ca_file.or_else(|| path(&self.ca_file));
         access.cert_file = access.cert_file.or_else(|| path(&self.cert_file));
         access.key_file = access.key_file.or_else(|| path(&self.key_file));
-        crate::transport::Transport::new(&access)
+        client.transport(&access)
     }
 
     pub(crate) async fn get(&self, client: &Client, url: &Url, limit: u64) -> Result<Vec<u8>, Error> {
         let answer = self.transport(client)?.send(&self.request(url)?).await?;
         match answer.status().as_u16() {
             200 => Ok(read_bounded(answer, &shown(url), limit).await?.into()),
-            404 => Err(Error::NotFound { what: shown(url) }),
-            _ => Err(refused(answer).await),
+            404 => Err(oci::Error::NotFound { what: shown(url) }.into()),
+            _ => Err(refused(answer).await.into()),
         }
     }
 
@@ -97,7 +99,7 @@ impl Repository {
         url.set_path(&format!("{}.prov", archive.path()));
         match self.get(client, &url, LONGEST_PROVENANCE).await {
             Ok(bytes) => Ok(Some(bytes)),
-            Err(Error::NotFound { .. }) => Ok(None),
+            Err(Error::Oci(oci::Error::NotFound { .. })) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -106,7 +108,7 @@ impl Repository {
     pub async fn fetch(&self, client: &Client, entry: &Entry, provenance: bool) -> Result<Fetched, Error> {
         let what = format!("chart `{}` {} of {}", entry.name, entry.version, self.shown());
         let missing =
-            || Error::Document { what: what.clone(), problem: "its index names no place to get it".to_owned() };
+            || oci::Error::Document { what: what.clone(), problem: "its index names no place to get it".to_owned() };
         let place = entry.urls.first().ok_or_else(missing)?;
         if crate::Reference::is_one(place) {
             let reference: crate::Reference = place.parse()?;
@@ -128,14 +130,14 @@ impl Repository {
         };
         let found = digest_of(&archive);
         if let Some(expected) = expected.filter(|expected| *expected != found) {
-            return Err(Error::Digest { what, found, expected });
+            return Err(oci::Error::Digest { what, found, expected }.into());
         }
-        let mut fetched = Fetched::of(archive, shown(&url))?;
+        let mut fetched = Fetched::checked(archive, found, shown(&url))?;
         if fetched.name != entry.name {
             let problem = format!("the archive is of `{}`", fetched.name);
-            return Err(Error::Document { what, problem });
+            return Err(oci::Error::Document { what, problem }.into());
         }
-        keep(&client.cache, &fetched.archive);
+        keep(&client.cache, &fetched.archive_digest, &fetched.archive);
         if provenance {
             fetched.provenance = self.provenance(client, &url).await?;
         }

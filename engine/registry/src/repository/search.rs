@@ -3,7 +3,7 @@
 use kpkg_template::semver::{Range, Version};
 
 use super::{Entry, Index};
-use crate::Error;
+use crate::{Error, oci};
 
 /// What is looked for.
 #[derive(Debug, Clone, Default)]
@@ -35,7 +35,8 @@ pub fn search(repository: &str, index: &Index, query: &Query) -> Result<Vec<Hit>
         (range, _) => range,
     };
     let range = (!wanted.is_empty()).then(|| Range::parse(wanted)).transpose();
-    let range = range.map_err(|problem| Error::Setting(format!("`{wanted}` is no range of versions: {problem}")))?;
+    let range =
+        range.map_err(|problem| oci::Error::Setting(format!("`{wanted}` is no range of versions: {problem}")))?;
     let words: Vec<String> = query.words.iter().map(|word| word.to_lowercase()).collect();
     let mut hits: Vec<Hit> = Vec::new();
     // The name that was answered already; and whether its newest version fits the words.

@@ -7,10 +7,10 @@ use http::header;
 use serde::{Deserialize, Serialize};
 
 use super::{Index, Repository};
-use crate::Error;
 use crate::client::Client;
 use crate::oci::digest_of;
-use crate::transport::{read_bounded, refused, shown};
+use crate::oci::transport::{read_bounded, refused, shown};
+use crate::{Error, oci};
 
 /// How long the index of a repository that is in no list counts as fresh.
 const FRESH: Duration = Duration::from_secs(60);
@@ -55,7 +55,8 @@ pub async fn update(client: &Client, repository: &Repository) -> Result<Update, 
 
 async fn fetch(client: &Client, repository: &Repository) -> Result<(Index, Update), Error> {
     let path = path(client, repository)?;
-    let mut url = repository.base()?.join("index.yaml").map_err(|_| Error::NotFound { what: repository.shown() })?;
+    let mut url =
+        repository.base()?.join("index.yaml").map_err(|_| oci::Error::NotFound { what: repository.shown() })?;
     url.set_query(repository.base()?.query());
     let kept = read(&path);
     let mut request = repository.request(&url)?;
@@ -87,8 +88,8 @@ async fn fetch(client: &Client, repository: &Repository) -> Result<(Index, Updat
             let count = index.len();
             Ok((index, Update::New(count)))
         }
-        (404, _) => Err(Error::NotFound { what: shown(&url) }),
-        _ => Err(refused(answer).await),
+        (404, _) => Err(oci::Error::NotFound { what: shown(&url) }.into()),
+        _ => Err(refused(answer).await.into()),
     }
 }
 
@@ -115,7 +116,7 @@ fn write(client: &Client, path: &std::path::Path, header: &Header, index: &Index
         Ok(()) => Ok(()),
         // Without a cache everything works, only slower.
         Err(error) => {
-            tracing::warn!(error = crate::transport::chain(&error), "the index was not kept");
+            tracing::warn!(error = oci::transport::chain(&error), "the index was not kept");
             Ok(())
         }
     }

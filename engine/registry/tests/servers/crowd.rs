@@ -1,5 +1,6 @@
 //! Processes that use one cache at a time, some of them killed: nothing is ever half-written.
 
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -50,9 +51,10 @@ impl Drop for Worker {
 }
 
 impl Worker {
-    fn start(work: &str) -> Self {
+    /// `temporary` takes what a killed process leaves.
+    fn start(work: &str, temporary: &Path) -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", "crowd::work", "--nocapture"]).env(WORK, work);
+        command.args(["--exact", "crowd::work", "--nocapture"]).env(WORK, work).env("TMPDIR", temporary);
         Self(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
     }
 
@@ -72,9 +74,10 @@ async fn processes_that_pull_push_and_prune_do_not_disturb_each_other_even_when_
         push(&registry, &place, archive("web", &format!("1.0.{number}")), None).await.unwrap();
     }
     let work = |kind: &str| format!("{kind} {} {}", cache.display(), server.address);
-    let mut lasting: Vec<Worker> = ["pull", "prune", "fill", "push"].map(|kind| Worker::start(&work(kind))).into();
+    let mut lasting: Vec<Worker> =
+        ["pull", "prune", "fill", "push"].map(|kind| Worker::start(&work(kind), lab.dir.path())).into();
     for round in 0..12 {
-        let doomed = ["pull", "fill", "push", "prune"].map(|kind| Worker::start(&work(kind)));
+        let doomed = ["pull", "fill", "push", "prune"].map(|kind| Worker::start(&work(kind), lab.dir.path()));
         std::thread::sleep(Duration::from_millis(150 + 20 * round));
         drop(doomed); // SIGKILL
     }

@@ -2,16 +2,15 @@
 //!
 //! Helm is the Python package `helm-python-sdk`, in the interpreter that `KPKG_HELM_PYTHON` names or in `python`.
 
-use std::path::Path;
 use std::process::Command;
 
 use kpkg_registry::chart::push;
 use kpkg_registry::{Wanted, dependency, provenance, resolve};
 
-use crate::kit::{Lab, Server, archive};
+use crate::kit::{GnuPg, Lab, Server, archive};
 
 /// Runs a script with Helm at hand; `None` where there is no Helm.
-fn helm(script: &str, arguments: &[&str]) -> Option<Result<String, String>> {
+pub(crate) fn helm(script: &str, arguments: &[&str]) -> Option<Result<String, String>> {
     let python = std::env::var("KPKG_HELM_PYTHON").unwrap_or_else(|_| "python".to_owned());
     if !Command::new(&python).args(["-c", "import helm_python"]).output().is_ok_and(|it| it.status.success()) {
         println!("skipped: `{python}` has no helm-python-sdk");
@@ -21,20 +20,6 @@ fn helm(script: &str, arguments: &[&str]) -> Option<Result<String, String>> {
     let output = Command::new(python).args(["-c", &program]).args(arguments).output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Some(if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) })
-}
-
-fn gpg(home: &Path, arguments: &[&str]) -> Option<Vec<u8>> {
-    std::fs::create_dir_all(home).unwrap();
-    let permissions: std::fs::Permissions = std::os::unix::fs::PermissionsExt::from_mode(0o700);
-    std::fs::set_permissions(home, permissions).unwrap();
-    let mut command = Command::new("gpg");
-    command.arg("--homedir").arg(home).args(["--batch", "--yes", "--pinentry-mode", "loopback"]).args(arguments);
-    let Ok(output) = command.output() else {
-        println!("skipped: gpg is not installed");
-        return None;
-    };
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    Some(output.stdout)
 }
 
 #[tokio::test]
@@ -70,13 +55,12 @@ fn provenance_is_interchangeable() {
     let lab = Lab::new();
     for (kind, passphrase) in [("rsa2048", ""), ("rsa3072", "pass word"), ("ed25519", ""), ("ed25519", "secret")] {
         let home = lab.path(&format!("gpg-{kind}-{}", passphrase.len()));
+        let Some(gpg) = GnuPg::at(&home) else { return };
         let user = "Tester <test@example.com>";
-        if gpg(&home, &["--passphrase", passphrase, "--quick-gen-key", user, kind, "sign", "never"]).is_none() {
-            return;
-        }
+        gpg.run(&["--passphrase", passphrase, "--quick-gen-key", user, kind, "sign", "never"]);
         let (secret, public) = (home.join("secret.gpg"), home.join("public.gpg"));
-        std::fs::write(&secret, gpg(&home, &["--passphrase", passphrase, "--export-secret-keys"]).unwrap()).unwrap();
-        std::fs::write(&public, gpg(&home, &["--export"]).unwrap()).unwrap();
+        std::fs::write(&secret, gpg.run(&["--passphrase", passphrase, "--export-secret-keys"])).unwrap();
+        std::fs::write(&public, gpg.run(&["--export"])).unwrap();
         let bytes = archive("web", "1.0.0");
         let file = home.join("web-1.0.0.tgz");
         std::fs::write(&file, &bytes).unwrap();
@@ -92,7 +76,7 @@ fn provenance_is_interchangeable() {
         }
         let prov = home.join("web-1.0.0.tgz.prov");
         std::fs::write(&prov, &text).unwrap();
-        gpg(&home, &["--verify", &prov.display().to_string()]).unwrap();
+        gpg.run(&["--verify", &prov.display().to_string()]);
         let ours = provenance::verify(&bytes, "web-1.0.0.tgz", text.as_bytes(), &public, now).unwrap();
         assert_eq!(ours.signed_by, [user]);
         // Fails closed: other contents, another name, a changed text, another key.
@@ -101,7 +85,6 @@ fn provenance_is_interchangeable() {
         for changed in [text.replace("A test", "A lie"), text.replace("SIGNATURE", "SIGNATUR"), String::new()] {
             assert!(provenance::verify(&bytes, "web-1.0.0.tgz", changed.as_bytes(), &public, now).is_err());
         }
-        let _ = Command::new("gpgconf").arg("--homedir").arg(&home).args(["--kill", "all"]).output();
         let place = file.display().to_string();
         let verify = "print(h.verify(a[0], a[1])['signed_by'])";
         let Some(theirs) = helm(verify, &[&place, &public.display().to_string()]) else { continue };
@@ -157,6 +140,49 @@ async fn locks_are_interchangeable() {
     let theirs =
         helm("print([d['version'] + ' ' + d['status'] for d in h.dependency_list(a[0])])", &[&place]).unwrap().unwrap();
     assert_eq!(theirs.trim().replace('\'', "\""), format!("{ours:?}"));
+}
+
+/// `repo index`: the same entries in the same order with the same words, but for the times.
+#[test]
+fn indexes_are_the_same() {
+    let lab = Lab::new();
+    let site = lab.path("site");
+    std::fs::create_dir_all(site.join("sub/deeper")).unwrap();
+    for version in ["1.0.0", "1.10.0", "1.9.0", "2.0.0-rc.1", "2.0.0-rc.10", "1.0.0+build.2"] {
+        std::fs::write(site.join(format!("web-{version}.tgz")), archive("web", version)).unwrap();
+    }
+    std::fs::write(site.join("sub/db-0.1.0.tgz"), archive("db", "0.1.0")).unwrap();
+    std::fs::write(site.join("sub/deeper/hidden-0.1.0.tgz"), archive("hidden", "0.1.0")).unwrap();
+    let rich = "apiVersion: v2\nname: rich\nversion: 3.1.4\nappVersion: '1.0'\ndescription: 'a: b'\ntype: library\nkubeVersion: '>=1.20'\n\
+                deprecated: true\nhome: https://x.example\nicon: https://x.example/i.png\nkeywords: [a, 'yes']\nsources: [https://s.example]\n\
+                maintainers: [{name: N, email: n@x.example, url: https://n.example}]\nannotations: {a/b: c, d: 'null'}\n\
+                dependencies: [{name: db, version: ^0.1, repository: 'https://r.example', condition: db.enabled, tags: [t], alias: store}]\n";
+    let chart = kpkg_chart::load_files(vec![
+        kpkg_chart::File::new("Chart.yaml", rich.as_bytes()),
+        kpkg_chart::File::new("charts/db/Chart.yaml", *b"apiVersion: v2\nname: db\nversion: 0.1.0\n"),
+    ])
+    .unwrap();
+    let packed = kpkg_chart::package::package(&chart, &kpkg_chart::package::Settings::default()).unwrap();
+    std::fs::write(site.join("rich-3.1.4.tgz"), packed.bytes).unwrap();
+    let plain = |mut index: serde_json::Value| {
+        index["generated"] = serde_json::Value::Null;
+        for version in
+            index["entries"].as_object_mut().unwrap().values_mut().flat_map(|list| list.as_array_mut().unwrap())
+        {
+            assert!(version["created"].is_string(), "{version}");
+            version["created"] = serde_json::Value::Null;
+        }
+        index
+    };
+    for base in ["", "https://charts.example/stable", "https://charts.example/stable/"] {
+        let ours = kpkg_registry::repository::generate(&site, base).unwrap();
+        let script = "h.repo_index_generate(a[0], base_url=a[1] or None)";
+        let Some(done) = helm(script, &[&site.display().to_string(), base]) else { return };
+        done.unwrap();
+        let theirs = std::fs::read_to_string(site.join("index.yaml")).unwrap();
+        let theirs = kpkg_yaml::read(&theirs).unwrap().to_json();
+        assert_eq!(plain(ours), plain(theirs), "{base}");
+    }
 }
 
 fn kpkg_time() -> u64 {

@@ -1,10 +1,12 @@
 //! Servers that lie, break off, or reach for what is not theirs.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use kpkg_registry::chart::{CHART_TYPE, CONFIG_TYPE, push};
 use kpkg_registry::oci::{Descriptor, Manifest, Source, digest_of};
-use kpkg_registry::{Error, Wanted, resolve};
+use kpkg_registry::repository::{self, Repository};
+use kpkg_registry::{Error, Wanted, oci, resolve};
 
 use crate::kit::{Answer, Lab, Liar, Seen, answer, archive};
 
@@ -49,7 +51,7 @@ async fn pulled(server: &Liar) -> Result<kpkg_registry::Fetched, Error> {
     outcome
 }
 
-/// GHSA-vh4v-2xq2-g5cg and CVE-2021-32690: a redirect to another host takes no login along.
+/// GHSA-vh4v-2xq2-g5cg, CVE-2020-15157 and CVE-2021-32690: a redirect to another host takes no login along.
 #[tokio::test]
 async fn a_login_does_not_follow_redirects() {
     let (near, far) = (held(), held());
@@ -140,6 +142,37 @@ async fn broken_downloads_go_on() {
     assert_eq!(ranges, ["bytes=100-", "bytes=200-"]);
 }
 
+/// Slow is not broken: a server may take its time, as long as something comes. Silence ends.
+#[tokio::test]
+async fn a_slow_server_is_waited_for_and_a_silent_one_is_not() {
+    let patience = Duration::from_millis(1500);
+    for (pause, ends_well) in [(patience / 10, true), (patience * 4, false)] {
+        let (near, index) =
+            (held(), "apiVersion: v1\nentries:\n  web:\n  - {name: web, version: 1.0.0, urls: [w.tgz]}\n");
+        let server = Liar::start(move |seen| match seen.path.as_str() {
+            "/index.yaml" => answer(200, index).drip(pause),
+            _ => honest(&near, seen).drip(pause),
+        });
+        let mut lab = Lab::new();
+        lab.client.access.patience = Some(patience);
+        let repository =
+            Repository { name: "r".into(), url: format!("http://{}", server.address), ..Repository::default() };
+        let updated = repository::update(&lab.client, &repository).await;
+        let pulled = resolve(&lab.client, &format!("oci://{}/web:1.0.0", server.address), &Wanted::default()).await;
+        assert_eq!((updated.is_ok(), pulled.is_ok()), (ends_well, ends_well), "{updated:?} {pulled:?}");
+        if !ends_well {
+            assert_eq!(
+                server.seen().iter().filter(|seen| seen.path == "/index.yaml").count(),
+                1,
+                "{:?}",
+                server.seen()
+            );
+            assert!(lab.client.cache.list().unwrap().is_empty());
+            assert!(!lab.path("cache/indexes").exists(), "half an index was kept");
+        }
+    }
+}
+
 /// The manifest is asked for once: what a tag means later makes no difference.
 #[tokio::test]
 async fn a_tag_that_moves_meanwhile_changes_nothing() {
@@ -222,6 +255,20 @@ async fn lies_are_found_out() {
     }
 }
 
+/// CVE-2024-29893: lists are bounded as everything else that a registry sends.
+#[tokio::test]
+async fn gigantic_lists_are_not_read() {
+    let server = Liar::start(|_| answer(200, vec![b' '; 9 << 20]));
+    let lab = Lab::new();
+    let error = resolve(&lab.client, &format!("oci://{}/web", server.address), &Wanted::default()).await.unwrap_err();
+    assert!(matches!(error, Error::Oci(oci::Error::TooLarge { .. })), "{error}");
+    // Pages of tags without end end.
+    let server =
+        Liar::start(|_| answer(200, r#"{"tags":["1.0.0"]}"#).with("link", "</v2/web/tags/list?n=1>; rel=\"next\""));
+    let registry = lab.client.registry(&server.address).await.unwrap();
+    assert_eq!(registry.tags("web").await.unwrap().len(), 1000);
+}
+
 #[tokio::test]
 async fn what_is_pushed_under_a_lie_is_an_error() {
     let server = Liar::start(|seen| match seen.method.as_str() {
@@ -232,7 +279,7 @@ async fn what_is_pushed_under_a_lie_is_an_error() {
     let registry = lab.client.registry(&server.address).await.unwrap();
     let parent = format!("oci://{}/charts", server.address).parse().unwrap();
     let error = push(&registry, &parent, archive("web", "1.0.0"), None).await.unwrap_err();
-    assert!(matches!(error, Error::Digest { .. }), "{error}");
+    assert!(matches!(error, Error::Oci(oci::Error::Digest { .. })), "{error}");
 }
 
 /// A cache that cannot be written costs time, not the command.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use kpkg_chart::{Chart, File, load_files, package};
 use kpkg_registry::cache::Cache;
-use kpkg_registry::{Access, Client, Credentials, LoginFile};
+use kpkg_registry::{Access, Client, Connections, Credentials, LoginFile};
 
 /// A chart of a name and version.
 pub(crate) fn chart(name: &str, version: &str) -> Chart {
@@ -46,6 +46,7 @@ impl Lab {
             logins: LoginFile::at(dir.path().join("config.json")),
             cache: Cache::at(dir.path().join("cache")),
             repositories: dir.path().join("repositories.yaml"),
+            connections: Connections::default(),
         };
         Self { dir, client }
     }
@@ -138,7 +139,8 @@ impl Server {
         fs::write(dir.path().join("nginx.conf"), config).unwrap();
         let program = if Path::new("/usr/sbin/nginx").exists() { "/usr/sbin/nginx" } else { "nginx" };
         let mut command = Command::new(program);
-        command.arg("-c").arg(dir.path().join("nginx.conf")).args(["-g", "daemon off;"]);
+        // One process: a worker would outlive a master that is killed.
+        command.arg("-c").arg(dir.path().join("nginx.conf")).args(["-g", "daemon off; master_process off;"]);
         Self::start(command, address, dir)
     }
 
@@ -148,6 +150,45 @@ impl Server {
 
     pub(crate) fn requests(&self) -> String {
         fs::read_to_string(self.dir.path().join("access.log")).unwrap_or_default()
+    }
+}
+
+/// A GnuPG home; its agent ends with it, also when the test fails.
+pub(crate) struct GnuPg(PathBuf);
+
+impl Drop for GnuPg {
+    fn drop(&mut self) {
+        let _ = Command::new("gpgconf").arg("--homedir").arg(&self.0).args(["--kill", "all"]).output();
+    }
+}
+
+impl GnuPg {
+    /// `None` where there is no gpg.
+    pub(crate) fn at(home: &Path) -> Option<Self> {
+        if Command::new("gpg").arg("--version").output().is_err() {
+            println!("skipped: gpg is not installed");
+            return None;
+        }
+        fs::create_dir_all(home).unwrap();
+        let permissions: fs::Permissions = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+        fs::set_permissions(home, permissions).unwrap();
+        Some(Self(home.to_owned()))
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str]) -> Vec<u8> {
+        self.talk(&[&["--batch", "--yes"], arguments].concat(), b"")
+    }
+
+    /// Runs it with something to read.
+    pub(crate) fn talk(&self, arguments: &[&str], input: &[u8]) -> Vec<u8> {
+        let mut command = Command::new("gpg");
+        command.arg("--homedir").arg(&self.0).args(["--no-tty", "--pinentry-mode", "loopback"]).args(arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        output.stdout
     }
 }
 
@@ -193,15 +234,22 @@ pub(crate) struct Answer {
     pub(crate) body: Vec<u8>,
     /// Close the connection after so many bytes of the body.
     pub(crate) cut: Option<usize>,
+    /// Send the body in ten parts, with so much time before each.
+    pub(crate) drip: Duration,
 }
 
 pub(crate) fn answer(status: u16, body: impl Into<Vec<u8>>) -> Answer {
-    Answer { status, headers: Vec::new(), body: body.into(), cut: None }
+    Answer { status, headers: Vec::new(), body: body.into(), cut: None, drip: Duration::ZERO }
 }
 
 impl Answer {
     pub(crate) fn with(mut self, name: &str, value: impl Into<String>) -> Self {
         self.headers.push((name.to_owned(), value.into()));
+        self
+    }
+
+    pub(crate) fn drip(mut self, pause: Duration) -> Self {
+        self.drip = pause;
         self
     }
 
@@ -268,7 +316,12 @@ fn talk(stream: TcpStream, script: &dyn Fn(&Seen) -> Answer, noted: &Mutex<Vec<S
     text.push_str("\r\n");
     stream.write_all(text.as_bytes())?;
     if seen.method != "HEAD" {
-        stream.write_all(&answer.body[..answer.cut.unwrap_or(answer.body.len())])?;
+        let body = &answer.body[..answer.cut.unwrap_or(answer.body.len())];
+        for part in body.chunks((body.len() / 10).max(1)) {
+            stream.flush()?;
+            std::thread::sleep(answer.drip);
+            stream.write_all(part)?;
+        }
     }
     stream.flush()
 }

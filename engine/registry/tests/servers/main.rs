@@ -9,5 +9,6 @@ mod crowd;
 mod helm;
 mod hostile;
 mod kit;
+mod pgp;
 mod registry;
 mod repository;

@@ -3,7 +3,7 @@
 use kpkg_registry::chart::{pull, push};
 use kpkg_registry::cosign::{self, SigningKey};
 use kpkg_registry::oci::{Descriptor, Source, digest_of};
-use kpkg_registry::{Access, Credentials, Error, Reference, Wanted, bundle, resolve};
+use kpkg_registry::{Access, Credentials, Error, Reference, Wanted, bundle, oci, resolve};
 
 use crate::kit::{Lab, Server, archive};
 
@@ -50,6 +50,7 @@ async fn pushed_charts_are_pulled_by_tag_range_and_digest() {
     }
 }
 
+/// CVE-2019-1010275: whose certificate is not known is not spoken to.
 #[tokio::test]
 async fn a_private_authority_and_a_login_are_wanted_where_they_are() {
     let Some(server) = Server::registry(true, true) else { return };
@@ -58,7 +59,7 @@ async fn a_private_authority_and_a_login_are_wanted_where_they_are() {
     let host = &server.address;
     let anonymous = lab.client.registry(host).await.unwrap();
     let refused = push(&anonymous, &parent(&server), archive("web", "1.0.0"), None).await.unwrap_err();
-    assert!(matches!(&refused, Error::Unauthorized { .. }), "{refused}");
+    assert!(matches!(&refused, Error::Oci(oci::Error::Unauthorized { .. })), "{refused}");
     assert!(refused.to_string().contains("kpkg login"), "{refused}");
 
     lab.client.logins.store(host, "user", "wrong-s3cret").await.unwrap();
@@ -73,7 +74,7 @@ async fn a_private_authority_and_a_login_are_wanted_where_they_are() {
 
     lab.client.access = Access::default();
     let error = lab.client.registry(host).await.unwrap().check_login().await.unwrap_err();
-    assert!(matches!(error, Error::Transport { .. }), "an unknown authority is not trusted: {error}");
+    assert!(matches!(error, oci::Error::Transport { .. }), "an unknown authority is not trusted: {error}");
     lab.client.access = Access { insecure: true, ..Access::default() };
     lab.client.login = Some(Credentials::Basic { username: "user".into(), password: "secret".into() });
     lab.client.registry(host).await.unwrap().check_login().await.unwrap();

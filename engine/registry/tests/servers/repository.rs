@@ -2,7 +2,7 @@
 
 use kpkg_registry::dependency;
 use kpkg_registry::repository::{self, Query, Repository, Update};
-use kpkg_registry::{Error, Wanted, resolve};
+use kpkg_registry::{Error, Wanted, oci, resolve};
 
 use crate::kit::{Lab, Liar, Server, answer, archive};
 
@@ -101,7 +101,7 @@ async fn lies_change_nothing_that_is_kept() {
         assert_eq!(repository::index(&lab.client, &repository, false).await.unwrap().len(), 1, "lie {lie}");
     }
     let error = resolve(&lab.client, "r/web", &Wanted::default()).await.unwrap_err();
-    assert!(matches!(error, Error::Digest { .. }), "{error}");
+    assert!(matches!(error, Error::Oci(oci::Error::Digest { .. })), "{error}");
     assert!(lab.client.cache.list().unwrap().is_empty());
 }
 
@@ -122,6 +122,41 @@ async fn a_repositorys_login_stays_with_it() {
         assert!(server.seen().last().unwrap().header("authorization").is_some());
         assert_eq!(other.seen().last().unwrap().header("authorization").is_some(), pass);
     }
+}
+
+/// A repository may send its readers on; its login stays behind, and what comes is checked all the same.
+#[tokio::test]
+async fn redirects_to_another_host_are_followed_without_the_login() {
+    let index = format!(
+        "apiVersion: v1\nentries:\n  web:\n  - {{name: web, version: 1.0.0, urls: [web-1.0.0.tgz], digest: {}}}\n",
+        oci::digest_of(&archive("web", "1.0.0")).trim_start_matches("sha256:")
+    );
+    let lies = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let lying = std::sync::Arc::clone(&lies);
+    let mirror = Liar::start(move |seen| match seen.path.as_str() {
+        "/mirror/index.yaml" => answer(200, index.clone()),
+        _ if lying.load(std::sync::atomic::Ordering::SeqCst) => answer(200, archive("web", "6.6.6")),
+        _ => answer(200, archive("web", "1.0.0")),
+    });
+    let target = mirror.address.clone();
+    let server =
+        Liar::start(move |seen| answer(302, "").with("location", format!("http://{target}/mirror{}", seen.path)));
+    for lie in [true, false] {
+        lies.store(lie, std::sync::atomic::Ordering::SeqCst);
+        let lab = Lab::new();
+        let url = format!("http://user:s3cret@{}", server.address);
+        let repository = Repository { name: "r".into(), url, ..Repository::default() };
+        repository::add(&lab.client.repositories, repository, false).unwrap();
+        let repository = repository::find(&lab.client.repositories, "r").unwrap();
+        assert_eq!(repository::update(&lab.client, &repository).await.unwrap(), Update::New(1));
+        let outcome = resolve(&lab.client, "r/web", &Wanted::default()).await;
+        assert_eq!(outcome.is_err(), lie, "{outcome:?}");
+        // CVE-2023-25163: no message shows the login.
+        let text = outcome.map_or_else(|error| format!("{error} {error:?}"), |fetched| fetched.source);
+        assert!(!text.contains("s3cret"), "{text}");
+    }
+    assert!(server.seen().iter().all(|seen| seen.header("authorization").is_some()));
+    assert!(mirror.seen().iter().all(|seen| seen.header("authorization").is_none()), "{:?}", mirror.seen());
 }
 
 #[tokio::test]

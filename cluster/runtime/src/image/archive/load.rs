@@ -8,10 +8,10 @@ use std::path::{Component, Path};
 use super::{BLOBS, DOCKER_MANIFEST, DockerImage, INDEX, NAME_ANNOTATION, REF_ANNOTATION};
 use crate::image::blobs::BlobWriter;
 use crate::image::documents::{
-    self, Descriptor, Either, LONGEST_CONFIG, LONGEST_MANIFEST, Manifest, OCI_CONFIG, OCI_LAYER, OCI_LAYER_GZIP,
-    OCI_LAYER_ZSTD, OCI_MANIFEST,
+    self, Descriptor, Document, LONGEST_CONFIG, LONGEST_MANIFEST, Manifest, OCI_CONFIG, OCI_LAYER, OCI_LAYER_GZIP,
+    OCI_LAYER_ZSTD,
 };
-use crate::image::import::{descriptor, to_json};
+use crate::image::import::to_json;
 use crate::image::layers::decompress;
 use crate::image::layout::Layout;
 use crate::image::store::unpack_all;
@@ -126,7 +126,7 @@ impl Contents {
         depth: usize,
         found: &mut Vec<Found>,
     ) -> Result<(), ImageError> {
-        let Either::Index(index) = documents::parse_either(INDEX, bytes)? else {
+        let Document::Index(index) = documents::parse(INDEX, bytes)? else {
             return Err(ImageError::Document { what: INDEX.to_owned(), problem: "it is not an index".to_owned() });
         };
         let inner = name.is_some() || depth < DEEPEST_INDEX;
@@ -140,12 +140,12 @@ impl Contents {
                 continue; // a variant that was left out
             };
             let bytes = layout.read_blob(digest, LONGEST_MANIFEST)?;
-            match documents::parse_either(digest, &bytes)? {
-                Either::Index(_) if depth > 0 => self.indexed(layout, &bytes, docker, name, depth - 1, found)?,
-                Either::Index(_) => {}
+            match documents::parse(digest, &bytes)? {
+                Document::Index(_) if depth > 0 => self.indexed(layout, &bytes, docker, name, depth - 1, found)?,
+                Document::Index(_) => {}
                 // Layouts hold other things too, such as the charts of bundles.
-                Either::Manifest(manifest) if !is_image(&manifest.config.media_type) => {}
-                Either::Manifest(manifest) => found.push(found_in_index(digest, &manifest, docker, name)),
+                Document::Manifest(manifest) if !is_image(&manifest.config.media_type) => {}
+                Document::Manifest(manifest) => found.push(found_in_index(digest, &manifest, docker, name)),
             }
         }
         Ok(())
@@ -161,10 +161,10 @@ impl Contents {
         let mut layers = Vec::with_capacity(image.layers.len());
         for name in &image.layers {
             let (digest, size) = self.file(name).ok_or_else(|| missing(name))?;
-            layers.push(descriptor(layer_type(layout, digest)?, digest.clone(), *size));
+            layers.push(Descriptor::new(layer_type(layout, digest)?, digest.clone(), *size));
         }
-        let config = descriptor(OCI_CONFIG, config.clone(), *size);
-        let manifest = Manifest { schema_version: 2, media_type: OCI_MANIFEST.to_owned(), config, layers };
+        let config = Descriptor::new(OCI_CONFIG, config.clone(), *size);
+        let manifest = Manifest::new(config, layers, std::collections::BTreeMap::new());
         let manifest = layout.put_blob(&to_json(&manifest)?)?;
         Ok(Found { manifest, names: image.repo_tags.clone().unwrap_or_default() })
     }

@@ -6,8 +6,8 @@ use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
 
 use super::{BLOBS, DOCKER_MANIFEST, DockerImage, INDEX, LAYOUT, NAME_ANNOTATION, REF_ANNOTATION};
-use crate::image::documents::{Index, OCI_INDEX, OCI_MANIFEST};
-use crate::image::import::{descriptor, to_json};
+use crate::image::documents::{Descriptor, Index, OCI_INDEX, OCI_MANIFEST};
+use crate::image::import::to_json;
 use crate::image::layout::{Layout, hex_of};
 use crate::image::store::read_documents;
 use crate::image::{Image, ImageError, ImageName};
@@ -32,7 +32,7 @@ pub(in crate::image) fn save(
         let (manifest, _) = read_documents(layout, &image.manifest)?;
         let tagged = name.as_ref().and_then(ImageName::tagged);
         let size = layout.blob(&image.manifest)?.metadata().map_err(ImageError::file("read", &image.manifest))?.len();
-        let mut entry = descriptor(OCI_MANIFEST, image.manifest.clone(), size);
+        let mut entry = Descriptor::new(OCI_MANIFEST, image.manifest.clone(), size);
         if let Some(tagged) = &tagged {
             entry.annotations.insert(NAME_ANNOTATION.to_owned(), tagged.clone());
             let tag = tagged.rsplit(':').next().unwrap_or_default();

@@ -1,6 +1,5 @@
 //! The way to registries.
 
-mod login;
 mod pull;
 mod push;
 mod session;

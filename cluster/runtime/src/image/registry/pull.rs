@@ -1,28 +1,19 @@
 //! Pulls: the name's manifest, the variant for this machine, its layers side by side.
 
-use std::io::Write;
-use std::time::Duration;
+use std::io::{self, Write};
 
 use futures::{StreamExt, TryStreamExt};
-use oci_client::client::BlobResponse;
-use oci_client::errors::OciDistributionError;
-use oci_client::manifest::OciDescriptor;
+use kpkg_oci::Reference;
 use tokio::sync::mpsc;
 
 use super::session::{Session, failed};
-use crate::image::blobs::{BlobWriter, digest_of};
-use crate::image::documents::{
-    self, DOCKER_LIST, DOCKER_MANIFEST, Descriptor, Either, LONGEST_CONFIG, LONGEST_MANIFEST, Manifest, OCI_INDEX,
-    OCI_MANIFEST,
-};
+use crate::image::blobs::BlobFile;
+use crate::image::documents::{self, Descriptor, Document, LONGEST_CONFIG, Manifest};
 use crate::image::layers::chain_ids;
 use crate::image::layout::Layout;
 use crate::image::{ImageError, ImageName, Progress, ProgressEvent, PullOptions};
 
-const ACCEPTED: [&str; 4] = [OCI_INDEX, OCI_MANIFEST, DOCKER_LIST, DOCKER_MANIFEST];
 const PARALLEL_LAYERS: usize = 4;
-const ATTEMPTS: u32 = 4;
-const FIRST_PAUSE: Duration = Duration::from_millis(400);
 
 /// A finished pull.
 pub(in crate::image) struct Pulled {
@@ -58,9 +49,9 @@ pub(in crate::image) async fn pull(
 /// The manifest for this machine with its digest, and the digest that the name stands for.
 async fn resolve(layout: &Layout, session: &Session) -> Result<(Manifest, String, String), ImageError> {
     let (bytes, listed) = fetch_manifest(session, &session.reference()).await?;
-    let chosen = match documents::parse_either(&session.name.to_string(), &bytes)? {
-        Either::Manifest(manifest) => return Ok((manifest, layout.put_blob(&bytes)?, listed)),
-        Either::Index(index) => documents::choose(&index).cloned(),
+    let chosen = match documents::parse(&session.name.to_string(), &bytes)? {
+        Document::Manifest(manifest) => return Ok((manifest, layout.put_blob(&bytes)?, listed)),
+        Document::Index(index) => documents::choose(&index).cloned(),
     };
     let chosen = chosen.ok_or_else(|| ImageError::Platform {
         reference: session.name.to_string(),
@@ -71,21 +62,11 @@ async fn resolve(layout: &Layout, session: &Session) -> Result<(Manifest, String
     Ok((manifest, layout.put_blob(&bytes)?, listed))
 }
 
-async fn fetch_manifest(session: &Session, reference: &oci_client::Reference) -> Result<(Vec<u8>, String), ImageError> {
-    let (bytes, _) = retried(|| session.client.pull_manifest_raw(reference, &session.auth, &ACCEPTED))
-        .await
-        .map_err(|error| failed("pull the manifest of", reference, error))?;
-    let what = format!("the manifest of {reference}");
-    if bytes.len() as u64 > LONGEST_MANIFEST {
-        return Err(ImageError::Document { what, problem: "it is too long".to_owned() });
-    }
-    let digest = digest_of(&bytes);
-    match reference.digest() {
-        Some(expected) if expected != digest => {
-            Err(ImageError::Digest { what, found: digest, expected: expected.to_owned() })
-        }
-        _ => Ok((bytes.to_vec(), digest)),
-    }
+/// The bytes have the digest that comes with them, and the one that was asked for if one was.
+async fn fetch_manifest(session: &Session, reference: &Reference) -> Result<(Vec<u8>, String), ImageError> {
+    let answer = session.registry.manifest(reference).await;
+    let (bytes, digest) = answer.map_err(|error| failed("pull the manifest of", reference, error))?;
+    Ok((bytes.into(), digest))
 }
 
 async fn fetch_config(
@@ -93,7 +74,9 @@ async fn fetch_config(
     session: &Session,
     manifest: &Manifest,
 ) -> Result<documents::ConfigFile, ImageError> {
-    fetch_blob(layout, session, &manifest.config, &|_| ()).await?;
+    if !layout.has_blob(&manifest.config.digest, Some(manifest.config.size)) {
+        fetch_blob(layout, session, &manifest.config, &|_| ()).await?;
+    }
     let bytes = layout.read_blob(&manifest.config.digest, LONGEST_CONFIG)?;
     documents::parse_config(&manifest.config.digest, &bytes, manifest.layers.len())
 }
@@ -160,113 +143,40 @@ async fn unpack(
     Ok(())
 }
 
-/// Fetches one blob, going on after a broken connection where it stopped.
+/// Fetches one blob; the registry's client goes on after a broken connection, and checks what came.
 async fn fetch_blob(
     layout: &Layout,
     session: &Session,
     descriptor: &Descriptor,
     progress: &(dyn Fn(u64) + Send + Sync),
 ) -> Result<(), ImageError> {
-    let wanted = OciDescriptor { digest: descriptor.digest.clone(), ..OciDescriptor::default() };
-    let mut writer = BlobWriter::new(layout)?;
-    let mut pause = FIRST_PAUSE;
-    for attempt in 1.. {
-        match transfer(session, &wanted, descriptor, &mut writer, progress).await {
-            Ok(()) => break,
-            Err(Interruption::Broken(error)) if attempt < ATTEMPTS && is_passing(&error) => {
-                tracing::debug!(digest = descriptor.digest, %error, "fetching a blob again");
-                tokio::time::sleep(pause).await;
-                pause *= 2;
-            }
-            Err(Interruption::Broken(error)) => return Err(failed("pull", &descriptor.digest, error)),
-            Err(Interruption::Disk(error)) => return Err(ImageError::file("write into", layout.ingest())(error)),
-            Err(Interruption::TooLong) => {
-                return Err(ImageError::Document {
-                    what: format!("blob {}", descriptor.digest),
-                    problem: format!("it is longer than the {} bytes its manifest says", descriptor.size),
-                });
-            }
-        }
-    }
-    let layout = layout.clone();
-    let digest = descriptor.digest.clone();
-    let commit = tokio::task::spawn_blocking(move || writer.commit(&layout, &format!("blob {digest}"), Some(&digest)));
-    match commit.await {
-        Ok(outcome) => outcome.map(drop),
-        Err(error) => Err(ImageError::file("write", "a blob")(std::io::Error::other(error))),
+    let mut sink = Telling { file: BlobFile::new(layout)?, progress };
+    let outcome = session.registry.blob(&session.name.repository, descriptor, &mut sink).await;
+    outcome.map_err(|error| match error {
+        kpkg_oci::Error::Sink { source, .. } => ImageError::file("write into", layout.ingest())(source),
+        error => failed("pull", &descriptor.digest, error),
+    })?;
+    let (layout, digest, file) = (layout.clone(), descriptor.digest.clone(), sink.file);
+    match tokio::task::spawn_blocking(move || file.place(&layout, &digest)).await {
+        Ok(outcome) => outcome,
+        Err(error) => Err(ImageError::file("write", "a blob")(io::Error::other(error))),
     }
 }
 
-enum Interruption {
-    Broken(OciDistributionError),
-    Disk(std::io::Error),
-    TooLong,
+/// A blob's file that tells how long it has become.
+struct Telling<'a> {
+    file: BlobFile,
+    progress: &'a (dyn Fn(u64) + Send + Sync),
 }
 
-async fn transfer(
-    session: &Session,
-    wanted: &OciDescriptor,
-    descriptor: &Descriptor,
-    writer: &mut BlobWriter,
-    progress: &(dyn Fn(u64) + Send + Sync),
-) -> Result<(), Interruption> {
-    let reference = session.reference();
-    session.client.store_auth_if_needed(reference.resolve_registry(), &session.auth).await;
-    let response = if writer.size() == 0 {
-        session.client.pull_blob_stream(&reference, wanted).await.map(BlobResponse::Full)
-    } else {
-        session.client.pull_blob_stream_partial(&reference, wanted, writer.size(), None).await
-    };
-    let mut stream = match response.map_err(Interruption::Broken)? {
-        BlobResponse::Partial(stream) => stream,
-        BlobResponse::Full(stream) => {
-            writer.restart().map_err(Interruption::Disk)?;
-            stream
-        }
-    };
-    while let Some(bytes) = stream.next().await {
-        let bytes = bytes.map_err(|error| Interruption::Broken(OciDistributionError::IoError(error)))?;
-        if writer.size() + bytes.len() as u64 > descriptor.size {
-            return Err(Interruption::TooLong);
-        }
-        writer.write_all(&bytes).map_err(Interruption::Disk)?;
-        progress(writer.size());
+impl Write for Telling<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.file.write(bytes)?;
+        (self.progress)(self.file.size());
+        Ok(count)
     }
-    if writer.size() < descriptor.size {
-        let short = std::io::Error::new(std::io::ErrorKind::UnexpectedEof, "the connection ended early");
-        return Err(Interruption::Broken(OciDistributionError::IoError(short)));
-    }
-    Ok(())
-}
 
-/// Whether trying again may help.
-fn is_passing(error: &OciDistributionError) -> bool {
-    match error {
-        OciDistributionError::IoError(error) => {
-            error.get_ref().is_none_or(|cause| !cause.is::<oci_client::errors::DigestError>())
-        }
-        OciDistributionError::RequestError(error) => {
-            error.status().is_none_or(|status| status.is_server_error() || status.as_u16() == 429)
-        }
-        OciDistributionError::ServerError { code, .. } => *code >= 500 || *code == 429,
-        _ => false,
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
     }
-}
-
-async fn retried<T, F>(mut request: impl FnMut() -> F) -> Result<T, OciDistributionError>
-where
-    F: Future<Output = Result<T, OciDistributionError>>,
-{
-    let mut pause = FIRST_PAUSE;
-    for _ in 1..ATTEMPTS {
-        match request().await {
-            Err(error) if is_passing(&error) => {
-                tracing::debug!(%error, "asking the registry again");
-                tokio::time::sleep(pause).await;
-                pause *= 2;
-            }
-            outcome => return outcome,
-        }
-    }
-    request().await
 }

@@ -1,9 +1,7 @@
 //! Pushes: blobs that the registry lacks, then the manifest.
 
 use futures::{StreamExt, TryStreamExt};
-use http::HeaderValue;
-use oci_client::RegistryOperation;
-use tokio_util::io::ReaderStream;
+use kpkg_oci::Source;
 
 use super::session::{Session, failed};
 use crate::image::documents::{Descriptor, LONGEST_MANIFEST, OCI_MANIFEST, parse_manifest};
@@ -11,7 +9,6 @@ use crate::image::layout::Layout;
 use crate::image::{ImageError, ImageName, Progress, ProgressEvent, PullOptions};
 
 const PARALLEL_LAYERS: usize = 3;
-const CHUNK: usize = 256 << 10;
 
 /// Sends the image with this manifest; answers the manifest's digest.
 pub(in crate::image) async fn push(
@@ -23,11 +20,6 @@ pub(in crate::image) async fn push(
 ) -> Result<String, ImageError> {
     let session = Session::open(name, options).await?;
     let reference = session.reference();
-    session
-        .client
-        .auth(&reference, &session.auth, RegistryOperation::Push)
-        .await
-        .map_err(|error| failed("log in to push", name, error))?;
     let bytes = layout.read_blob(manifest, LONGEST_MANIFEST)?;
     let document = parse_manifest(manifest, &bytes)?;
     progress(ProgressEvent::Layers {
@@ -41,14 +33,11 @@ pub(in crate::image) async fn push(
         "" => OCI_MANIFEST,
         known => known,
     };
-    let media_type = HeaderValue::from_str(media_type)
-        .map_err(|error| ImageError::Document { what: manifest.to_owned(), problem: error.to_string() })?;
     session
-        .client
-        .push_manifest_raw(&reference, bytes, media_type)
+        .registry
+        .put_manifest(&reference.repository, reference.wanted(), media_type, bytes)
         .await
-        .map_err(|error| failed("push the manifest of", name, error))?;
-    Ok(manifest.to_owned())
+        .map_err(|error| failed("push the manifest of", name, error))
 }
 
 async fn send(
@@ -57,21 +46,11 @@ async fn send(
     blob: &Descriptor,
     progress: &Progress<'_>,
 ) -> Result<(), ImageError> {
-    let reference = session.reference();
-    let is_there = session.client.blob_exists(&reference, &blob.digest).await;
-    if is_there.map_err(|error| failed("push to", &session.name, error))? {
-        progress(ProgressEvent::Exists { layer: blob.digest.clone() });
-        return Ok(());
-    }
     let (path, file) = layout.open_blob(&blob.digest)?;
-    drop(path);
-    let stream = ReaderStream::with_capacity(tokio::fs::File::from_std(file), CHUNK)
-        .map_err(oci_client::errors::OciDistributionError::IoError);
-    session
-        .client
-        .push_blob_stream(&reference, stream, &blob.digest, Some(blob.size))
-        .await
-        .map_err(|error| failed("push a layer to", &session.name, error))?;
-    progress(ProgressEvent::Transferred { layer: blob.digest.clone(), done: blob.size, total: blob.size });
+    let source = Source::File { file: &file, path: &path, offset: 0 };
+    let sent = session.registry.put_blob(&session.name.repository, blob, &source).await;
+    let sent = sent.map_err(|error| failed("push a layer to", &session.name, error))?;
+    let (layer, done, total) = (blob.digest.clone(), blob.size, blob.size);
+    progress(if sent { ProgressEvent::Transferred { layer, done, total } } else { ProgressEvent::Exists { layer } });
     Ok(())
 }

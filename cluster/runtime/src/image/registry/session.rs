@@ -1,65 +1,45 @@
 //! A conversation with one registry about one repository.
 
-use std::time::Duration;
+use std::path::{Path, PathBuf};
 
-use oci_client::client::{ClientConfig, ClientProtocol};
-use oci_client::errors::{OciDistributionError, OciErrorCode};
-use oci_client::secrets::RegistryAuth;
-use oci_client::{Client, Reference};
+use kpkg_oci::{Access, Error, LoginFile, Reference, Registry};
 
-use super::login;
-use crate::image::{Credentials, ImageError, ImageName, PullOptions};
+use crate::image::{ImageError, ImageName, PullOptions};
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
-const READ_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// A client that knows how to log in.
+/// A registry that we are logged in to, and what is wanted of it.
 pub(super) struct Session {
-    pub(super) client: Client,
-    pub(super) auth: RegistryAuth,
+    pub(super) registry: Registry,
     pub(super) name: ImageName,
 }
 
 impl Session {
     pub(super) async fn open(name: &ImageName, options: &PullOptions) -> Result<Self, ImageError> {
-        // Several parts of a program may do this; the first one wins, and all choose the same.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let plain = options.plain_http || is_loopback(&name.registry);
-        let config = ClientConfig {
-            protocol: if plain { ClientProtocol::Http } else { ClientProtocol::Https },
-            connect_timeout: Some(CONNECT_TIMEOUT),
-            read_timeout: Some(READ_TIMEOUT),
-            user_agent: concat!("kpkg/", env!("CARGO_PKG_VERSION")),
-            ..ClientConfig::default()
-        };
-        let client = Client::try_from(config).map_err(|error| failed("reach the registry of", name, error))?;
+        let plain_http = options.plain_http || is_loopback(&name.registry);
+        let unreachable = |error| failed("reach the registry of", name, error);
         let credentials = match &options.credentials {
             Some(credentials) => Some(credentials.clone()),
-            None => login::find(&name.registry).await?,
+            None => LoginFile::of_user(docker_folder(), None).find(&name.registry).await.map_err(unreachable)?,
         };
-        let auth = match credentials {
-            None => RegistryAuth::Anonymous,
-            Some(Credentials::Basic { username, password }) => RegistryAuth::Basic(username, password),
-            Some(Credentials::Bearer(token)) => RegistryAuth::Bearer(token),
-        };
-        Ok(Self { client, auth, name: name.clone() })
+        let access = Access { plain_http, ..Access::default() };
+        let registry = Registry::open(&name.registry, &access, credentials).map_err(unreachable)?;
+        Ok(Self { registry, name: name.clone() })
     }
 
-    /// The name as the client wants it, by tag or digest.
+    /// The name as the registry knows it.
     pub(super) fn reference(&self) -> Reference {
-        match (&self.name.digest, &self.name.tag) {
-            (Some(digest), _) => self.by_digest(digest),
-            (None, tag) => Reference::with_tag(
-                self.name.registry.clone(),
-                self.name.repository.clone(),
-                tag.clone().unwrap_or_else(|| "latest".to_owned()),
-            ),
-        }
+        let ImageName { registry, repository, tag, digest } = self.name.clone();
+        Reference { host: registry, repository, tag, digest }
     }
 
     pub(super) fn by_digest(&self, digest: &str) -> Reference {
-        Reference::with_digest(self.name.registry.clone(), self.name.repository.clone(), digest.to_owned())
+        Reference { digest: Some(digest.to_owned()), tag: None, ..self.reference() }
     }
+}
+
+/// Where Docker keeps this user's logins.
+fn docker_folder() -> Option<PathBuf> {
+    let own = std::env::var_os("DOCKER_CONFIG").map(PathBuf::from);
+    own.or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".docker")))
 }
 
 /// Only there may a login travel in the open without being told.
@@ -72,33 +52,15 @@ fn is_loopback(registry: &str) -> bool {
     host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// What an error of the client means.
-pub(super) fn failed(operation: &'static str, name: impl ToString, error: OciDistributionError) -> ImageError {
-    let absent = match &error {
-        OciDistributionError::ImageManifestNotFoundError(_)
-        | OciDistributionError::UnauthorizedError { .. }
-        | OciDistributionError::AuthenticationFailure(_) => true,
-        OciDistributionError::ServerError { code, .. } => matches!(code, 401 | 403 | 404),
-        OciDistributionError::RequestError(error) => {
-            error.status().is_some_and(|status| matches!(status.as_u16(), 401 | 403 | 404))
-        }
-        OciDistributionError::RegistryError { envelope, .. } => envelope.errors.iter().any(|error| {
-            matches!(
-                error.code,
-                OciErrorCode::ManifestUnknown
-                    | OciErrorCode::NameUnknown
-                    | OciErrorCode::NotFound
-                    | OciErrorCode::Denied
-                    | OciErrorCode::Unauthorized
-            )
-        }),
-        _ => false,
-    };
-    let (reference, source) = (name.to_string(), Box::new(error));
-    if absent {
-        ImageError::NotInRegistry { reference, source }
-    } else {
-        ImageError::Registry { operation, reference, source }
+/// What an error of the registry means for an image.
+pub(super) fn failed(operation: &'static str, name: impl ToString, error: Error) -> ImageError {
+    let reference = name.to_string();
+    match error {
+        Error::Digest { what, found, expected } => ImageError::Digest { what, found, expected },
+        Error::Document { what, problem } => ImageError::Document { what, problem },
+        Error::Login { registry, problem } => ImageError::Login { registry, problem },
+        error if error.is_hidden() => ImageError::NotInRegistry { reference, source: Box::new(error) },
+        error => ImageError::Registry { operation, reference, source: Box::new(error) },
     }
 }
 

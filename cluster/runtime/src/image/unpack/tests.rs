@@ -126,6 +126,7 @@ fn files_have_what_the_archive_says() {
     assert_eq!(&value[..length], capability);
 }
 
+/// CVE-2021-32760, CVE-2025-47290.
 #[test]
 fn nothing_leaves_the_layer() {
     if !is_root() {

@@ -21,7 +21,7 @@ const TOKEN_USER: &str = "<token>";
 const DOCKER_HUB: &str = "https://index.docker.io/v1/";
 
 /// A login at a registry or repository.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub enum Credentials {
     /// A name and a password.
     Basic {
@@ -39,6 +39,13 @@ pub enum Credentials {
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Credentials(..)") // never in a log
+    }
+}
+
+impl Credentials {
+    /// One entry of Docker's `auths`; `None` if it is empty, as it is where a helper keeps the login.
+    pub fn of_entry(entry: &Value) -> Result<Option<Self>, String> {
+        decode(entry)
     }
 }
 

@@ -11,9 +11,9 @@ use http::{Method, StatusCode};
 use reqwest::Response;
 use url::Url;
 
-use super::Descriptor;
-use super::registry::{Registry, push_scope};
 use crate::Error;
+use crate::manifest::Descriptor;
+use crate::registry::{Registry, push_scope};
 use crate::transport::{Request, may_pass, refused};
 
 /// How much is sent at a time.
@@ -64,10 +64,10 @@ impl Registry {
         }
     }
 
-    /// Uploads a blob unless the registry has it.
-    pub async fn put_blob(&self, repository: &str, blob: &Descriptor, source: &Source<'_>) -> Result<(), Error> {
+    /// Uploads a blob unless the registry has it; answers whether it had to.
+    pub async fn put_blob(&self, repository: &str, blob: &Descriptor, source: &Source<'_>) -> Result<bool, Error> {
         if self.has_blob(repository, &blob.digest).await? {
-            return Ok(());
+            return Ok(false);
         }
         let mut pause = FIRST_PAUSE;
         for attempt in 1.. {
@@ -82,7 +82,7 @@ impl Registry {
                 _ => false,
             };
             if !passing || attempt >= ATTEMPTS {
-                return outcome;
+                return outcome.map(|()| true);
             }
             tokio::time::sleep(pause).await;
             pause *= 2;

@@ -12,20 +12,19 @@ use reqwest::Response;
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use super::challenge::{self, Challenge};
-use super::{Descriptor, INDEX, MANIFEST, auth, digest_of, hex};
-use crate::Error;
+use crate::challenge::{self, Challenge};
 use crate::credentials::Credentials;
+use crate::manifest::{DOCKER_LIST, DOCKER_MANIFEST, Descriptor, INDEX, LONGEST_MANIFEST, MANIFEST};
 use crate::reference::Reference;
 use crate::transport::{Access, Request, Transport, may_pass, onward, read_bounded, refused, same_origin, shown};
+use crate::{Error, auth, digest_of, hex};
 
-/// The longest manifest that is read.
-const LONGEST_MANIFEST: u64 = 4 << 20;
 const LONGEST_TAGS: u64 = 8 << 20;
 const MAX_TAG_PAGES: usize = 1000;
 const ATTEMPTS: u32 = 5;
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
-const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
+/// So much of a blob forgives earlier failures: a long download over a bad line ends some day.
+const FORGIVING: u64 = 4 << 20;
 
 /// One registry, with the login for it.
 #[derive(Debug)]
@@ -41,11 +40,20 @@ pub struct Registry {
 impl Registry {
     /// A registry by its host.
     pub fn open(host: &str, access: &Access, credentials: Option<Credentials>) -> Result<Self, Error> {
-        let scheme = if access.plain_http { "http" } else { "https" };
+        Self::over(Transport::new(access)?, host, access.plain_http, credentials)
+    }
+
+    /// The same over connections that are there already.
+    pub fn over(
+        transport: Transport,
+        host: &str,
+        plain_http: bool,
+        credentials: Option<Credentials>,
+    ) -> Result<Self, Error> {
+        let scheme = if plain_http { "http" } else { "https" };
         let address = if host == "docker.io" { "registry-1.docker.io" } else { host };
         let base = Url::parse(&format!("{scheme}://{address}/v2/"))
             .map_err(|_| Error::Reference { reference: host.to_owned(), problem: "the host is not valid" })?;
-        let transport = Transport::new(access)?;
         Ok(Self { transport, host: host.to_owned(), base, credentials, granted: Mutex::default() })
     }
 
@@ -58,7 +66,7 @@ impl Registry {
     /// The manifest of a reference, and its digest. What was asked for by digest has that digest.
     pub async fn manifest(&self, reference: &Reference) -> Result<(Bytes, String), Error> {
         let url = self.url(&format!("{}/manifests/{}", reference.repository, reference.wanted()))?;
-        let accept = format!("{MANIFEST}, {INDEX}, {DOCKER_MANIFEST}");
+        let accept = [MANIFEST, INDEX, DOCKER_MANIFEST, DOCKER_LIST].join(", ");
         let request = Request::get(url).header(header::ACCEPT, &accept);
         let answer = self.call(&pull_scope(&reference.repository), request).await?;
         if answer.status() == StatusCode::NOT_FOUND {
@@ -87,18 +95,20 @@ impl Registry {
         sink: &mut (dyn Write + Send),
     ) -> Result<(), Error> {
         let mut hash = Sha256::new();
-        let mut done = 0;
-        let mut pause = FIRST_PAUSE;
-        for attempt in 1.. {
-            match self.transfer(repository, wanted, &mut done, &mut hash, sink).await {
+        let (mut done, mut failures) = (0, 0);
+        loop {
+            let before = done;
+            let outcome = self.transfer(repository, wanted, &mut done, &mut hash, sink).await;
+            failures = if done - before >= FORGIVING { 1 } else { failures + 1 };
+            match outcome {
+                // Some servers end a broken answer as if it were whole.
+                Ok(()) if done < wanted.size && done > before && failures < ATTEMPTS => {}
                 Ok(()) => break,
-                Err(Error::Transport { source, .. }) if attempt < ATTEMPTS && may_pass(&source) => {
-                    tracing::debug!(digest = wanted.digest, done, "going on with a blob");
-                    tokio::time::sleep(pause).await;
-                    pause *= 2;
-                }
+                Err(Error::Transport { source, .. }) if failures < ATTEMPTS && may_pass(&source) => {}
                 Err(error) => return Err(error),
             }
+            tracing::debug!(digest = wanted.digest, done, "going on with a blob");
+            tokio::time::sleep(FIRST_PAUSE * 2_u32.pow(failures - 1)).await;
         }
         let found = format!("sha256:{}", hex(&hash.finalize()));
         if done != wanted.size || found != wanted.digest {
@@ -149,7 +159,8 @@ impl Registry {
                 });
             }
             hash.update(&chunk);
-            sink.write_all(&chunk).map_err(Error::file("write", "what is downloaded"))?;
+            let what = || format!("{}/{repository}@{}", self.host, wanted.digest);
+            sink.write_all(&chunk).map_err(|source| Error::Sink { what: what(), source })?;
         }
         Ok(())
     }

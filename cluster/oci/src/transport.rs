@@ -25,7 +25,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 const LONGEST_MESSAGE: usize = 300;
 
 /// How to reach servers.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Access {
     /// Speak HTTP without TLS.
     pub plain_http: bool,
@@ -37,51 +37,64 @@ pub struct Access {
     pub cert_file: Option<PathBuf>,
     /// The key of [`Self::cert_file`].
     pub key_file: Option<PathBuf>,
+    /// How long a server may be silent; a minute if not said.
+    pub patience: Option<Duration>,
 }
 
 /// What is sent.
 #[derive(Debug, Clone)]
-pub(crate) struct Request {
-    pub(crate) method: Method,
-    pub(crate) url: Url,
-    pub(crate) headers: HeaderMap,
+pub struct Request {
+    /// How.
+    pub method: Method,
+    /// Where.
+    pub url: Url,
+    /// With what, for every host that a redirect leads to.
+    pub headers: HeaderMap,
     /// For the origin of `url` only.
-    pub(crate) authorization: Option<HeaderValue>,
-    pub(crate) body: Bytes,
+    pub authorization: Option<HeaderValue>,
+    /// What.
+    pub body: Bytes,
     /// Whether sending it twice does no harm.
-    pub(crate) repeatable: bool,
+    pub repeatable: bool,
 }
 
 impl Request {
-    pub(crate) fn new(method: Method, url: Url) -> Self {
+    /// A request without headers, login and body.
+    pub fn new(method: Method, url: Url) -> Self {
         Self { method, url, headers: HeaderMap::new(), authorization: None, body: Bytes::new(), repeatable: true }
     }
 
-    pub(crate) fn get(url: Url) -> Self {
+    /// Asks for something.
+    pub fn get(url: Url) -> Self {
         Self::new(Method::GET, url)
     }
 
-    pub(crate) fn header(mut self, name: HeaderName, value: &str) -> Self {
+    /// The same with a header; a value that cannot be one is left out.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(value) {
             self.headers.insert(name, value);
         }
         self
     }
 
-    pub(crate) fn body(mut self, body: Bytes) -> Self {
+    /// The same with a body.
+    #[must_use]
+    pub fn body(mut self, body: Bytes) -> Self {
         self.body = body;
         self
     }
 }
 
-/// A client for HTTP.
+/// A client for HTTP. Clones share its connections.
 #[derive(Debug, Clone)]
-pub(crate) struct Transport {
+pub struct Transport {
     client: reqwest::Client,
 }
 
 impl Transport {
-    pub(crate) fn new(access: &Access) -> Result<Self, Error> {
+    /// A client that reaches servers so.
+    pub fn new(access: &Access) -> Result<Self, Error> {
         // Several parts of a program may do this; the first one wins, and all choose the same.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut builder = reqwest::Client::builder()
@@ -89,7 +102,7 @@ impl Transport {
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
             .connect_timeout(CONNECT_TIMEOUT)
-            .read_timeout(READ_TIMEOUT)
+            .read_timeout(access.patience.unwrap_or(READ_TIMEOUT))
             .tls_danger_accept_invalid_certs(access.insecure);
         if let Some(path) = &access.ca_file {
             let pem = std::fs::read(path).map_err(Error::file("read", path))?;
@@ -122,11 +135,13 @@ impl Transport {
     }
 
     /// Sends, follows redirects, and tries again what may pass. Answers of any status come back.
-    pub(crate) async fn send(&self, request: &Request) -> Result<Response, Error> {
+    pub async fn send(&self, request: &Request) -> Result<Response, Error> {
         let mut pause = FIRST_PAUSE;
         for attempt in 1.. {
             let outcome = self.follow(request).await;
-            if attempt == ATTEMPTS || !request.repeatable {
+            // Whoever was silent once for so long is asked once more and not for minutes.
+            let silent = matches!(&outcome, Err(Error::Transport { source, .. }) if source.is_timeout());
+            if attempt == ATTEMPTS || !request.repeatable || (silent && attempt > 1) {
                 return outcome;
             }
             let wait = match &outcome {
@@ -172,7 +187,7 @@ impl Transport {
 }
 
 /// Where a `Location` leads; never from TLS to the open, never to anything but HTTP.
-pub(crate) fn onward(from: &Url, location: &HeaderValue) -> Result<Url, Error> {
+pub fn onward(from: &Url, location: &HeaderValue) -> Result<Url, Error> {
     let refuse = |to: &str, problem| Error::Redirect { from: shown(from), to: to.to_owned(), problem };
     let text = location.to_str().map_err(|_| refuse("somewhere", "the location is not a text"))?;
     let url = from.join(text).map_err(|_| refuse("somewhere", "the location is not a URL"))?;
@@ -185,7 +200,7 @@ pub(crate) fn onward(from: &Url, location: &HeaderValue) -> Result<Url, Error> {
 }
 
 /// Whether two URLs have scheme, host and port in common.
-pub(crate) fn same_origin(one: &Url, other: &Url) -> bool {
+pub fn same_origin(one: &Url, other: &Url) -> bool {
     one.scheme() == other.scheme()
         && one.host_str() == other.host_str()
         && one.port_or_known_default() == other.port_or_known_default()
@@ -196,7 +211,7 @@ fn is_passing(status: StatusCode) -> bool {
 }
 
 /// Whether the failure lies on the way, and not in what was asked.
-pub(crate) fn may_pass(error: &reqwest::Error) -> bool {
+pub fn may_pass(error: &reqwest::Error) -> bool {
     if error.is_builder() || error.is_redirect() {
         return false;
     }
@@ -205,7 +220,7 @@ pub(crate) fn may_pass(error: &reqwest::Error) -> bool {
 }
 
 /// An error and its causes on one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -221,14 +236,14 @@ fn retry_after(answer: &Response) -> Option<Duration> {
 }
 
 /// A URL to show: without login, and without the query, which may hold a signature.
-pub(crate) fn shown(url: &Url) -> String {
+pub fn shown(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
     format!("{}://{host}{port}{}", url.scheme(), url.path())
 }
 
 /// Reads a body to its end, if it is not longer than `limit`.
-pub(crate) async fn read_bounded(mut answer: Response, what: &str, limit: u64) -> Result<Bytes, Error> {
+pub async fn read_bounded(mut answer: Response, what: &str, limit: u64) -> Result<Bytes, Error> {
     let too_large = || Error::TooLarge { what: what.to_owned(), limit };
     if answer.content_length().is_some_and(|length| length > limit) {
         return Err(too_large());
@@ -247,7 +262,7 @@ pub(crate) async fn read_bounded(mut answer: Response, what: &str, limit: u64) -
 }
 
 /// The error that an answer of another status than the wanted one stands for.
-pub(crate) async fn refused(answer: Response) -> Error {
+pub async fn refused(answer: Response) -> Error {
     let (url, status) = (shown(answer.url()), answer.status());
     let kind = answer.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let is_html = kind.starts_with("text/html");

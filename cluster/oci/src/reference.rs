@@ -49,7 +49,7 @@ impl Reference {
     }
 
     /// What the registry is asked for: the digest if there is one, else the tag.
-    pub(crate) fn wanted(&self) -> &str {
+    pub fn wanted(&self) -> &str {
         self.digest.as_deref().or(self.tag.as_deref()).unwrap_or("latest")
     }
 }
@@ -131,7 +131,7 @@ fn is_component(part: &str) -> bool {
 }
 
 /// A digest that can be checked.
-pub(crate) fn checked_digest(digest: &str) -> Result<String, &'static str> {
+pub fn checked_digest(digest: &str) -> Result<String, &'static str> {
     let hex = digest.strip_prefix("sha256:").ok_or("only sha256 digests are supported")?;
     let legal = hex.len() == 64 && hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     if legal { Ok(digest.to_owned()) } else { Err("the digest is not valid") }

@@ -7,8 +7,8 @@ use http::{Method, StatusCode};
 use serde_json::Value;
 use url::Url;
 
-use super::challenge::Challenge;
 use crate::Error;
+use crate::challenge::Challenge;
 use crate::credentials::Credentials;
 use crate::transport::{Request, Transport, read_bounded, refused, shown};
 
@@ -44,7 +44,7 @@ pub(super) async fn answer(
 }
 
 /// A name and password as a header.
-pub(crate) fn basic(credentials: &Credentials) -> Option<HeaderValue> {
+pub fn basic(credentials: &Credentials) -> Option<HeaderValue> {
     let value = match credentials {
         Credentials::Basic { username, password } => {
             format!("Basic {}", STANDARD.encode(format!("{username}:{password}")))
