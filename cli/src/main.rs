@@ -23,6 +23,7 @@ mod provenance;
 mod publish;
 mod render;
 mod runtime;
+mod secrets;
 mod session;
 mod show;
 mod target;

@@ -79,6 +79,10 @@ pub(crate) struct ChangeArgs {
     #[arg(long)]
     create_namespace: bool,
 
+    /// Keep the values of sealed files out of the release record: there they are sealed for the same keys
+    #[arg(long)]
+    pub(crate) hide_values: bool,
+
     /// Do not print the notes
     #[arg(long)]
     pub(crate) hide_notes: bool,
@@ -199,6 +203,7 @@ pub(crate) fn plain(driver: Driver) -> Settings {
         history_max: 10,
         description: None,
         labels: BTreeMap::new(),
+        keys: crate::secrets::at_hand().unwrap_or_default().into(),
         if_changed: false,
         rehearse: true,
         verify: false,

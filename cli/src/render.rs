@@ -6,12 +6,14 @@ use anyhow::{Context, Result};
 use kpkg_chart::values::{self, Checks};
 use kpkg_chart::{Ambient, Chart, File, ReleaseInfo, Rendered, Values};
 use kpkg_release::{Cluster, prepare};
+use kpkg_secrets::sops::Opened;
 
 use crate::bundled;
 use crate::failure::Hint;
 use crate::memory::Bound;
 use crate::provenance::Run;
 use crate::publish::{self, ChartArgs};
+use crate::secrets;
 
 /// Rounds of `lookup` and answer after which a chart is taken to ask for ever.
 const MAX_ROUNDS: usize = 20;
@@ -19,7 +21,7 @@ const MAX_ROUNDS: usize = 20;
 /// The flags that give values.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct ValuesArgs {
-    /// Values files, later ones winning (`-` reads standard input)
+    /// Values files, later ones winning (`-` reads standard input); what sops sealed for age keys is opened
     #[arg(short = 'f', long = "values", value_name = "FILE", value_delimiter = ',')]
     files: Vec<PathBuf>,
 
@@ -60,12 +62,22 @@ impl ValuesArgs {
         Ok(values::merge_with(chart, &self.inputs()?, Checks { schema: true })?)
     }
 
+    /// The files that sops sealed, opened.
+    pub(crate) fn sealed(&self) -> Result<Vec<Opened>> {
+        let mut found = Vec::new();
+        for path in self.files.iter().filter(|path| path.as_os_str() != "-") {
+            found.extend(secrets::open(&path.display().to_string(), &read(path)?)?);
+        }
+        Ok(found)
+    }
+
     /// Reads the files: everything that the user gives, in order.
     pub(crate) fn inputs(&self) -> Result<Vec<values::Input>> {
         let mut inputs = Vec::new();
         for path in &self.files {
-            let text = read(path)?;
-            inputs.push(values::Input::File { name: path.display().to_string(), text });
+            let name = path.display().to_string();
+            let text = secrets::in_clear(&name, read(path)?)?;
+            inputs.push(values::Input::File { name, text });
         }
         inputs.extend(self.set_json.iter().cloned().map(values::Input::SetJson));
         inputs.extend(self.set.iter().cloned().map(values::Input::Set));

@@ -87,7 +87,9 @@ impl Args {
         settings.apply.force_conflicts = true;
         if let Some(revision) = self.revision {
             let (old, new) = (history.revision(revision)?, history.revision(self.to.unwrap_or(newest.version))?);
-            let objects = |release| Desired::from_record(release, &session.cluster).map(|it| it.objects);
+            let objects = |release: &kpkg_release::Release| {
+                release.in_clear().and_then(|it| Desired::from_record(&it, &session.cluster)).map(|it| it.objects)
+            };
             return Ok(diff::of_objects(&objects(old)?, &objects(new)?));
         }
         let Some(chart) = self.chart.as_deref().or((!self.values.is_empty()).then_some(self.name.as_str())) else {

@@ -49,7 +49,7 @@ impl Desired {
         })
     }
 
-    /// What a record says was installed.
+    /// What a record says was installed; what it hides is masked.
     pub fn from_record(release: &Release, cluster: &Cluster) -> Result<Self> {
         let documents = split(&release.manifest);
         let mut desired = Self::parse(&[], &documents, &release.hooks, &release.namespace, cluster)?;
@@ -68,13 +68,16 @@ pub(crate) fn join(documents: &[Document]) -> String {
 /// The reverse of [`join`], for records of Helm's making too.
 pub(crate) fn split(manifest: &str) -> Vec<Document> {
     let mut documents = Vec::new();
+    // The last line's end is no part of the text, as it is not where a separator follows.
+    let manifest = manifest.strip_suffix('\n').unwrap_or(manifest);
     for part in format!("\n{manifest}").split("\n---") {
-        let part = part.trim();
-        if part.is_empty() {
+        let blank = part.len() - part.trim_start().len();
+        let text = &part[part[..blank].rfind('\n').map_or(blank, |at| at + 1)..];
+        if text.trim().is_empty() {
             continue;
         }
-        let source = part.lines().find_map(|line| line.strip_prefix("# Source: ")).unwrap_or("the recorded manifest");
-        documents.push(Document { source: source.to_owned(), text: part.to_owned() });
+        let source = text.lines().find_map(|line| line.strip_prefix("# Source: ")).unwrap_or("the recorded manifest");
+        documents.push(Document { source: source.to_owned(), text: text.to_owned() });
     }
     documents
 }
@@ -97,7 +100,8 @@ fn object(
     namespaced: &dyn Fn(&str, &str) -> Option<bool>,
 ) -> Result<Option<Object>> {
     let refuse = |problem: String| ReleaseError::Manifest { source_file: document.source.clone(), problem };
-    let yaml: Yaml = kpkg_yaml::read(&document.text).map_err(|error| refuse(error.to_string()))?;
+    // As in a stream of documents, every line has an end: a block that ends the text ends with it.
+    let yaml: Yaml = kpkg_yaml::read(&format!("{}\n", document.text)).map_err(|error| refuse(error.to_string()))?;
     if yaml.is_null() {
         return Ok(None);
     }
@@ -141,5 +145,23 @@ mod tests {
         );
         let sources: Vec<_> = split(&joined).into_iter().map(|it| it.source).collect();
         assert_eq!(sources, ["a/templates/x.yaml", "a/templates/y.yaml"]);
+    }
+
+    #[test]
+    fn a_block_at_the_end_is_the_same_when_rendered_and_when_recorded() {
+        let text = |end: &str| format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a}}\ndata:\n  k: |{end}");
+        let of = |document: &Document| object(document, "n", &|_, _| Some(true)).unwrap().unwrap().value;
+        for (end, want) in
+            [("\n    a\n    b", "a\nb\n"), ("\n    a\n", "a\n"), ("-\n    a", "a"), ("+\n    a\n", "a\n\n")]
+        {
+            let document = Document { source: "a/templates/x.yaml".into(), text: text(end) };
+            let rendered = of(&document);
+            assert_eq!(rendered["data"]["k"], want, "{end:?}");
+            for documents in [vec![document.clone()], vec![document.clone(), document]] {
+                for recorded in split(&join(&documents)) {
+                    assert_eq!(of(&recorded), rendered, "{end:?}");
+                }
+            }
+        }
     }
 }

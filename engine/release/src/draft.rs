@@ -126,6 +126,7 @@ fn draft(
         version: history.next_revision(),
         namespace: prepared.namespace,
         apply_method: history.method(settings.method).as_str().to_owned(),
+        sealed: None,
         labels,
         trace: None,
     };
@@ -156,7 +157,7 @@ pub fn rollback(to: i64, history: &History, settings: &Settings, cluster: &Clust
     for hook in &mut release.hooks {
         hook.last_run = HookRun::default();
     }
-    let desired = Desired::from_record(&release, cluster)?;
+    let desired = Desired::from_record(&release.in_clear()?, cluster)?;
     Ok(Draft { operation: Operation::Rollback, release, desired })
 }
 

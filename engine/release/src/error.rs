@@ -45,6 +45,16 @@ pub enum ReleaseError {
         /// What is wrong.
         problem: String,
     },
+    /// A record hides its values, and no key at hand opens it.
+    #[error("revision {revision} of `{name}` hides its values, and none of the age keys at hand is one of {}", .recipients.join(", "))]
+    Hidden {
+        /// The release.
+        name: String,
+        /// The revision.
+        revision: i64,
+        /// Whose keys open it.
+        recipients: Vec<String>,
+    },
     /// The cluster does not serve a kind that the chart uses.
     #[error("{source_file}: the cluster knows no kind `{kind}` in `{api_version}`")]
     UnknownKind {
@@ -274,6 +284,7 @@ impl ReleaseError {
                 crate::record::secret_name(name, *revision)
             ),
             Self::Held { .. } | Self::LeaseLost { .. } => "repeat this when the other is done".to_owned(),
+            Self::Hidden { .. } => "give the key by SOPS_AGE_KEY or SOPS_AGE_KEY_FILE".to_owned(),
             Self::Moved { .. } => "plan it again".to_owned(),
             Self::NotDeployed { name } => format!("`kpkg upgrade --install {name}` installs it"),
             Self::NoRevision { name, .. } => format!("`kpkg history {name}` lists the revisions"),
