@@ -62,7 +62,9 @@ pub(crate) async fn draft(session: &Session, request: Request<'_>, settings: &Se
         revision: standing.map_or_else(|| history.next_revision(), |it| it.version),
         is_upgrade: request.upgrade.is_some(),
     };
-    let rendered = request.source.pin(render::against(&session.cluster, &chart, &values, &release).await?)?;
+    let rendering = &request.change.rendering;
+    let rendered = render::against(&session.cluster, &chart, &values, &release, rendering.resolver()).await?;
+    let rendered = rendering.finish(request.source.pin(rendered)?)?;
     if request.values.strict_values {
         let (inputs, facts) = (request.values.inputs()?, prepare::facts(&session.cluster));
         let ambient = Ambient::new(rand::random(), jiff::Zoned::now());

@@ -10,6 +10,7 @@ use kpkg_release::plan::Method;
 use kpkg_release::store::Driver;
 
 use crate::durations;
+use crate::rendering::RenderArgs;
 
 /// How an operation is carried out: install, upgrade and rollback.
 #[derive(Debug, Clone, clap::Args)]
@@ -86,6 +87,9 @@ pub(crate) struct ChangeArgs {
     /// Do not print the notes
     #[arg(long)]
     pub(crate) hide_notes: bool,
+
+    #[command(flatten)]
+    pub(crate) rendering: RenderArgs,
 
     /// Leave what is in the charts' `crds/` alone
     #[arg(long)]
@@ -204,6 +208,7 @@ pub(crate) fn plain(driver: Driver) -> Settings {
         description: None,
         labels: BTreeMap::new(),
         keys: crate::secrets::at_hand().unwrap_or_default().into(),
+        replace: false,
         if_changed: false,
         rehearse: true,
         verify: false,

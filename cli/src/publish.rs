@@ -252,14 +252,17 @@ impl ChartArgs {
 /// Fetches a chart; for callers that may already run inside a runtime.
 pub(crate) fn fetch(reference: &str, args: &ChartArgs, provenance: bool) -> Result<Fetched> {
     let (client, wanted) = (args.client()?, args.wanted(provenance || args.trust.verify));
-    // A thread of its own: a runtime cannot be started inside another one.
-    let work = || -> Result<Fetched> {
+    blocking(|| {
         crate::runtime::runtime()?.block_on(async {
             let fetched = kpkg_registry::resolve(&client, reference, &wanted).await?;
             args.trust.check(&client, &fetched).await?;
             Ok(fetched)
         })
-    };
+    })
+}
+
+/// Does work that starts a runtime, on a thread of its own: one cannot be started inside another.
+pub(crate) fn blocking<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
     match std::thread::scope(|scope| scope.spawn(work).join()) {
         Ok(outcome) => outcome,
         Err(panic) => std::panic::resume_unwind(panic),

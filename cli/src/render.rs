@@ -146,8 +146,10 @@ pub(crate) async fn against(
     chart: &Chart,
     values: &Values,
     release: &ReleaseInfo,
+    resolver: Option<fn(&str) -> String>,
 ) -> Result<Rendered> {
-    against_with(cluster, chart, values, release, &Ambient::new(rand::random(), jiff::Zoned::now())).await
+    let ambient = Ambient::new(rand::random(), jiff::Zoned::now());
+    against_with(cluster, chart, values, release, resolver, &ambient).await
 }
 
 /// As [`against`], with chance and time of the caller's; one seed serves all rounds, so that what is
@@ -157,9 +159,11 @@ pub(crate) async fn against_with(
     chart: &Chart,
     values: &Values,
     release: &ReleaseInfo,
+    resolver: Option<fn(&str) -> String>,
     ambient: &Ambient,
 ) -> Result<Rendered> {
     let mut facts = prepare::facts(cluster);
+    facts.resolver = resolver;
     let _bound = Bound::for_chart(chart);
     for _ in 0..MAX_ROUNDS {
         let job = (chart.clone(), values.clone(), release.clone());

@@ -12,7 +12,7 @@ use crate::format::Format;
 use crate::options::{ChangeArgs, OperationArgs};
 use crate::printer::Printer;
 use crate::publish::ChartArgs;
-use crate::render::{self, ValuesArgs};
+use crate::render::ValuesArgs;
 use crate::session::{PlaceArgs, Session};
 use crate::{runtime, show};
 
@@ -101,7 +101,7 @@ impl Args {
         };
         let request = Request {
             name: &self.name,
-            chart: render::load_from(chart, &self.source)?,
+            chart: self.change.rendering.load(chart, &self.source)?,
             source: &self.source,
             values: &self.values,
             change: &self.change,

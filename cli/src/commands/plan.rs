@@ -11,7 +11,7 @@ use crate::drafting::{self, Drafted, Request};
 use crate::options::{ChangeArgs, OperationArgs};
 use crate::printer::Printer;
 use crate::publish::ChartArgs;
-use crate::render::{self, ValuesArgs};
+use crate::render::ValuesArgs;
 use crate::session::PlaceArgs;
 use crate::{runtime, show};
 
@@ -124,7 +124,7 @@ impl Make {
         let exists = !history.is_gone() && !history.is_attempt();
         let request = Request {
             name: &self.name,
-            chart: render::load_from(self.chart.as_deref().unwrap_or(&self.name), &self.source)?,
+            chart: self.change.rendering.load(self.chart.as_deref().unwrap_or(&self.name), &self.source)?,
             source: &self.source,
             values: &self.values,
             change: &self.change,

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock};
 
+use http::HeaderValue;
+use http::header::ACCEPT;
 use kube::api::{
     Api, ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams, PropagationPolicy,
 };
 use kube::discovery::{ApiCapabilities, Discovery, Scope};
-use kube::{Client, ResourceExt};
+use kube::{Client, Resource, ResourceExt};
 use serde_json::Value;
 
 use crate::error::{ReleaseError, Result};
@@ -137,6 +139,29 @@ impl Cluster {
                 to_value(&item)
             })
             .collect())
+    }
+
+    /// An object, or what a label selector chooses of a kind in a namespace, as the server shows it in
+    /// a table; none if it, or its kind, does not exist.
+    pub async fn table(&self, id: &ObjectId, selector: &str) -> Result<Option<Value>> {
+        let Some((resource, capabilities)) = self.kind(&id.api_version, &id.kind) else { return Ok(None) };
+        let namespace = (capabilities.scope == Scope::Namespaced).then_some(id.namespace.as_str());
+        let request = kube::core::Request::new(DynamicObject::url_path(&resource, namespace));
+        let action = format!("read {id}");
+        let request = if id.name.is_empty() {
+            request.list(&ListParams::default().labels(selector))
+        } else {
+            request.get(&id.name, &kube::api::GetParams::default())
+        };
+        let invalid = |error| kube::Error::BuildRequest(error);
+        let mut request = request.map_err(invalid).map_err(ReleaseError::cluster(action.clone()))?;
+        let accept = HeaderValue::from_static("application/json;as=Table;v=v1;g=meta.k8s.io");
+        request.headers_mut().insert(ACCEPT, accept);
+        match self.client.request::<Value>(request).await {
+            Ok(table) => Ok(Some(table)),
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
+            Err(error) => Err(ReleaseError::cluster(action)(error)),
+        }
     }
 
     /// Creates an object; answers what came of it.

@@ -69,6 +69,7 @@ pub fn install(prepared: Prepared, history: &History, settings: &Settings) -> Re
     let Some(newest) = history.newest() else { return Ok(draft) };
     let free = match newest.info.status {
         Status::Uninstalled | Status::Uninstalling => true,
+        Status::Failed if settings.replace => true,
         Status::Failed | Status::PendingInstall => history.is_attempt(),
         // Installing is declarative: the very same again sets right what drifted, or does nothing.
         Status::Deployed => is_same(newest, &draft.release),

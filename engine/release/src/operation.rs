@@ -20,6 +20,7 @@ use crate::definitions;
 use crate::draft::{self, Draft, Operation};
 use crate::error::{ReleaseError, Result};
 use crate::history::{Base, History};
+use crate::hooks;
 use crate::lease::{Holder, Lease};
 use crate::observe::observe;
 use crate::plan::{self, ChangeRules, Method, Plan, Target};
@@ -58,6 +59,8 @@ pub struct Settings {
     pub description: Option<String>,
     /// Labels for the record; the value `null` takes one away.
     pub labels: BTreeMap<String, String>,
+    /// Install over a release whose last operation failed.
+    pub replace: bool,
     /// Make no revision if nothing changes.
     pub if_changed: bool,
     /// Ask the server about every write before anything is stored.
@@ -305,7 +308,7 @@ impl Work<'_> {
         let outcome = executor.run(&planned.plan, &mut applied).await;
         let word = planned.operation.as_str();
         let capital = word[..1].to_uppercase() + &word[1..];
-        note_hooks(&mut planned.release, &applied);
+        hooks::note(&mut planned.release, applied.hooks.iter());
         let release = &mut planned.release;
         match outcome {
             Ok(()) => {
@@ -456,16 +459,6 @@ fn check_base(planned: &Planned, history: &History) -> Result<()> {
     let what =
         format!("revision {} was {}, now revision {} is {}", then.revision, then.status, now.revision, now.status);
     Err(ReleaseError::Moved { name, what })
-}
-
-pub(crate) fn note_hooks(release: &mut Release, applied: &Applied) {
-    for run in &applied.hooks {
-        let same = |hook: &&mut crate::record::Hook| hook.name == run.name && hook.path == run.path;
-        if let Some(hook) = release.hooks.iter_mut().find(same) {
-            hook.last_run.clone_from(&run.last_run);
-            hook.delete_policies.clone_from(&run.delete_policies);
-        }
-    }
 }
 
 async fn ensure_namespace(cluster: &Cluster, name: &str) -> Result<()> {

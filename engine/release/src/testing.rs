@@ -88,7 +88,7 @@ async fn run(
     };
     let mut applied = Applied::default();
     let outcome = hooks::run(&executor, &phase, &mut applied).await;
-    crate::operation::note_hooks(&mut release, &applied);
+    hooks::note(&mut release, applied.hooks.iter());
     store.update(&release).await?;
     Ok(Tested { release, objects, outcome })
 }

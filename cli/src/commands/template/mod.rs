@@ -2,7 +2,6 @@
 
 mod helm;
 mod name;
-mod post_render;
 mod server;
 mod write;
 
@@ -210,7 +209,7 @@ fn facts(args: &Args) -> Result<ClusterFacts> {
     }
     facts.api_versions.extend(args.api_versions.iter().cloned());
     if args.enable_dns {
-        facts.resolver = Some(name::resolve_host);
+        facts.resolver = Some(crate::naming::resolve_host);
     }
     Ok(facts)
 }
@@ -242,7 +241,7 @@ fn print(args: &Args, release: &ReleaseInfo, values: &Values, rendered: &Rendere
     let manifests = listing::manifest_text(&listed);
     let manifests = match &args.post_renderer {
         None => manifests,
-        Some(program) => post_render::run(program, &args.post_renderer_args, &manifests)?,
+        Some(program) => crate::post_render::run(program, &args.post_renderer_args, &manifests)?,
     };
     if let Some(folder) = &args.overlay {
         return overlaid(folder, &listing::text(&manifests, &listed), printer);
