@@ -99,6 +99,12 @@ impl RecordStore {
         let list = self.api.list(&ListParams::default().labels(selector)).await;
         let list = list.map_err(ReleaseError::cluster("read the release records"))?;
         let mut found = Found::default();
+        for object in &list.items {
+            if let Some(error) = self.newer(object) {
+                let revision = object.labels().get("version").and_then(|it| it.parse().ok());
+                found.damaged.push((object.name_any(), revision.unwrap_or(0), error));
+            }
+        }
         for object in list.items.iter().filter(|object| self.is_record(object)) {
             match self.decode(object).await {
                 Ok(release) => found.releases.push(release),
@@ -114,6 +120,14 @@ impl RecordStore {
 
     fn is_record(&self, object: &DynamicObject) -> bool {
         self.driver == Driver::ConfigMap || object.data["type"] == SECRET_TYPE
+    }
+
+    /// A record in a form that only newer programs know.
+    fn newer(&self, object: &DynamicObject) -> Option<ReleaseError> {
+        let type_ = object.data["type"].as_str().filter(|_| self.driver == Driver::Secret)?;
+        let is_newer = type_.starts_with("helm.sh/release.") && type_ != SECRET_TYPE;
+        let problem = format!("its type is {type_}, and only {SECRET_TYPE} is known: a newer version wrote it");
+        is_newer.then(|| ReleaseError::Record { record: object.name_any(), problem })
     }
 
     /// Stores a new revision.
