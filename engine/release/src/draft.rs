@@ -140,6 +140,7 @@ pub fn rollback(to: i64, history: &History, settings: &Settings, cluster: &Clust
     let to = if to == 0 { newest.version - 1 } else { to };
     let old = history.releases.iter().find(|it| it.version == to && to > 0);
     let old = old.ok_or_else(|| ReleaseError::NoRevision { name: history.name.clone(), revision: to })?;
+    let whole = old.in_clear()?;
     let mut release = old.clone();
     release.version = newest.version + 1;
     release.trace = None;
@@ -158,7 +159,7 @@ pub fn rollback(to: i64, history: &History, settings: &Settings, cluster: &Clust
     for hook in &mut release.hooks {
         hook.last_run = HookRun::default();
     }
-    let desired = Desired::from_record(&release.in_clear()?, cluster)?;
+    let desired = Desired::from_record(&whole, cluster)?;
     Ok(Draft { operation: Operation::Rollback, release, desired })
 }
 

@@ -35,7 +35,14 @@ fn namespaces_that_go(machine: &Machine, chart: &str) {
     );
     machine.kubectl(&["delete", "namespace", "going", "--wait=false"]).ok();
     let said = machine.kpkg(&["install", "t", chart, "-n", "going"]).failure();
-    told(&said, &["ConfigMap/t-", "being terminated", "hint: wait until the namespace is gone"]);
+    told(
+        &said,
+        &[
+            "demo/templates/maps.yaml: the cluster refused",
+            "being terminated",
+            "hint: wait until the namespace is gone",
+        ],
+    );
     assert!(!machine.kpkg(&["list", "-A"]).ok().contains("going"));
     let release = r#"{"metadata":{"finalizers":null}}"#;
     machine.kubectl(&["patch", "configmap", "held", "-n", "going", "--type=merge", "-p", release]).ok();
