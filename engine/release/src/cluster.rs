@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
 use http::header::ACCEPT;
 use kube::api::{
@@ -12,6 +14,7 @@ use kube::discovery::{ApiCapabilities, Discovery, Scope};
 use kube::{Client, Resource, ResourceExt};
 use serde_json::Value;
 
+use crate::changes::MASK;
 use crate::error::{ReleaseError, Result};
 use crate::object::{Object, ObjectId};
 
@@ -308,11 +311,32 @@ fn refused(object: &Object, error: kube::Error) -> ReleaseError {
         kube::Error::Api(status) => ReleaseError::Refused {
             source_file: object.source.clone(),
             object: object.id.clone(),
-            message: status.message.clone(),
+            message: scrubbed(object, &status.message),
             reason: status.reason.clone(),
         },
         other => ReleaseError::cluster(format!("write {}", object.id))(other),
     }
+}
+
+/// A server's words without the values of the Secret that they are about (Argo CD's CVE-2025-23216).
+fn scrubbed(object: &Object, message: &str) -> String {
+    if object.id.kind != "Secret" {
+        return message.to_owned();
+    }
+    let maps = ["data", "stringData"].into_iter().filter_map(|key| object.value[key].as_object());
+    let mut values: Vec<String> = Vec::new();
+    for value in maps.flat_map(|map| map.values()) {
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        values.extend(STANDARD.decode(&text).ok().and_then(|bytes| String::from_utf8(bytes).ok()));
+        values.extend([STANDARD.encode(&text), text]);
+    }
+    values.retain(|it| it.len() > 2);
+    values.sort_by_key(|it| std::cmp::Reverse(it.len()));
+    values.iter().fold(message.to_owned(), |text, value| {
+        // Messages quote values as Go does.
+        let quoted = kpkg_api::text::quote(value);
+        text.replace(value.as_str(), MASK).replace(quoted.trim_matches('"'), MASK)
+    })
 }
 
 fn to_value(object: &DynamicObject) -> Value {
@@ -321,4 +345,24 @@ fn to_value(object: &DynamicObject) -> Value {
         value["metadata"]["name"] = Value::from(object.name_any());
     }
     value
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn refusals_do_not_repeat_what_a_secret_holds() {
+        let of = |kind: &str| Object {
+            id: ObjectId { api_version: "v1".into(), kind: kind.into(), namespace: "n".into(), name: "s".into() },
+            value: json!({"data": {"a": "aHVudGVyMjI="}, "stringData": {"b": "line \"one\"\nline two", "n": 12345}}),
+            source: String::new(),
+        };
+        let message = r#"Invalid value: "hunter22": and aHVudGVyMjI=, "line \"one\"\nline two", 12345"#;
+        let shown = scrubbed(&of("Secret"), message);
+        assert_eq!(shown, format!("Invalid value: \"{MASK}\": and {MASK}, \"{MASK}\", {MASK}"));
+        assert_eq!(scrubbed(&of("ConfigMap"), message), message);
+    }
 }

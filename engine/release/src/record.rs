@@ -318,6 +318,18 @@ mod tests {
     }
 
     #[test]
+    fn a_record_that_unpacks_without_end_is_refused() {
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+        let zeros = vec![0; 1 << 20];
+        for _ in 0..=(MAX_RECORD >> 20) {
+            gzip.write_all(&zeros).unwrap();
+        }
+        let bomb = STANDARD.encode(gzip.finish().unwrap());
+        assert!(bomb.len() < 4 << 20);
+        assert_eq!(Release::decode(bomb.as_bytes()).unwrap_err(), "it unpacks to more than 256 MiB");
+    }
+
+    #[test]
     fn damaged_records_are_told() {
         for bytes in [&b"***"[..], STANDARD.encode([0x1f, 0x8b, 8, 0, 0]).as_bytes(), STANDARD.encode("{").as_bytes()] {
             assert!(Release::decode(bytes).is_err());

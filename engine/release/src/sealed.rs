@@ -188,14 +188,24 @@ impl<'a> Mask<'a> {
         let Ok(yaml) = kpkg_yaml::read(&document.text) else { return self.text(&document.text) };
         let mut value = yaml.to_json();
         let before = value.clone();
-        if value["kind"] == "Secret" && value["apiVersion"] == "v1" {
-            hide_data(&mut value);
-        }
+        hide_secrets(&mut value, false);
         self.value(&mut value);
         if value == before {
             return document.text.clone();
         }
         kpkg_yaml::write_json(&value).trim_end().to_owned()
+    }
+}
+
+/// Hides what Secrets hold, those in lists included.
+fn hide_secrets(value: &mut Value, in_list_of_secrets: bool) {
+    let kind = value["kind"].as_str().unwrap_or_default().to_owned();
+    if kind == "Secret" || (in_list_of_secrets && kind.is_empty()) {
+        hide_data(value);
+    } else if kind.ends_with("List")
+        && let Some(items) = value.get_mut("items").and_then(Value::as_array_mut)
+    {
+        items.iter_mut().for_each(|item| hide_secrets(item, kind == "SecretList"));
     }
 }
 
@@ -250,6 +260,16 @@ mod tests {
         assert_eq!(hidden.info.notes, format!("Log in with {MASK}"));
         // Who applies a mask is refused: it is no base64.
         assert!(hidden.manifest.contains(&format!("data:\n  other: {MASK}\n  p: {MASK}\n")), "{}", hidden.manifest);
+    }
+
+    #[test]
+    fn secrets_in_lists_are_hidden() {
+        let secret = json!({"kind": "Secret", "data": {"a": "eA=="}});
+        for (kind, item) in [("List", secret), ("SecretList", json!({"stringData": {"a": "x"}}))] {
+            let mut list = json!({"kind": kind, "items": [item]});
+            hide_secrets(&mut list, false);
+            assert_eq!(list["items"][0]["data"], json!({"a": MASK}), "{kind}");
+        }
     }
 
     #[test]
