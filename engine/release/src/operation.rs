@@ -229,10 +229,11 @@ pub async fn execute(
     let (name, namespace) = (planned.release.name.clone(), planned.release.namespace.clone());
     let store =
         RecordStore::namespaced(cluster.client().clone(), &namespace, settings.driver).with_keys(&settings.keys);
-    // What changes nothing needs no lease: nobody is in its way, and it in nobody's.
+    // What changes nothing needs no lease, but takes away one that was left.
     if planned.changes_nothing(settings) {
         let history = History::read(&store, &name, &namespace).await?;
         if let Some(newest) = history.newest().filter(|_| history.base() == planned.base) {
+            Lease::clear(cluster.client().clone(), &namespace, &name, holder).await?;
             return Ok(Outcome::Unchanged(Box::new(newest.clone())));
         }
     }

@@ -47,17 +47,18 @@ fn regroup(input: &[u8], from: u32, to: u32, pad: bool) -> Option<Vec<u8>> {
     let (mut held, mut bits) = (0_u32, 0);
     let mut out = Vec::new();
     let mask = (1 << to) - 1;
+    let low = |value: u32| u8::try_from(value & mask).unwrap_or_default();
     for value in input {
         held = ((held << from) | u32::from(*value)) & 0xffff;
         bits += from;
         while bits >= to {
             bits -= to;
-            out.push(((held >> bits) & mask) as u8);
+            out.push(low(held >> bits));
         }
     }
     if pad {
         if bits > 0 {
-            out.push(((held << (to - bits)) & mask) as u8);
+            out.push(low(held << (to - bits)));
         }
     } else if bits >= from || held & ((1 << bits) - 1) != 0 {
         return None;

@@ -261,9 +261,9 @@ pub(super) fn arithmetic<'a>(operator: &str, left: &Cel<'a>, right: &Cel<'a>, bu
         (Cel::Quantity(a), Cel::Quantity(b)) if matches!(operator, "+" | "-") => {
             let mut sum = a.clone();
             if operator == "+" {
-                sum.add(b)
+                sum.add(b);
             } else {
-                sum.sub(b)
+                sum.sub(b);
             }
             Ok(Cel::Quantity(sum))
         }

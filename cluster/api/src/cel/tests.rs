@@ -7,12 +7,11 @@ fn run(text: &str, own: &Value) -> String {
         Ok(program) => program,
         Err(error) => return error.to_string(),
     };
-    let shown = match program.run(own, None, &mut Budget::default()) {
+    match program.run(own, None, &mut Budget::default()) {
         Ok(Cel::Bool(value)) => value.to_string(),
         Ok(value) => functions::shown(&value).unwrap_or_else(|| value.type_name().to_owned()),
         Err(error) => error.to_string(),
-    };
-    shown
+    }
 }
 
 #[test]

@@ -107,17 +107,20 @@ impl Metadata {
     }
 }
 
+type Make = fn(String) -> Result<Rule>;
+
+fn pattern(text: &str) -> Result<Regex> {
+    Regex::new(text).map_err(|error| SecretError::Sops(format!("a rule is no regular expression: {error}")))
+}
+
 fn rule(field: &dyn Fn(&str) -> String) -> Result<Rule> {
-    let pattern = |text: &str| {
-        Regex::new(text).map_err(|error| SecretError::Sops(format!("a rule is no regular expression: {error}")))
-    };
-    let kinds: [(&str, &dyn Fn(String) -> Result<Rule>); 6] = [
-        ("unencrypted_suffix", &|text| Ok(Rule::ButSuffix(text))),
-        ("encrypted_suffix", &|text| Ok(Rule::Suffix(text))),
-        ("unencrypted_regex", &|text| pattern(&text).map(Rule::ButMatch)),
-        ("encrypted_regex", &|text| pattern(&text).map(Rule::Match)),
-        ("unencrypted_comment_regex", &|_| Ok(Rule::Looks)),
-        ("encrypted_comment_regex", &|_| Ok(Rule::Looks)),
+    let kinds: [(&str, Make); 6] = [
+        ("unencrypted_suffix", |text| Ok(Rule::ButSuffix(text))),
+        ("encrypted_suffix", |text| Ok(Rule::Suffix(text))),
+        ("unencrypted_regex", |text| pattern(&text).map(Rule::ButMatch)),
+        ("encrypted_regex", |text| pattern(&text).map(Rule::Match)),
+        ("unencrypted_comment_regex", |_| Ok(Rule::Looks)),
+        ("encrypted_comment_regex", |_| Ok(Rule::Looks)),
     ];
     let mut rules = kinds.iter().map(|(key, make)| (field(key), make)).filter(|(text, _)| !text.is_empty());
     match (rules.next(), rules.next()) {
