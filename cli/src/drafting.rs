@@ -4,9 +4,13 @@ use anyhow::Result;
 use kpkg_chart::{Ambient, Chart, ReleaseInfo, values};
 use kpkg_release::draft::{self, Draft};
 use kpkg_release::record::Status;
+use kpkg_release::sealed::Sealed;
 use kpkg_release::values::{Reuse, reuse};
 use kpkg_release::{History, Prepared, Settings, prepare};
+use kpkg_secrets::Recipient;
+use kpkg_secrets::sops::Opened;
 
+use crate::failure::Hint;
 use crate::options::ChangeArgs;
 use crate::overlay::OverlayArgs;
 use crate::printer::Printer;
@@ -67,8 +71,10 @@ pub(crate) async fn draft(
         revision: standing.map_or_else(|| history.next_revision(), |it| it.version),
         is_upgrade: request.upgrade.is_some(),
     };
-    let rendered = request.source.pin(render::against(&session.cluster, &chart, &values, &release).await?)?;
-    let rendered = request.overlay.apply(rendered, printer)?;
+    let rendering = &request.change.rendering;
+    let rendered = render::against(&session.cluster, &chart, &values, &release, rendering.resolver()).await?;
+    let rendered = request.overlay.apply(request.source.pin(rendered)?, printer)?;
+    let rendered = rendering.finish(rendered)?;
     if request.values.strict_values {
         let (inputs, facts) = (request.values.inputs()?, prepare::facts(&session.cluster));
         let ambient = Ambient::new(rand::random(), jiff::Zoned::now());
@@ -77,9 +83,33 @@ pub(crate) async fn draft(
     }
     let with_crds = !request.change.skip_crds;
     let prepared: Prepared = prepare::prepare(&chart, &values, &rendered, &release, &session.cluster, with_crds)?;
-    let draft = match request.upgrade {
+    let mut draft = match request.upgrade {
         Some(_) => draft::upgrade(prepared, &history, settings)?,
         None => draft::install(prepared, &history, settings)?,
     };
+    let before = request.upgrade.and_then(|_| history.upgrade_base().ok()?.sealed.as_ref());
+    if request.change.hide_values || before.is_some() {
+        hide(&mut draft, &request.values.sealed()?, before)?;
+    }
     Ok(Drafted { draft, history, chart })
+}
+
+/// Hides the values of sealed files, and those that the revision before hides.
+fn hide(draft: &mut Draft, files: &[Opened], before: Option<&Sealed>) -> Result<()> {
+    let mut secrets: Vec<String> = files.iter().flat_map(|it| it.secrets.iter().cloned()).collect();
+    let mut recipients: Vec<Recipient> = files.iter().flat_map(|it| it.recipients.iter().copied()).collect();
+    if let Some(before) = before {
+        secrets.extend(before.secrets().iter().cloned());
+        let known = before.recipients.iter().map(|it| it.parse()).collect::<Result<Vec<Recipient>, _>>()?;
+        recipients.extend(known.into_iter().filter(|_| files.is_empty()));
+    }
+    if recipients.is_empty() {
+        let hint = Hint("give a values file that sops sealed: the record is sealed for the keys of that".to_owned());
+        return Err(anyhow::Error::new(hint).context("`--hide-values` needs a sealed values file"));
+    }
+    secrets.sort();
+    secrets.dedup();
+    recipients.sort_by_key(ToString::to_string);
+    recipients.dedup();
+    Ok(draft.release.hide(&secrets, &recipients)?)
 }

@@ -10,6 +10,7 @@ use kpkg_release::plan::Method;
 use kpkg_release::store::Driver;
 
 use crate::durations;
+use crate::rendering::RenderArgs;
 
 /// How an operation is carried out: install, upgrade and rollback.
 #[derive(Debug, Clone, clap::Args)]
@@ -79,9 +80,16 @@ pub(crate) struct ChangeArgs {
     #[arg(long)]
     create_namespace: bool,
 
+    /// Keep the values of sealed files out of the release record: there they are sealed for the same keys
+    #[arg(long)]
+    pub(crate) hide_values: bool,
+
     /// Do not print the notes
     #[arg(long)]
     pub(crate) hide_notes: bool,
+
+    #[command(flatten)]
+    pub(crate) rendering: RenderArgs,
 
     /// Leave what is in the charts' `crds/` alone
     #[arg(long)]
@@ -199,6 +207,8 @@ pub(crate) fn plain(driver: Driver) -> Settings {
         history_max: 10,
         description: None,
         labels: BTreeMap::new(),
+        keys: crate::secrets::at_hand().unwrap_or_default().into(),
+        replace: false,
         if_changed: false,
         rehearse: true,
         verify: false,

@@ -257,13 +257,13 @@ const LONGEST_VALUES: u64 = 16 << 20;
 /// Fetches a file of values by its URL; answers its text, and where it came from without a login.
 pub(crate) fn fetch_text(url: &str) -> Result<(String, String)> {
     let client = AccessArgs::default().client(None)?;
-    let (bytes, source) = beside(|| async { Ok(kpkg_registry::document(&client, url, LONGEST_VALUES).await?) })?;
+    let (bytes, source) = blocking(|| async { Ok(kpkg_registry::document(&client, url, LONGEST_VALUES).await?) })?;
     let text = String::from_utf8(bytes).with_context(|| format!("{source} is not UTF-8"))?;
     Ok((text, source))
 }
 
 /// Runs work on a thread of its own: a runtime cannot be started inside another one.
-fn beside<T: Send, F: Future<Output = Result<T>>>(work: impl FnOnce() -> F + Send) -> Result<T> {
+pub(crate) fn blocking<T: Send, F: Future<Output = Result<T>>>(work: impl FnOnce() -> F + Send) -> Result<T> {
     let run = || crate::runtime::runtime()?.block_on(work());
     match std::thread::scope(|scope| scope.spawn(run).join()) {
         Ok(outcome) => outcome,
@@ -274,7 +274,7 @@ fn beside<T: Send, F: Future<Output = Result<T>>>(work: impl FnOnce() -> F + Sen
 /// Fetches a chart; for callers that may already run inside a runtime.
 pub(crate) fn fetch(reference: &str, args: &ChartArgs, provenance: bool) -> Result<Fetched> {
     let (client, wanted) = (args.client()?, args.wanted(provenance || args.trust.verify));
-    beside(|| async {
+    blocking(|| async {
         let fetched = kpkg_registry::resolve(&client, reference, &wanted).await?;
         args.trust.check(&client, &fetched).await?;
         Ok(fetched)

@@ -6,12 +6,14 @@ use anyhow::{Context, Result};
 use kpkg_chart::values::{self, Checks};
 use kpkg_chart::{Ambient, Chart, File, ReleaseInfo, Rendered, Values};
 use kpkg_release::{Cluster, prepare};
+use kpkg_secrets::sops::Opened;
 
 use crate::bundled;
 use crate::failure::Hint;
 use crate::memory::Bound;
 use crate::provenance::Run;
 use crate::publish::{self, ChartArgs};
+use crate::secrets;
 
 /// Rounds of `lookup` and answer after which a chart is taken to ask for ever.
 const MAX_ROUNDS: usize = 20;
@@ -19,7 +21,7 @@ const MAX_ROUNDS: usize = 20;
 /// The flags that give values.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct ValuesArgs {
-    /// Values files or their URLs, later ones winning (`-` reads standard input)
+    /// Values files or their URLs, later ones winning (`-` reads standard input); what sops sealed for age keys is opened
     #[arg(short = 'f', long = "values", value_name = "FILE", value_delimiter = ',')]
     files: Vec<PathBuf>,
 
@@ -60,11 +62,22 @@ impl ValuesArgs {
         Ok(values::merge_with(chart, &self.inputs()?, Checks { schema: true })?)
     }
 
+    /// The files that sops sealed, opened.
+    pub(crate) fn sealed(&self) -> Result<Vec<Opened>> {
+        let mut found = Vec::new();
+        for path in self.files.iter().filter(|path| path.as_os_str() != "-") {
+            let (text, name) = read(path)?;
+            found.extend(secrets::open(&name, &text)?);
+        }
+        Ok(found)
+    }
+
     /// Reads the files: everything that the user gives, in order.
     pub(crate) fn inputs(&self) -> Result<Vec<values::Input>> {
         let mut inputs = Vec::new();
         for path in &self.files {
             let (text, name) = read(path)?;
+            let text = secrets::in_clear(&name, text)?;
             inputs.push(values::Input::File { name, text });
         }
         inputs.extend(self.set_json.iter().cloned().map(values::Input::SetJson));
@@ -141,8 +154,10 @@ pub(crate) async fn against(
     chart: &Chart,
     values: &Values,
     release: &ReleaseInfo,
+    resolver: Option<fn(&str) -> String>,
 ) -> Result<Rendered> {
-    against_with(cluster, chart, values, release, &Ambient::new(rand::random(), jiff::Zoned::now())).await
+    let ambient = Ambient::new(rand::random(), jiff::Zoned::now());
+    against_with(cluster, chart, values, release, resolver, &ambient).await
 }
 
 /// As [`against`], with chance and time of the caller's; one seed serves all rounds, so that what is
@@ -152,9 +167,11 @@ pub(crate) async fn against_with(
     chart: &Chart,
     values: &Values,
     release: &ReleaseInfo,
+    resolver: Option<fn(&str) -> String>,
     ambient: &Ambient,
 ) -> Result<Rendered> {
     let mut facts = prepare::facts(cluster);
+    facts.resolver = resolver;
     let _bound = Bound::for_chart(chart);
     for _ in 0..MAX_ROUNDS {
         let job = (chart.clone(), values.clone(), release.clone());

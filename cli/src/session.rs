@@ -100,7 +100,8 @@ impl PlaceArgs {
 impl Session {
     /// The records.
     pub(crate) fn store(&self) -> RecordStore {
-        RecordStore::namespaced(self.cluster.client().clone(), &self.namespace, self.driver)
+        let store = RecordStore::namespaced(self.cluster.client().clone(), &self.namespace, self.driver);
+        store.with_keys(&crate::secrets::at_hand().unwrap_or_default().into())
     }
 
     /// The revisions of a release, if there are any.

@@ -1,17 +1,34 @@
 //! Releases as text: Helm's status and list.
 
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
 use anyhow::Result;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use kpkg_release::diff::{self, Difference, Line};
 use kpkg_release::record::Hook;
+use kpkg_release::resources::Table;
 use kpkg_release::{Plan, Release, values};
+use kpkg_template::{Ambient, Limits, Map, MapKind, NoHost, Renderer, Templates, Value, with_stack};
 
 use crate::format;
 
 /// A release's status as Helm prints it.
 pub(crate) fn status(release: &Release, hide_notes: bool) -> String {
+    status_with(release, &[], hide_notes)
+}
+
+/// The same with the release's objects.
+pub(crate) fn status_with(release: &Release, resources: &[Table], hide_notes: bool) -> String {
     let mut text = heading(release, false);
+    if !resources.is_empty() {
+        text.push_str("RESOURCES:\n");
+    }
+    for Table { title, columns, rows } in resources {
+        let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+        text.push_str(&format!("==> {title}\n{}\n", table(&columns, rows)));
+    }
     text.push_str(&tests(release));
     if !hide_notes {
         text.push_str(&notes(release));
@@ -106,6 +123,52 @@ pub(crate) fn everything(release: &Release) -> Result<String> {
     ))
 }
 
+/// What a Go template makes of a release; the fields have the names that Helm's have.
+pub(crate) fn by_template(release: &Release, template: &str) -> Result<String> {
+    let templates = Templates::parse([("template", template)]).map_err(|(_, error)| error)?;
+    let data = kpkg_yaml::Value::from_json(&serde_json::json!({"Release": in_go(release)}));
+    let ambient = Ambient::new(rand::random(), jiff::Zoned::now());
+    let text = with_stack(|| {
+        let data =
+            Value::Map(Map::new(MapKind::Any, kpkg_template::entries(data.as_map().unwrap_or(&BTreeMap::new()))));
+        Renderer::new(&templates, Rc::new(NoHost), &ambient, Limits::default()).render("template", &data)
+    })??;
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+fn in_go(release: &Release) -> serde_json::Value {
+    let (info, metadata) = (&release.info, &release.chart["metadata"]);
+    let text = |key: &str| metadata[key].as_str().unwrap_or_default();
+    let hook = |hook: &Hook| {
+        serde_json::json!({
+            "Name": hook.name, "Kind": hook.kind, "Path": hook.path, "Manifest": hook.manifest, "Events": hook.events,
+            "Weight": hook.weight, "DeletePolicies": hook.delete_policies,
+        })
+    };
+    serde_json::json!({
+        "Name": release.name,
+        "Namespace": release.namespace,
+        "Version": release.version,
+        "Manifest": release.manifest,
+        "Config": release.config,
+        "Labels": release.labels,
+        "ApplyMethod": release.apply_method,
+        "Hooks": release.hooks.iter().map(hook).collect::<Vec<_>>(),
+        "Info": {
+            "FirstDeployed": info.first_deployed, "LastDeployed": info.last_deployed, "Deleted": info.deleted,
+            "Description": info.description, "Status": info.status, "Notes": info.notes,
+        },
+        "Chart": {
+            "Values": release.chart["values"],
+            "Metadata": {
+                "Name": text("name"), "Version": text("version"), "AppVersion": text("appVersion"),
+                "Description": text("description"), "Type": text("type"), "APIVersion": text("apiVersion"),
+                "Annotations": metadata["annotations"], "Keywords": metadata["keywords"],
+            },
+        },
+    })
+}
+
 /// A release's metadata as Helm prints it.
 pub(crate) fn metadata(release: &Release) -> String {
     let pairs = |map: &serde_json::Value| -> String {
@@ -191,12 +254,13 @@ fn ansi_c(at: Timestamp) -> String {
 }
 
 /// One release as Helm's list shows it.
-pub(crate) fn list_row(release: &Release) -> [String; 7] {
-    let updated = release.info.last_deployed.map_or_else(
-        || "-".to_owned(),
+pub(crate) fn list_row(release: &Release, layout: Option<&str>) -> [String; 7] {
+    let shown = |at: Timestamp| match layout {
+        Some(layout) => kpkg_template::format_time(&at.to_zoned(TimeZone::system()), layout),
         // Go's time.String.
-        |at| at.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S%.f %z %Z").to_string(),
-    );
+        None => at.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S%.f %z %Z").to_string(),
+    };
+    let updated = release.info.last_deployed.map_or_else(|| "-".to_owned(), shown);
     [
         release.name.clone(),
         release.namespace.clone(),

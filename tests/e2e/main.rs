@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod docs;
+mod jobs;
 mod kubectl;
 mod pods;
 mod publish;

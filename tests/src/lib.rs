@@ -7,10 +7,12 @@
 //!
 //! - [`machine`]: start here
 //! - [`cutter`]: a client that dies at a chosen request
+//! - [`helm`]: the real Helm
 //! - [`images`]: the images that tests run
 //! - [`traces`]: what a machine left on the host
 
 pub mod cutter;
+pub mod helm;
 pub mod images;
 pub mod machine;
 pub mod traces;

@@ -20,6 +20,7 @@ cargo xtask demo            install what is needed, build kpkg, run `kpkg instal
 cargo xtask test [FILTER]   install what the tests need and run them all (or those named)
 cargo xtask check           formatting, clippy, documentation, house rules
 cargo xtask bench           the benchmarks; prints ratios and rates
+cargo xtask bench releases [--charts DIR]  kpkg against the real Helm on one cluster: install, upgrade, rollback
 cargo xtask bench template [--charts DIR]  `kpkg template` against the real Helm engine
 cargo xtask parity helm --charts DIR       every chart below DIR, rendered by kpkg and by the real Helm engine
 cargo xtask bench build [--trees DIR]      `kpkg build` against the real Kustomize
@@ -35,7 +36,9 @@ fn main() -> ExitCode {
         ["demo"] => demo::run(),
         ["test", filter @ ..] => test::run(filter),
         ["check"] => checks::run(),
-        ["bench"] => test::bench(),
+        ["bench"] => test::bench(&[]),
+        ["bench", "releases"] => test::bench(&["releases".into()]),
+        ["bench", "releases", "--charts", charts] => test::bench_releases(charts),
         ["bench", "template"] => helm::bench("charts"),
         ["bench", "template", "--charts", charts] => helm::bench(charts),
         ["parity", "helm", "--charts", charts] => helm::parity(charts),

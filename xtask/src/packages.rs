@@ -12,7 +12,8 @@ pub(crate) const BUILD: [&str; 3] = ["gcc", "libseccomp-dev", "pkg-config"];
 /// Debian packages that image recipes need.
 pub(crate) const RECIPES: [&str; 1] = ["mmdebstrap"];
 /// Debian packages that the tests run besides.
-pub(crate) const TESTS: [&str; 13] = [
+pub(crate) const TESTS: [&str; 14] = [
+    "age",
     "bind9-dnsutils",
     "busybox-static",
     "curl",

@@ -16,13 +16,18 @@ pub(crate) fn run(filter: &[&str]) -> Result<()> {
     shell::run(&mut test)
 }
 
-/// Runs the benchmarks, optimised, against the reference programs.
-pub(crate) fn bench() -> Result<()> {
+/// Runs the benchmarks, optimised, against the reference programs; `args` go to them.
+pub(crate) fn bench(args: &[OsString]) -> Result<()> {
     let path = prepare()?;
     shell::cargo(&["build", "--release", "--workspace", "--bins"])?;
     let mut bench = shell::command(shell::target_dir().join("release/bench"));
-    bench.env("PATH", path);
+    bench.args(args).env("PATH", path).env("KPKG_HELM_PYTHON", packages::python_tools()?.join("python"));
     shell::run(&mut bench)
+}
+
+/// The benchmark of releases, with the charts below a folder.
+pub(crate) fn bench_releases(charts: &str) -> Result<()> {
+    bench(&["releases".into(), std::path::absolute(charts)?.into()])
 }
 
 /// Installs everything; the search path that finds it.

@@ -13,7 +13,7 @@ use crate::options::{ChangeArgs, OperationArgs};
 use crate::overlay::OverlayArgs;
 use crate::printer::Printer;
 use crate::publish::ChartArgs;
-use crate::render::{self, ValuesArgs};
+use crate::render::ValuesArgs;
 use crate::session::{PlaceArgs, Session};
 use crate::{runtime, show};
 
@@ -91,7 +91,9 @@ impl Args {
         settings.apply.force_conflicts = true;
         if let Some(revision) = self.revision {
             let (old, new) = (history.revision(revision)?, history.revision(self.to.unwrap_or(newest.version))?);
-            let objects = |release| Desired::from_record(release, &session.cluster).map(|it| it.objects);
+            let objects = |release: &kpkg_release::Release| {
+                release.in_clear().and_then(|it| Desired::from_record(&it, &session.cluster)).map(|it| it.objects)
+            };
             return Ok(diff::of_objects(&objects(old)?, &objects(new)?));
         }
         let Some(chart) = self
@@ -107,7 +109,7 @@ impl Args {
         };
         let request = Request {
             name: &self.name,
-            chart: render::load_from(chart, &self.source)?,
+            chart: self.change.rendering.load(chart, &self.source)?,
             source: &self.source,
             values: &self.values,
             overlay: &self.overlay,

@@ -21,7 +21,7 @@ pub(crate) struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum What {
     /// Everything
-    All(One),
+    All(AllOf),
     /// Its hooks
     Hooks(One),
     /// Its rendered objects
@@ -45,6 +45,16 @@ struct One {
 
     #[command(flatten)]
     place: PlaceArgs,
+}
+
+#[derive(Debug, clap::Args)]
+struct AllOf {
+    #[command(flatten)]
+    one: One,
+
+    /// Print what this Go template makes of it, such as `{{.Release.Name}}`
+    #[arg(long, value_name = "TEMPLATE")]
+    template: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -77,7 +87,13 @@ pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
 impl What {
     async fn text(&self) -> Result<String> {
         match self {
-            Self::All(one) => show::everything(&one.release().await?),
+            Self::All(AllOf { one, template }) => {
+                let release = one.release().await?;
+                match template {
+                    Some(template) => show::by_template(&release, template),
+                    None => show::everything(&release),
+                }
+            }
             Self::Hooks(one) => Ok(show::hooks(&one.release().await?)),
             Self::Manifest(one) => Ok(format!("{}\n", one.release().await?.manifest)),
             Self::Notes(one) => {

@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use anyhow::Result;
-use kpkg_chart::Chart;
+use anyhow::{Result, bail};
+use kpkg_chart::{Ambient, Chart};
 use kpkg_release::{Desired, Outcome, operation};
 
 use crate::drafting::{self, Drafted, Request};
@@ -14,9 +14,9 @@ use crate::overlay::OverlayArgs;
 use crate::printer::Printer;
 use crate::progress::Live;
 use crate::publish::ChartArgs;
-use crate::render::{self, ValuesArgs};
+use crate::render::ValuesArgs;
 use crate::session::{PlaceArgs, Session};
-use crate::{runtime, show};
+use crate::{naming, runtime, show};
 
 /// Install a chart
 ///
@@ -33,6 +33,14 @@ pub(crate) struct Args {
     /// Give the release a name of its own: the chart's with the time
     #[arg(short, long)]
     generate_name: bool,
+
+    /// Name the release by a template, such as `app-{{ randAlpha 5 | lower }}`
+    #[arg(long, value_name = "TEMPLATE")]
+    name_template: Option<String>,
+
+    /// Take the name of a release whose last operation failed
+    #[arg(long)]
+    replace: bool,
 
     #[command(flatten)]
     make: MakeArgs,
@@ -81,14 +89,19 @@ pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
             [chart, ..] => (None, chart.as_str()),
             [] => unreachable!("clap asks for one name at least"),
         };
-        let chart = render::load_from(reference, &args.make.chart)?;
+        let chart = args.make.change.rendering.load(reference, &args.make.chart)?;
         let own = match name {
+            Some(_) if args.generate_name => bail!("cannot set --generate-name and also specify a name"),
+            Some(_) if args.name_template.is_some() => bail!("cannot set --name-template and also specify a name"),
             Some(name) => name.to_owned(),
+            None if let Some(template) = &args.name_template => {
+                naming::from_template(template, &Ambient::new(rand::random(), jiff::Zoned::now()))?
+            }
             None if args.generate_name => format!("{}-{}", chart.name(), jiff::Timestamp::now().as_second()),
             None => chart.name().to_owned(),
         };
         let session = args.make.place.started(printer).await?;
-        args.make.install(&session, &own, chart, printer).await
+        args.make.install(&session, &own, chart, args.replace, printer).await
     })
 }
 
@@ -99,9 +112,11 @@ impl MakeArgs {
         session: &Session,
         name: &str,
         chart: Chart,
+        replace: bool,
         printer: &Printer,
     ) -> Result<ExitCode> {
-        let settings = self.operation.settings(session.driver, Some(&self.change));
+        let mut settings = self.operation.settings(session.driver, Some(&self.change));
+        settings.replace = replace;
         let request = Request {
             name,
             chart,

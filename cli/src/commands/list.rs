@@ -53,6 +53,10 @@ pub(crate) struct Args {
     #[arg(short = 'q', long)]
     short: bool,
 
+    /// How times are written, in Go's layout, such as `2006-01-02 15:04:05Z0700`
+    #[arg(long, value_name = "LAYOUT")]
+    time_format: Option<String>,
+
     /// No headers
     #[arg(long)]
     no_headers: bool,
@@ -151,7 +155,8 @@ impl Args {
             let names: Vec<Value> = releases.iter().map(|it| Value::from(it.name.clone())).collect();
             return self.output.many(&names, || releases.iter().map(|it| format!("{}\n", it.name)).collect());
         }
-        let rows: Vec<Vec<String>> = releases.iter().map(|it| show::list_row(it).to_vec()).collect();
+        let rows: Vec<Vec<String>> =
+            releases.iter().map(|it| show::list_row(it, self.time_format.as_deref()).to_vec()).collect();
         let keys = HEADERS.map(|it| it.to_lowercase().replace(' ', "_"));
         let object = |row: &Vec<String>| keys.iter().cloned().zip(row.iter().cloned().map(Value::from)).collect();
         let objects: Vec<Value> = rows.iter().map(object).collect();

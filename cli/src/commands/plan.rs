@@ -12,7 +12,7 @@ use crate::options::{ChangeArgs, OperationArgs};
 use crate::overlay::OverlayArgs;
 use crate::printer::Printer;
 use crate::publish::ChartArgs;
-use crate::render::{self, ValuesArgs};
+use crate::render::ValuesArgs;
 use crate::session::PlaceArgs;
 use crate::{runtime, show};
 
@@ -128,7 +128,7 @@ impl Make {
         let exists = !history.is_gone() && !history.is_attempt();
         let request = Request {
             name: &self.name,
-            chart: render::load_from(self.chart.as_deref().unwrap_or(&self.name), &self.source)?,
+            chart: self.change.rendering.load(self.chart.as_deref().unwrap_or(&self.name), &self.source)?,
             source: &self.source,
             values: &self.values,
             overlay: &self.overlay,

@@ -3,13 +3,14 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
+use kpkg_release::resources;
 
 use crate::format::Format;
 use crate::printer::Printer;
 use crate::session::PlaceArgs;
 use crate::{runtime, show};
 
-/// Show the status of a release
+/// Show the status of a release, and its objects
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The release
@@ -32,7 +33,12 @@ pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
     runtime::runtime()?.block_on(async {
         let history = args.place.history(&args.name).await?;
         let release = history.revision(args.revision)?;
-        printer.data(&args.output.one(release, || show::status(release, false))?)?;
+        let tables = if args.output == Format::Table {
+            resources::tables(&args.place.session().await?.cluster, release).await?
+        } else {
+            Vec::new()
+        };
+        printer.data(&args.output.one(release, || show::status_with(release, &tables, false))?)?;
         Ok(ExitCode::SUCCESS)
     })
 }

@@ -8,7 +8,7 @@ use kpkg_release::values::Reuse;
 use crate::commands::install::MakeArgs;
 use crate::drafting::{self, Request};
 use crate::printer::Printer;
-use crate::{render, runtime};
+use crate::runtime;
 
 /// Upgrade a release
 ///
@@ -68,7 +68,7 @@ impl ReuseArgs {
 /// Upgrades, and prints the release's status.
 pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
     runtime::runtime()?.block_on(async {
-        let chart = render::load_from(args.chart.as_deref().unwrap_or(&args.name), &args.make.chart)?;
+        let chart = args.make.change.rendering.load(args.chart.as_deref().unwrap_or(&args.name), &args.make.chart)?;
         let place = &args.make.place;
         let session = if args.install { place.started(printer).await? } else { place.session().await? };
         let history = session.history(&args.name).await?;
@@ -76,7 +76,7 @@ pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
             if args.make.output == crate::format::Format::Table {
                 printer.data(&format!("Release \"{}\" does not exist. Installing it now.\n", args.name))?;
             }
-            return args.make.install(&session, &args.name, chart, printer).await;
+            return args.make.install(&session, &args.name, chart, false, printer).await;
         }
         let mut settings = args.make.operation.settings(session.driver, Some(&args.make.change));
         settings.if_changed = args.if_changed;

@@ -20,6 +20,7 @@
 //! It reads no clock, no file and no environment, and knows nothing of HTTP beyond the codes in a Status.
 
 pub mod apply;
+pub mod cel;
 pub mod cron;
 pub mod defaults;
 pub mod intstr;

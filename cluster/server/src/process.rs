@@ -3,9 +3,11 @@
 use std::{
     fs::{File, TryLockError},
     io::{Read, Seek, Write},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::retry_on_intr;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use crate::{Error, Layout};
@@ -84,12 +86,11 @@ pub(crate) fn stop(layout: &Layout, patience: Duration) -> Result<bool, Error> {
     for (signal, patience) in [(Signal::TERM, patience), (Signal::KILL, Duration::from_secs(5))] {
         // It may have ended by itself.
         let _ = pidfd_send_signal(&process, signal);
-        let begun = Instant::now();
-        while begun.elapsed() < patience {
-            if running(layout)? != Some(number) {
-                return Ok(true);
-            }
-            std::thread::sleep(Duration::from_millis(10));
+        // The server gives its files up before it ends: it may still have much memory to free.
+        let wait = Timespec::try_from(patience).ok();
+        let ended = retry_on_intr(|| poll(&mut [PollFd::new(&process, PollFlags::IN)], wait.as_ref()));
+        if ended.is_ok_and(|count| count > 0) {
+            return Ok(true);
         }
     }
     Err(Error::Stuck { pid: number })

@@ -34,9 +34,9 @@ pub fn render(
         return Err(RenderError::KubeVersion { required: required.clone(), found: facts.kube_version.version.clone() });
     }
     let (mut files, lookups) = render_files(values, release, facts, ambient)?;
-    let notes = take_notes(&mut files, chart.name());
+    let (notes, subchart_notes) = take_notes(&mut files, chart.name());
     let (hooks, manifests) = sort(files)?;
-    Ok(Rendered { manifests, hooks, notes, lookups })
+    Ok(Rendered { manifests, hooks, notes, subchart_notes, lookups })
 }
 
 /// What templates wrote, by path, notes and hooks included.
@@ -61,12 +61,13 @@ pub(crate) fn render_leniently(
     Ok(files)
 }
 
-/// Takes the notes out of the files: only the chart's own are shown.
-fn take_notes(files: &mut BTreeMap<String, String>, chart: &str) -> String {
+/// Takes the notes out of the files: the chart's own, and those of its subcharts.
+fn take_notes(files: &mut BTreeMap<String, String>, chart: &str) -> (String, Vec<String>) {
     let own = format!("{chart}/templates/NOTES.txt");
-    let notes = files.get(&own).or_else(|| files.get(&format!("{own}.j2"))).cloned().unwrap_or_default();
-    files.retain(|path, _| !is_notes(path));
-    notes
+    let all: BTreeMap<String, String> = files.extract_if(.., |path, _| is_notes(path)).collect();
+    let is_own = |path: &str| path.strip_suffix(".j2").unwrap_or(path) == own;
+    let notes = all.get(&own).or_else(|| all.get(&format!("{own}.j2"))).cloned().unwrap_or_default();
+    (notes, all.into_iter().filter(|(path, _)| !is_own(path)).map(|(_, text)| text).collect())
 }
 
 /// Whether a template writes notes rather than manifests.

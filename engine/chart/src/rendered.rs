@@ -119,6 +119,8 @@ pub struct Rendered {
     pub hooks: Vec<Hook>,
     /// `NOTES.txt`, if the chart has one.
     pub notes: String,
+    /// The notes of its subcharts, by path.
+    pub subchart_notes: Vec<String>,
     /// What `lookup` asked for that the facts did not hold.
     pub lookups: Vec<LookupKey>,
 }

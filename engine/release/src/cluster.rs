@@ -3,13 +3,18 @@
 use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderValue;
+use http::header::ACCEPT;
 use kube::api::{
     Api, ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams, PropagationPolicy,
 };
 use kube::discovery::{ApiCapabilities, Discovery, Scope};
-use kube::{Client, ResourceExt};
+use kube::{Client, Resource, ResourceExt};
 use serde_json::Value;
 
+use crate::changes::MASK;
 use crate::error::{ReleaseError, Result};
 use crate::object::{Object, ObjectId};
 
@@ -137,6 +142,29 @@ impl Cluster {
                 to_value(&item)
             })
             .collect())
+    }
+
+    /// An object, or what a label selector chooses of a kind in a namespace, as the server shows it in
+    /// a table; none if it, or its kind, does not exist.
+    pub async fn table(&self, id: &ObjectId, selector: &str) -> Result<Option<Value>> {
+        let Some((resource, capabilities)) = self.kind(&id.api_version, &id.kind) else { return Ok(None) };
+        let namespace = (capabilities.scope == Scope::Namespaced).then_some(id.namespace.as_str());
+        let request = kube::core::Request::new(DynamicObject::url_path(&resource, namespace));
+        let action = format!("read {id}");
+        let request = if id.name.is_empty() {
+            request.list(&ListParams::default().labels(selector))
+        } else {
+            request.get(&id.name, &kube::api::GetParams::default())
+        };
+        let invalid = |error| kube::Error::BuildRequest(error);
+        let mut request = request.map_err(invalid).map_err(ReleaseError::cluster(action.clone()))?;
+        let accept = HeaderValue::from_static("application/json;as=Table;v=v1;g=meta.k8s.io");
+        request.headers_mut().insert(ACCEPT, accept);
+        match self.client.request::<Value>(request).await {
+            Ok(table) => Ok(Some(table)),
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
+            Err(error) => Err(ReleaseError::cluster(action)(error)),
+        }
     }
 
     /// Creates an object; answers what came of it.
@@ -283,11 +311,32 @@ fn refused(object: &Object, error: kube::Error) -> ReleaseError {
         kube::Error::Api(status) => ReleaseError::Refused {
             source_file: object.source.clone(),
             object: object.id.clone(),
-            message: status.message.clone(),
+            message: scrubbed(object, &status.message),
             reason: status.reason.clone(),
         },
         other => ReleaseError::cluster(format!("write {}", object.id))(other),
     }
+}
+
+/// A server's words without the values of the Secret that they are about (Argo CD's CVE-2025-23216).
+fn scrubbed(object: &Object, message: &str) -> String {
+    if object.id.kind != "Secret" {
+        return message.to_owned();
+    }
+    let maps = ["data", "stringData"].into_iter().filter_map(|key| object.value[key].as_object());
+    let mut values: Vec<String> = Vec::new();
+    for value in maps.flat_map(|map| map.values()) {
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        values.extend(STANDARD.decode(&text).ok().and_then(|bytes| String::from_utf8(bytes).ok()));
+        values.extend([STANDARD.encode(&text), text]);
+    }
+    values.retain(|it| it.len() > 2);
+    values.sort_by_key(|it| std::cmp::Reverse(it.len()));
+    values.iter().fold(message.to_owned(), |text, value| {
+        // Messages quote values as Go does.
+        let quoted = kpkg_api::text::quote(value);
+        text.replace(value.as_str(), MASK).replace(quoted.trim_matches('"'), MASK)
+    })
 }
 
 fn to_value(object: &DynamicObject) -> Value {
@@ -296,4 +345,24 @@ fn to_value(object: &DynamicObject) -> Value {
         value["metadata"]["name"] = Value::from(object.name_any());
     }
     value
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn refusals_do_not_repeat_what_a_secret_holds() {
+        let of = |kind: &str| Object {
+            id: ObjectId { api_version: "v1".into(), kind: kind.into(), namespace: "n".into(), name: "s".into() },
+            value: json!({"data": {"a": "aHVudGVyMjI="}, "stringData": {"b": "line \"one\"\nline two", "n": 12345}}),
+            source: String::new(),
+        };
+        let message = r#"Invalid value: "hunter22": and aHVudGVyMjI=, "line \"one\"\nline two", 12345"#;
+        let shown = scrubbed(&of("Secret"), message);
+        assert_eq!(shown, format!("Invalid value: \"{MASK}\": and {MASK}, \"{MASK}\", {MASK}"));
+        assert_eq!(scrubbed(&of("ConfigMap"), message), message);
+    }
 }

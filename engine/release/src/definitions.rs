@@ -62,8 +62,11 @@ fn changed_schemas<'a>(before: &'a Value, after: &'a Value) -> Vec<(&'a str, &'a
 /// What the new schema has against an object that the old one allows.
 fn narrowed(before: &Value, after: &Value, objects: &[Value]) -> Option<String> {
     let (before, after) = (Structural::parse(before), Structural::parse(after));
-    objects.iter().filter(|object| before.validate(object).is_empty()).find_map(|object| {
-        let fault = after.validate(object).into_iter().next()?;
+    let fault = |schema: &Structural, object: &Value| {
+        schema.validate(object).into_iter().next().or_else(|| schema.rule_faults(None, object).into_iter().next())
+    };
+    objects.iter().filter(|object| fault(&before, object).is_none()).find_map(|object| {
+        let fault = fault(&after, object)?;
         let text = |key: &str| object["metadata"][key].as_str().unwrap_or_default();
         let place = if text("namespace").is_empty() { String::new() } else { format!(" in {}", text("namespace")) };
         Some(format!("{}{place} exists and would be invalid: {fault}", text("name")))

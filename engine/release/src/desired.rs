@@ -36,20 +36,20 @@ impl Desired {
             let key = (group.to_owned(), kind.to_owned());
             cluster.is_namespaced(api_version, kind).or_else(|| coming.get(&key).copied())
         };
-        let parse = |document: &Document| object(document, namespace, &namespaced);
-        let hooks = hooks.iter().map(|hook| {
+        let parse = |document: &Document| objects(document, namespace, &namespaced);
+        let all = |documents: &[Document]| -> Result<Vec<Object>> {
+            let lists: Vec<Vec<Object>> = documents.iter().map(parse).collect::<Result<_>>()?;
+            Ok(lists.into_iter().flatten().collect())
+        };
+        let mut ran = Vec::new();
+        for hook in hooks {
             let document = Document { source: hook.path.clone(), text: hook.manifest.clone() };
-            Ok(parse(&document)?.map(|object| (hook.clone(), object)))
-        });
-        Ok(Self {
-            crds: crds.iter().filter_map(|it| parse(it).transpose()).collect::<Result<_>>()?,
-            objects: documents.iter().filter_map(|it| parse(it).transpose()).collect::<Result<_>>()?,
-            hooks: hooks.filter_map(Result::transpose).collect::<Result<_>>()?,
-            charts: ChartOrder::new(),
-        })
+            ran.extend(parse(&document)?.into_iter().map(|object| (hook.clone(), object)));
+        }
+        Ok(Self { crds: all(crds)?, objects: all(documents)?, hooks: ran, charts: ChartOrder::new() })
     }
 
-    /// What a record says was installed.
+    /// What a record says was installed; what it hides is masked.
     pub fn from_record(release: &Release, cluster: &Cluster) -> Result<Self> {
         let documents = split(&release.manifest);
         let mut desired = Self::parse(&[], &documents, &release.hooks, &release.namespace, cluster)?;
@@ -68,13 +68,16 @@ pub(crate) fn join(documents: &[Document]) -> String {
 /// The reverse of [`join`], for records of Helm's making too.
 pub(crate) fn split(manifest: &str) -> Vec<Document> {
     let mut documents = Vec::new();
+    // The last line's end is no part of the text, as it is not where a separator follows.
+    let manifest = manifest.strip_suffix('\n').unwrap_or(manifest);
     for part in format!("\n{manifest}").split("\n---") {
-        let part = part.trim();
-        if part.is_empty() {
+        let blank = part.len() - part.trim_start().len();
+        let text = &part[part[..blank].rfind('\n').map_or(blank, |at| at + 1)..];
+        if text.trim().is_empty() {
             continue;
         }
-        let source = part.lines().find_map(|line| line.strip_prefix("# Source: ")).unwrap_or("the recorded manifest");
-        documents.push(Document { source: source.to_owned(), text: part.to_owned() });
+        let source = text.lines().find_map(|line| line.strip_prefix("# Source: ")).unwrap_or("the recorded manifest");
+        documents.push(Document { source: source.to_owned(), text: text.to_owned() });
     }
     documents
 }
@@ -90,18 +93,47 @@ fn scopes<'a>(documents: impl Iterator<Item = &'a Document>) -> HashMap<(String,
     documents.filter(|it| it.text.contains("CustomResourceDefinition")).filter_map(definition).collect()
 }
 
-/// One document as an object; `None` if it holds nothing but comments.
-fn object(
+/// The objects of one document: none if it holds nothing but comments, several if it is a list of them.
+fn objects(
     document: &Document,
     namespace: &str,
     namespaced: &dyn Fn(&str, &str) -> Option<bool>,
-) -> Result<Option<Object>> {
+) -> Result<Vec<Object>> {
     let refuse = |problem: String| ReleaseError::Manifest { source_file: document.source.clone(), problem };
-    let yaml: Yaml = kpkg_yaml::read(&document.text).map_err(|error| refuse(error.to_string()))?;
+    // As in a stream of documents, every line has an end: a block that ends the text ends with it.
+    let yaml: Yaml = kpkg_yaml::read(&format!("{}\n", document.text)).map_err(|error| refuse(error.to_string()))?;
     if yaml.is_null() {
-        return Ok(None);
+        return Ok(Vec::new());
     }
     let mut value = yaml.to_json();
+    let single = |value| object(document, value, namespace, namespaced);
+    match listed(&mut value) {
+        Some(items) => items.into_iter().map(single).collect(),
+        None => Ok(vec![single(value)?]),
+    }
+}
+
+/// The items of a `List`, or of a list of one kind (`ConfigMapList`), as objects of their own.
+fn listed(value: &mut serde_json::Value) -> Option<Vec<serde_json::Value>> {
+    let kind = value["kind"].as_str()?.strip_suffix("List")?.to_owned();
+    let api_version = value["apiVersion"].clone();
+    let serde_json::Value::Array(mut items) = value.get_mut("items")?.take() else { return None };
+    for item in items.iter_mut().filter(|item| !kind.is_empty() && item["kind"].is_null()) {
+        if let Some(item) = item.as_object_mut() {
+            item.insert("kind".to_owned(), kind.clone().into());
+            item.insert("apiVersion".to_owned(), api_version.clone());
+        }
+    }
+    Some(items)
+}
+
+fn object(
+    document: &Document,
+    mut value: serde_json::Value,
+    namespace: &str,
+    namespaced: &dyn Fn(&str, &str) -> Option<bool>,
+) -> Result<Object> {
+    let refuse = |problem: String| ReleaseError::Manifest { source_file: document.source.clone(), problem };
     let field = |path: &str| value.pointer(path).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
     let mut id = ObjectId {
         api_version: field("/apiVersion"),
@@ -122,7 +154,7 @@ fn object(
         Some(false) => id.namespace.clear(),
         Some(true) | None => {}
     }
-    Ok(Some(Object { id, value, source: document.source.clone() }))
+    Ok(Object { id, value, source: document.source.clone() })
 }
 
 #[cfg(test)]
@@ -141,5 +173,37 @@ mod tests {
         );
         let sources: Vec<_> = split(&joined).into_iter().map(|it| it.source).collect();
         assert_eq!(sources, ["a/templates/x.yaml", "a/templates/y.yaml"]);
+    }
+
+    #[test]
+    fn lists_are_their_items() {
+        let of = |text: &str| {
+            let document = Document { source: "a/templates/x.yaml".into(), text: text.into() };
+            let found = objects(&document, "n", &|_, _| Some(true)).unwrap();
+            found.into_iter().map(|it| format!("{} {}", it.id.api_version, it.id)).collect::<Vec<_>>()
+        };
+        let mixed = "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Secret, metadata: {name: a}}\n- {apiVersion: apps/v1, kind: Deployment, metadata: {name: b}}\n";
+        assert_eq!(of(mixed), ["v1 Secret/a", "apps/v1 Deployment/b"]);
+        let alike = "apiVersion: v1\nkind: ConfigMapList\nitems: [{metadata: {name: a}}, {apiVersion: v1, kind: ConfigMap, metadata: {name: b}}]\n";
+        assert_eq!(of(alike), ["v1 ConfigMap/a", "v1 ConfigMap/b"]);
+        assert!(of("apiVersion: v1\nkind: List\nitems: []\n").is_empty());
+    }
+
+    #[test]
+    fn a_block_at_the_end_is_the_same_when_rendered_and_when_recorded() {
+        let text = |end: &str| format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a}}\ndata:\n  k: |{end}");
+        let of = |document: &Document| objects(document, "n", &|_, _| Some(true)).unwrap().remove(0).value;
+        for (end, want) in
+            [("\n    a\n    b", "a\nb\n"), ("\n    a\n", "a\n"), ("-\n    a", "a"), ("+\n    a\n", "a\n\n")]
+        {
+            let document = Document { source: "a/templates/x.yaml".into(), text: text(end) };
+            let rendered = of(&document);
+            assert_eq!(rendered["data"]["k"], want, "{end:?}");
+            for documents in [vec![document.clone()], vec![document.clone(), document]] {
+                for recorded in split(&join(&documents)) {
+                    assert_eq!(of(&recorded), rendered, "{end:?}");
+                }
+            }
+        }
     }
 }

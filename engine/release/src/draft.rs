@@ -69,6 +69,7 @@ pub fn install(prepared: Prepared, history: &History, settings: &Settings) -> Re
     let Some(newest) = history.newest() else { return Ok(draft) };
     let free = match newest.info.status {
         Status::Uninstalled | Status::Uninstalling => true,
+        Status::Failed if settings.replace => true,
         Status::Failed | Status::PendingInstall => history.is_attempt(),
         // Installing is declarative: the very same again sets right what drifted, or does nothing.
         Status::Deployed => is_same(newest, &draft.release),
@@ -126,6 +127,7 @@ fn draft(
         version: history.next_revision(),
         namespace: prepared.namespace,
         apply_method: history.method(settings.method).as_str().to_owned(),
+        sealed: None,
         labels,
         trace: None,
     };
@@ -138,6 +140,7 @@ pub fn rollback(to: i64, history: &History, settings: &Settings, cluster: &Clust
     let to = if to == 0 { newest.version - 1 } else { to };
     let old = history.releases.iter().find(|it| it.version == to && to > 0);
     let old = old.ok_or_else(|| ReleaseError::NoRevision { name: history.name.clone(), revision: to })?;
+    let whole = old.in_clear()?;
     let mut release = old.clone();
     release.version = newest.version + 1;
     release.trace = None;
@@ -156,7 +159,7 @@ pub fn rollback(to: i64, history: &History, settings: &Settings, cluster: &Clust
     for hook in &mut release.hooks {
         hook.last_run = HookRun::default();
     }
-    let desired = Desired::from_record(&release, cluster)?;
+    let desired = Desired::from_record(&whole, cluster)?;
     Ok(Draft { operation: Operation::Rollback, release, desired })
 }
 

@@ -5,6 +5,9 @@ use crate::object::ObjectId;
 /// A result of this crate.
 pub type Result<T, E = ReleaseError> = std::result::Result<T, E>;
 
+/// What helps those who lack rights.
+const RIGHTS: &str = "the user of this kubeconfig lacks the right: `kubectl auth can-i --list` shows those it has";
+
 /// Why a release could not be made, changed or removed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -44,6 +47,16 @@ pub enum ReleaseError {
         source_file: String,
         /// What is wrong.
         problem: String,
+    },
+    /// A record hides its values, and no key at hand opens it.
+    #[error("revision {revision} of `{name}` hides its values, and none of the age keys at hand is one of {}", .recipients.join(", "))]
+    Hidden {
+        /// The release.
+        name: String,
+        /// The revision.
+        revision: i64,
+        /// Whose keys open it.
+        recipients: Vec<String>,
     },
     /// The cluster does not serve a kind that the chart uses.
     #[error("{source_file}: the cluster knows no kind `{kind}` in `{api_version}`")]
@@ -259,6 +272,14 @@ impl ReleaseError {
                 format!("`kpkg upgrade {name}` changes it, `kpkg uninstall {name}` removes it")
             }
             Self::Foreign { .. } => "`--take-ownership` takes it over; otherwise rename or delete it".to_owned(),
+            Self::Refused { message, .. } if message.contains("being terminated") => {
+                "wait until the namespace is gone, or choose another one".to_owned()
+            }
+            Self::Refused { reason, .. } if reason == "Forbidden" => RIGHTS.to_owned(),
+            Self::Refused { message, .. } if message.contains("webhook") => {
+                "the webhook must answer: see whether its pods run, and repeat this; or delete its configuration"
+                    .to_owned()
+            }
             Self::Refused { reason, .. } if reason == "Conflict" => {
                 "`--force-conflicts` takes these fields from their managers".to_owned()
             }
@@ -274,6 +295,20 @@ impl ReleaseError {
                 crate::record::secret_name(name, *revision)
             ),
             Self::Held { .. } | Self::LeaseLost { .. } => "repeat this when the other is done".to_owned(),
+            Self::Hidden { .. } => "give the key by SOPS_AGE_KEY or SOPS_AGE_KEY_FILE".to_owned(),
+            Self::Hook { .. } => {
+                "repeat this when the cause is gone; `--timeout` gives hooks more time, `--no-hooks` leaves them out"
+                    .to_owned()
+            }
+            Self::NotReady { .. } => {
+                "repeat this when the cause is gone: it carries on from here; `--timeout` waits longer, `--rollback-on-failure` undoes what failed"
+                    .to_owned()
+            }
+            Self::Cluster { source, .. } => match &**source {
+                kube::Error::Api(status) if status.code == 403 => RIGHTS.to_owned(),
+                kube::Error::Api(_) => return None,
+                _ => "nothing is lost: repeat this when the cluster answers, and it carries on from what is recorded".to_owned(),
+            },
             Self::Moved { .. } => "plan it again".to_owned(),
             Self::NotDeployed { name } => format!("`kpkg upgrade --install {name}` installs it"),
             Self::NoRevision { name, .. } => format!("`kpkg history {name}` lists the revisions"),

@@ -11,7 +11,7 @@ use crate::object::{Object, ObjectId};
 use crate::plan::{Action, Method, Phase, Step};
 use crate::progress::Event;
 use crate::readiness::{Readiness, Rules, readiness};
-use crate::record::{Hook, HookRun};
+use crate::record::{Hook, HookRun, Release};
 use crate::wait;
 
 /// A hook under way.
@@ -26,9 +26,11 @@ pub(crate) async fn run(executor: &Executor<'_>, phase: &Phase, applied: &mut Ap
     let mut runs: Vec<Run<'_>> = phase.steps.iter().filter_map(Run::of).collect();
     let mut failure = None;
     let mut ended = 0;
-    for run in &mut runs {
+    for index in 0..runs.len() {
         executor.lease.check()?;
-        let outcome = one(executor, run).await;
+        let (before, rest) = runs.split_at_mut(index);
+        let earlier = applied.hooks.iter().chain(before.iter().map(|it| &it.hook));
+        let outcome = one(executor, &mut rest[0], earlier).await;
         ended += 1;
         if let Err(error) = outcome {
             failure = Some(error);
@@ -75,14 +77,19 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Creates a hook's object and waits for its end.
-async fn one(executor: &Executor<'_>, run: &mut Run<'_>) -> Result<()> {
+/// Creates a hook's object and waits for its end. The record says first that it runs, and how `earlier` ones went.
+async fn one<'a>(executor: &Executor<'_>, run: &mut Run<'_>, earlier: impl Iterator<Item = &'a Hook>) -> Result<()> {
     let id = run.object.id.clone();
     executor.progress.event(Event::HookStarted(&id, run.event));
     if has(&run.hook.delete_policies, "before-hook-creation") {
         delete(executor, run).await?;
     }
     run.hook.last_run = HookRun { started_at: Some(Timestamp::now()), completed_at: None, phase: "Running".to_owned() };
+    let (store, record) = executor.record;
+    let mut record = record.clone();
+    note(&mut record, earlier);
+    note(&mut record, std::iter::once(&run.hook));
+    store.update(&record).await?;
     let write = Write { manager: executor.manager, dry_run: false };
     let created = match executor.settings.method {
         Method::Server => executor.cluster.apply(&run.object, false, write).await,
@@ -96,6 +103,17 @@ async fn one(executor: &Executor<'_>, run: &mut Run<'_>) -> Result<()> {
     run.hook.last_run.phase = if outcome.is_ok() { "Succeeded" } else { "Failed" }.to_owned();
     executor.progress.event(Event::HookEnded(&id, outcome.is_ok()));
     outcome
+}
+
+/// Notes in a record how hooks went.
+pub(crate) fn note<'a>(release: &mut Release, runs: impl Iterator<Item = &'a Hook>) {
+    for run in runs {
+        let same = |hook: &&mut Hook| hook.name == run.name && hook.path == run.path;
+        if let Some(hook) = release.hooks.iter_mut().find(same) {
+            hook.last_run.clone_from(&run.last_run);
+            hook.delete_policies.clone_from(&run.delete_policies);
+        }
+    }
 }
 
 /// Deletes a hook's object and waits until it is gone; definitions stay, for their objects would go with them.

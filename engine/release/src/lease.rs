@@ -68,7 +68,7 @@ impl Lease {
         Err(ReleaseError::LeaseLost { name: release.to_owned(), holder: "others".to_owned() })
     }
 
-    /// Takes away what a holder that died left of a release that is no more.
+    /// Takes away what a holder that died left, where there is nothing else to do.
     pub async fn clear(client: Client, namespace: &str, release: &str, holder: &Holder) -> Result<()> {
         let api: Api<Object> = Api::namespaced(client.clone(), namespace);
         // Where nothing can be seen there is nothing to clear.

@@ -12,7 +12,8 @@
 //! - [`definitions`]: whether custom resource definitions may change as wanted
 //! - [`apply`], [`hooks`], [`wait`], [`readiness`]: doing it
 //! - [`lease`]: who may
-//! - [`record`] and [`store`]: Helm's release record and where it lives
+//! - [`record`] and [`store`]: Helm's release record and where it lives; [`sealed`]: records that hide values
+//! - [`resources`]: what `status` shows of the objects
 //! - [`cluster`] and [`observe`]: the one door to the Kubernetes API
 //!
 //! What it does not do: render charts (`kpkg-chart`, `kpkg-template`) or print ([`progress`] tells
@@ -43,6 +44,8 @@ pub mod progress;
 pub mod readiness;
 pub mod record;
 pub mod rehearse;
+pub mod resources;
+pub mod sealed;
 pub mod store;
 pub mod testing;
 pub mod uninstall;

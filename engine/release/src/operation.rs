@@ -6,9 +6,11 @@
 //! attempts left in the cluster is known from their records.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Namespace;
+use kpkg_secrets::Identity;
 use kube::api::{Api, ObjectMeta, PostParams};
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +20,7 @@ use crate::definitions;
 use crate::draft::{self, Draft, Operation};
 use crate::error::{ReleaseError, Result};
 use crate::history::{Base, History};
+use crate::hooks;
 use crate::lease::{Holder, Lease};
 use crate::observe::observe;
 use crate::plan::{self, ChangeRules, Method, Plan, Target};
@@ -36,6 +39,8 @@ pub struct Settings {
     pub method: Option<Method>,
     /// Where records live.
     pub driver: Driver,
+    /// What opens records that hide their values.
+    pub keys: Arc<[Identity]>,
     /// Make the namespace if it is missing.
     pub create_namespace: bool,
     /// Replace objects instead of merging.
@@ -54,6 +59,8 @@ pub struct Settings {
     pub description: Option<String>,
     /// Labels for the record; the value `null` takes one away.
     pub labels: BTreeMap<String, String>,
+    /// Install over a release whose last operation failed.
+    pub replace: bool,
     /// Make no revision if nothing changes.
     pub if_changed: bool,
     /// Ask the server about every write before anything is stored.
@@ -91,6 +98,9 @@ const PLAN_VERSION: &str = "kpkg.dev/plan.v1";
 impl Planned {
     /// The bytes of a plan that is stored.
     pub fn to_file(&self) -> Result<Vec<u8>> {
+        if self.release.sealed.is_some() {
+            return Err(ReleaseError::PlanFile { problem: "it would hold values that are to be hidden".to_owned() });
+        }
         let json = serde_json::json!({"version": PLAN_VERSION, "planned": self});
         serde_json::to_vec(&json).map_err(|error| ReleaseError::PlanFile { problem: error.to_string() })
     }
@@ -103,6 +113,12 @@ impl Planned {
             return Err(refuse(format!("its version is {}", json["version"])));
         }
         serde_json::from_value(json["planned"].take()).map_err(|error| refuse(error.to_string()))
+    }
+
+    /// Whether it neither writes an object nor makes a revision.
+    fn changes_nothing(&self, settings: &Settings) -> bool {
+        let may_skip = settings.if_changed || self.operation == Operation::Install;
+        self.same && self.plan.is_noop() && may_skip
     }
 
     /// Whether the description of the revision is the user's own.
@@ -211,11 +227,20 @@ pub async fn execute(
     progress: &dyn Progress,
 ) -> Result<Outcome> {
     let (name, namespace) = (planned.release.name.clone(), planned.release.namespace.clone());
+    let store =
+        RecordStore::namespaced(cluster.client().clone(), &namespace, settings.driver).with_keys(&settings.keys);
+    // What changes nothing needs no lease, but takes away one that was left.
+    if planned.changes_nothing(settings) {
+        let history = History::read(&store, &name, &namespace).await?;
+        if let Some(newest) = history.newest().filter(|_| history.base() == planned.base) {
+            Lease::clear(cluster.client().clone(), &namespace, &name, holder).await?;
+            return Ok(Outcome::Unchanged(Box::new(newest.clone())));
+        }
+    }
     if settings.create_namespace {
         ensure_namespace(cluster, &namespace).await?;
     }
     let lease = Lease::take(cluster.client().clone(), &namespace, &name, holder).await?;
-    let store = RecordStore::namespaced(cluster.client().clone(), &namespace, settings.driver);
     let work = Work { cluster, settings, holder, progress, lease: &lease, store: &store };
     let outcome = work.execute(planned).await;
     lease.give_up().await;
@@ -241,9 +266,7 @@ impl Work<'_> {
             self.check_seen(&planned).await?;
         }
         self.repair(&mut history).await?;
-        if planned.same
-            && planned.plan.is_noop()
-            && (self.settings.if_changed || planned.operation == Operation::Install)
+        if planned.changes_nothing(self.settings)
             && let Some(newest) = history.newest()
         {
             return Ok(Outcome::Unchanged(Box::new(newest.clone())));
@@ -286,7 +309,7 @@ impl Work<'_> {
         let outcome = executor.run(&planned.plan, &mut applied).await;
         let word = planned.operation.as_str();
         let capital = word[..1].to_uppercase() + &word[1..];
-        note_hooks(&mut planned.release, &applied);
+        hooks::note(&mut planned.release, applied.hooks.iter());
         let release = &mut planned.release;
         match outcome {
             Ok(()) => {
@@ -437,16 +460,6 @@ fn check_base(planned: &Planned, history: &History) -> Result<()> {
     let what =
         format!("revision {} was {}, now revision {} is {}", then.revision, then.status, now.revision, now.status);
     Err(ReleaseError::Moved { name, what })
-}
-
-pub(crate) fn note_hooks(release: &mut Release, applied: &Applied) {
-    for run in &applied.hooks {
-        let same = |hook: &&mut crate::record::Hook| hook.name == run.name && hook.path == run.path;
-        if let Some(hook) = release.hooks.iter_mut().find(same) {
-            hook.last_run.clone_from(&run.last_run);
-            hook.delete_policies.clone_from(&run.delete_policies);
-        }
-    }
 }
 
 async fn ensure_namespace(cluster: &Cluster, name: &str) -> Result<()> {

@@ -13,6 +13,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::sealed::Sealed;
+
 /// The Secrets' type.
 pub const SECRET_TYPE: &str = "helm.sh/release.v1";
 /// The key of the Secret's data.
@@ -45,6 +47,9 @@ pub struct Release {
     /// `csa` or `ssa`: who merges changes, the client or the server.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub apply_method: String,
+    /// What it hides; Helm passes it over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed: Option<Sealed>,
     /// The user's labels: on the Secret, not inside it.
     #[serde(skip)]
     pub labels: BTreeMap<String, String>,
@@ -287,6 +292,7 @@ mod tests {
             version: 7,
             namespace: "default".into(),
             apply_method: "csa".into(),
+            sealed: None,
             labels: BTreeMap::from([("team".to_owned(), "x".to_owned())]),
             trace: None,
         }
@@ -309,6 +315,18 @@ mod tests {
                           "version": 1, "namespace": "x"});
         let release = Release::decode(STANDARD.encode(json.to_string()).as_bytes()).unwrap();
         assert_eq!((release.info.status, release.info.deleted), (Status::Deployed, None));
+    }
+
+    #[test]
+    fn a_record_that_unpacks_without_end_is_refused() {
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+        let zeros = vec![0; 1 << 20];
+        for _ in 0..=(MAX_RECORD >> 20) {
+            gzip.write_all(&zeros).unwrap();
+        }
+        let bomb = STANDARD.encode(gzip.finish().unwrap());
+        assert!(bomb.len() < 4 << 20);
+        assert_eq!(Release::decode(bomb.as_bytes()).unwrap_err(), "it unpacks to more than 256 MiB");
     }
 
     #[test]

@@ -4,11 +4,14 @@
 //! that contain their digest, and the Secret with Helm's name, which only lists them, last. So the
 //! record changes at once or not at all, and Helm refuses such a record instead of misreading it.
 
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kpkg_secrets::Identity;
 use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::{Client, ResourceExt};
 use serde_json::{Value, json};
@@ -38,6 +41,7 @@ pub enum Driver {
 pub struct RecordStore {
     api: Api<DynamicObject>,
     driver: Driver,
+    keys: Arc<[Identity]>,
 }
 
 /// What was found: records, and those that cannot be read.
@@ -52,12 +56,18 @@ pub struct Found {
 impl RecordStore {
     /// The records in `namespace`.
     pub fn namespaced(client: Client, namespace: &str, driver: Driver) -> Self {
-        Self { api: Api::namespaced_with(client, namespace, &resource(driver)), driver }
+        Self { api: Api::namespaced_with(client, namespace, &resource(driver)), driver, keys: Arc::default() }
+    }
+
+    /// The same, with keys that open what records hide.
+    #[must_use]
+    pub fn with_keys(self, keys: &Arc<[Identity]>) -> Self {
+        Self { keys: keys.clone(), ..self }
     }
 
     /// The records in every namespace, for listing.
     pub fn all(client: Client, driver: Driver) -> Self {
-        Self { api: Api::all_with(client, &resource(driver)), driver }
+        Self { api: Api::all_with(client, &resource(driver)), driver, keys: Arc::default() }
     }
 
     /// All revisions of a release, oldest first. An old revision that cannot be read is passed
@@ -89,6 +99,12 @@ impl RecordStore {
         let list = self.api.list(&ListParams::default().labels(selector)).await;
         let list = list.map_err(ReleaseError::cluster("read the release records"))?;
         let mut found = Found::default();
+        for object in &list.items {
+            if let Some(error) = self.newer(object) {
+                let revision = object.labels().get("version").and_then(|it| it.parse().ok());
+                found.damaged.push((object.name_any(), revision.unwrap_or(0), error));
+            }
+        }
         for object in list.items.iter().filter(|object| self.is_record(object)) {
             match self.decode(object).await {
                 Ok(release) => found.releases.push(release),
@@ -104,6 +120,14 @@ impl RecordStore {
 
     fn is_record(&self, object: &DynamicObject) -> bool {
         self.driver == Driver::ConfigMap || object.data["type"] == SECRET_TYPE
+    }
+
+    /// A record in a form that only newer programs know.
+    fn newer(&self, object: &DynamicObject) -> Option<ReleaseError> {
+        let type_ = object.data["type"].as_str().filter(|_| self.driver == Driver::Secret)?;
+        let is_newer = type_.starts_with("helm.sh/release.") && type_ != SECRET_TYPE;
+        let problem = format!("its type is {type_}, and only {SECRET_TYPE} is known: a newer version wrote it");
+        is_newer.then(|| ReleaseError::Record { record: object.name_any(), problem })
     }
 
     /// Stores a new revision.
@@ -230,6 +254,7 @@ impl RecordStore {
             Some(count) => self.join(object, &count).await?,
         };
         let mut release = Release::decode(&bytes).map_err(&refuse)?;
+        release.open(&self.keys).map_err(&refuse)?;
         // Records written before Helm kept the namespace inside are in it all the same.
         if release.namespace.is_empty() {
             release.namespace = object.namespace().unwrap_or_default();

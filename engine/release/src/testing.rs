@@ -50,7 +50,7 @@ pub async fn test(
     holder: &Holder,
     progress: &dyn Progress,
 ) -> Result<Tested> {
-    let store = RecordStore::namespaced(cluster.client().clone(), namespace, settings.driver);
+    let store = RecordStore::namespaced(cluster.client().clone(), namespace, settings.driver).with_keys(&settings.keys);
     History::read(&store, name, namespace).await?.existing()?;
     let lease = Lease::take(cluster.client().clone(), namespace, name, holder).await?;
     let tested = run(cluster, &store, (name, namespace), filter, settings, &lease, progress).await;
@@ -69,7 +69,7 @@ async fn run(
 ) -> Result<Tested> {
     let history = History::read(store, name, namespace).await?;
     let mut release = history.existing()?.clone();
-    let desired = Desired::from_record(&release, cluster)?;
+    let desired = Desired::from_record(&release.in_clear()?, cluster)?;
     // `test-success` is what Helm 2 called it.
     let mut steps = plan::hooks(&desired.hooks, "test");
     steps.extend(plan::hooks(&desired.hooks, "test-success"));
@@ -88,7 +88,7 @@ async fn run(
     };
     let mut applied = Applied::default();
     let outcome = hooks::run(&executor, &phase, &mut applied).await;
-    crate::operation::note_hooks(&mut release, &applied);
+    hooks::note(&mut release, applied.hooks.iter());
     store.update(&release).await?;
     Ok(Tested { release, objects, outcome })
 }

@@ -29,7 +29,9 @@ pub struct Uninstalled {
 /// What a removal would do.
 pub async fn plan(cluster: &Cluster, history: &History, hooks: bool) -> Result<Plan> {
     let newest = history.existing()?;
-    let mut desired = Desired::from_record(newest, cluster)?;
+    // Objects go by their names; hooks must be whole.
+    let whole = if hooks && !newest.hooks.is_empty() { newest.in_clear()? } else { newest.clone() };
+    let mut desired = Desired::from_record(&whole, cluster)?;
     // What attempts left in the cluster goes as well; the newest revision says what is kept.
     let known: std::collections::HashSet<ObjectId> = desired.objects.iter().map(|it| it.id.clone()).collect();
     let older: Vec<Object> = history.originals(cluster)?.into_iter().filter(|it| !known.contains(&it.id)).collect();
@@ -49,7 +51,7 @@ pub async fn uninstall(
     holder: &Holder,
     progress: &dyn Progress,
 ) -> Result<Uninstalled> {
-    let store = RecordStore::namespaced(cluster.client().clone(), namespace, settings.driver);
+    let store = RecordStore::namespaced(cluster.client().clone(), namespace, settings.driver).with_keys(&settings.keys);
     // Before a lease is taken: a release that does not exist needs none.
     if let Err(error) = History::read(&store, name, namespace).await?.existing() {
         Lease::clear(cluster.client().clone(), namespace, name, holder).await?;

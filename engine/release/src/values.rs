@@ -23,6 +23,11 @@ pub enum Reuse {
 /// The values to give to the new revision, of what the user gives now and gave before. May change
 /// the chart's own values.
 pub fn reuse(given: Map, last: &Release, reuse: Reuse, chart: &mut Chart) -> Result<Map> {
+    let needed = !matches!(reuse, Reuse::Reset) && (reuse != Reuse::IfNoneGiven || given.is_empty());
+    if !needed {
+        return Ok(given);
+    }
+    let last = &last.in_clear()?;
     let Value::Map(before) = Value::from_json(&last.config) else { return Ok(given) };
     match reuse {
         Reuse::Reset => Ok(given),

@@ -76,6 +76,11 @@ pub fn json_problem(text: &[u8]) -> Option<String> {
     json::parse(text).err()
 }
 
+/// A time in a layout of Go's `time` package, such as `2006-01-02 15:04:05Z0700`.
+pub fn format_time(time: &jiff::Zoned, layout: &str) -> String {
+    datetime::format(time, layout)
+}
+
 /// Checks a text against a layout of Go's `time` package.
 pub fn parse_time(layout: &str, text: &str) -> Result<(), String> {
     datetime::parse(layout, text, &jiff::tz::TimeZone::UTC).map(|_| ())

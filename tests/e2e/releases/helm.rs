@@ -1,65 +1,10 @@
 //! The real Helm on our cluster, and releases that go from one program to the other and back.
 
-use std::path::PathBuf;
-
+use kpkg_tests::helm::Helm;
 use kpkg_tests::{Machine, images};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{chart, demo, field, names, statuses};
-
-/// Calls Helm's Go library, as its command line does, and prints what it answers.
-const SCRIPT: &str = r#"
-import json, sys
-from helm_python import Config
-request = json.loads(sys.argv[1])
-config = Config(kubeconfig_path=request["kubeconfig"], namespace="default")
-answer = getattr(config, request["call"])(*request["args"], **request["options"])
-print(json.dumps(answer, default=str))
-"#;
-
-/// The real Helm. Its library names itself after the program that loads it: `helm` here.
-struct Helm<'a> {
-    machine: &'a Machine,
-    program: PathBuf,
-    modules: String,
-}
-
-impl<'a> Helm<'a> {
-    fn new(machine: &'a Machine) -> Self {
-        let python = std::env::var("KPKG_HELM_PYTHON").unwrap_or_else(|_| "python".to_owned());
-        let ask = |what: &str| machine.run(&python, &["-c", what]).ok().trim().to_owned();
-        let real = ask("import sys, os; print(os.path.realpath(sys.executable))");
-        let modules = ask("import helm_python, os; print(os.path.dirname(os.path.dirname(helm_python.__file__)))");
-        let program = machine.dir().join("helm");
-        std::os::unix::fs::symlink(real, &program).expect("the folder is writable");
-        Self { machine, program, modules }
-    }
-
-    fn run(&self, call: &str, args: &Value, options: &Value) -> Result<Value, String> {
-        let kubeconfig = self.machine.data_dir().join("kubeconfig");
-        let request = json!({"call": call, "args": args, "options": options, "kubeconfig": kubeconfig});
-        let mut command = self.machine.command(&self.program);
-        command.args(["-c", SCRIPT, &request.to_string()]).env("PYTHONPATH", &self.modules);
-        let output = command.output().expect("nsenter runs");
-        if output.status.success() {
-            Ok(serde_json::from_slice(&output.stdout).unwrap_or_default())
-        } else {
-            Err(String::from_utf8_lossy(&output.stderr).into_owned())
-        }
-    }
-
-    #[track_caller]
-    fn ok(&self, call: &str, args: Value, options: Value) -> Value {
-        self.run(call, &args, &options).unwrap_or_else(|error| panic!("{call} {args}: {error}"))
-    }
-
-    fn statuses(&self, release: &str) -> Vec<String> {
-        let list = self.ok("history", json!([release]), json!({}));
-        let status =
-            |it: &Value| it["info"]["status"].as_str().or(it["status"].as_str()).unwrap_or_default().to_owned();
-        list.as_array().into_iter().flatten().map(status).collect()
-    }
-}
 
 #[test]
 fn a_release_goes_from_kpkg_to_helm_and_back() {

@@ -4,6 +4,8 @@ mod big;
 mod helm;
 mod kills;
 mod life;
+mod secrets;
+mod trouble;
 mod wordpress;
 
 use std::path::PathBuf;

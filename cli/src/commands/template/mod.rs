@@ -2,7 +2,6 @@
 
 mod helm;
 mod name;
-mod post_render;
 mod server;
 mod write;
 
@@ -215,7 +214,7 @@ fn facts(args: &Args) -> Result<ClusterFacts> {
     }
     facts.api_versions.extend(args.api_versions.iter().cloned());
     if args.enable_dns {
-        facts.resolver = Some(name::resolve_host);
+        facts.resolver = Some(crate::naming::resolve_host);
     }
     Ok(facts)
 }
@@ -250,7 +249,7 @@ fn print(args: &Args, release: &ReleaseInfo, values: &Values, rendered: &Rendere
     let manifests = listing::manifest_text(&listed);
     let manifests = match &args.post_renderer {
         None => manifests,
-        Some(program) => post_render::run(program, &args.post_renderer_args, &manifests)?,
+        Some(program) => crate::post_render::run(program, &args.post_renderer_args, &manifests)?,
     };
     if let Some(folder) = args.overlay.folder() {
         return overlaid(folder, args.post_renderer.as_ref().map(|_| manifests), &listed, printer);

@@ -1,12 +1,10 @@
 //! The release's name: given, by a template, or Helm's stand-in.
 
-use std::rc::Rc;
-
 use anyhow::{Context, Result, bail};
 use kpkg_chart::Ambient;
-use kpkg_template::{Limits, NoHost, Renderer, Templates, Value, with_stack};
 
 use super::Args;
+use crate::naming::from_template;
 
 /// What `helm template` calls a release without a name.
 const STAND_IN: &str = "release-name";
@@ -27,19 +25,4 @@ pub(super) fn of<'a>(args: &'a Args, ambient: &Ambient) -> Result<(String, &'a s
         .map_err(anyhow::Error::msg)
         .with_context(|| format!("release name check failed: release name {name:?}"))?;
     Ok((name, reference))
-}
-
-fn from_template(text: &str, ambient: &Ambient) -> Result<String> {
-    let templates = Templates::parse([("name-template", text)]).map_err(|(_, error)| error)?;
-    let name = with_stack(|| {
-        Renderer::new(&templates, Rc::new(NoHost), ambient, Limits::default()).render("name-template", &Value::Nil)
-    })??;
-    String::from_utf8(name).context("the name that `--name-template` makes is not text")
-}
-
-/// The first address of a host, for `getHostByName`; empty if there is none.
-pub(super) fn resolve_host(host: &str) -> String {
-    use std::net::ToSocketAddrs;
-    let found = (host, 0).to_socket_addrs().ok().and_then(|mut addresses| addresses.next());
-    found.map(|address| address.ip().to_string()).unwrap_or_default()
 }

@@ -19,7 +19,8 @@ pub(super) fn render(
     crate::runtime::runtime()?.block_on(async {
         let (client, _) = args.target.connect(&args.embedded).await?;
         let cluster = Cluster::connect(client).await?;
-        let rendered = render::against_with(&cluster, chart, values, &release, ambient).await?;
+        let resolver = args.enable_dns.then_some(crate::naming::resolve_host as fn(&str) -> String);
+        let rendered = render::against_with(&cluster, chart, values, &release, resolver, ambient).await?;
         let prepared = prepare::prepare(chart, values, &rendered, &release, &cluster, args.include_crds)?;
         // What is there already is no matter: the plan is made as for a new release, and only rehearsed.
         let history =

@@ -3,6 +3,7 @@
 //! A [`Structural`] is read once out of a `CustomResourceDefinition` and then prunes, defaults and validates objects,
 //! and tells server-side apply how they merge.
 
+mod cel;
 mod default;
 mod format;
 mod parse;
@@ -88,15 +89,16 @@ pub struct Checks {
     pub(crate) any_of: Vec<Structural>,
     pub(crate) one_of: Vec<Structural>,
     pub(crate) not: Option<Box<Structural>>,
-    /// `x-kubernetes-validations`, which are kept and shown, but not evaluated.
-    pub(crate) cel: usize,
+    /// `x-kubernetes-validations`.
+    pub(crate) rules: Vec<cel::Rule>,
 }
 
 impl Structural {
-    /// How many rules in CEL the schema has; they are accepted and not evaluated.
+    /// How many rules in CEL the schema has that use what is not known here: they are kept and not evaluated.
     pub fn unevaluated_rules(&self) -> usize {
         let below = self.properties.values().chain(self.additional.as_deref()).chain(self.items.as_deref());
-        self.checks.cel + below.map(Self::unevaluated_rules).sum::<usize>()
+        let own = self.checks.rules.iter().filter(|rule| !rule.is_evaluated()).count();
+        own + below.map(Self::unevaluated_rules).sum::<usize>()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Reading a schema as a `CustomResourceDefinition` has it.
 
-use super::{Checks, Form, Structural};
+use super::{Checks, Form, Structural, cel::Rule};
 use crate::schema::ListType;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -84,6 +84,6 @@ fn checks(schema: &Value) -> Checks {
         any_of: several("anyOf"),
         one_of: several("oneOf"),
         not: schema.get("not").filter(|not| not.is_object()).map(|not| Box::new(Structural::parse(not))),
-        cel: schema["x-kubernetes-validations"].as_array().map_or(0, Vec::len),
+        rules: schema["x-kubernetes-validations"].as_array().into_iter().flatten().map(Rule::parse).collect(),
     }
 }

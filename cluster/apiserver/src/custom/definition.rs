@@ -177,7 +177,7 @@ pub(crate) fn warnings(definition: &Value) -> Vec<String> {
         if rules > 0 {
             let name = text(version, "name");
             found.push(format!(
-                "spec.versions[{name}]: {rules} rules of x-kubernetes-validations are kept but not evaluated"
+                "spec.versions[{name}]: {rules} rules of x-kubernetes-validations use what is not known here and are not evaluated"
             ));
         }
     }

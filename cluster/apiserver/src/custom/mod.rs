@@ -4,8 +4,9 @@
 //! that its definition is answered. What is served is read from the stored definitions after each write ([`serve`]);
 //! `cleanup` takes the objects of deleted definitions away.
 //!
-//! Rules in CEL are kept and shown, but not evaluated, and webhooks that convert are not called: objects of a kind with
-//! several versions are served as they are, under the version asked for. Who writes such a definition is warned.
+//! Rules in CEL that use what [`kpkg_api::cel`] does not know are not evaluated, and webhooks that convert are not called:
+//! objects of a kind with several versions are served as they are, under the version asked for. Who writes such a definition
+//! is warned.
 
 mod cleanup;
 mod columns;

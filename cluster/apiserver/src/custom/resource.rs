@@ -5,6 +5,7 @@ use kpkg_api::{
     meta,
     schema::{self, CustomKind, Kind},
     structural::Structural,
+    validate::FieldError,
 };
 use serde_json::Value;
 
@@ -24,6 +25,12 @@ pub(crate) struct Custom {
 }
 
 impl Custom {
+    /// What the schema and then its rules have against an object, which was `old` before.
+    pub(crate) fn faults(&self, old: Option<&Value>, object: &Value) -> Vec<FieldError> {
+        let faults = self.schema.validate(object);
+        if faults.is_empty() { self.schema.rule_faults(old, object) } else { faults }
+    }
+
     /// The served versions of an established definition; none of any other.
     pub(crate) fn all_of(definition: &Value) -> Vec<Self> {
         let established = |condition: &Value| condition["type"] == "Established" && condition["status"] == "True";

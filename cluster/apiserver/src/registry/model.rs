@@ -82,7 +82,7 @@ impl Model {
             }
             Self::Custom(custom) => {
                 let mut faults = validate::create(custom.kind, object);
-                faults.extend(custom.schema.validate(object));
+                faults.extend(custom.faults(None, object));
                 faults
             }
         }
@@ -103,7 +103,7 @@ impl Model {
                 let mut faults = validate::update(custom.kind, old, new);
                 // An object that was valid by an older schema can still lose its finalizers.
                 if meta::deletion_timestamp(new).is_none() {
-                    faults.extend(custom.schema.validate(new));
+                    faults.extend(custom.faults(Some(old), new));
                 }
                 faults
             }

@@ -327,3 +327,33 @@ async fn bad_definitions_are_refused() {
     let moved = cluster.merge(&path, json!({"spec": {"scope": "Cluster"}})).await;
     assert!(moved.failure().2.contains("spec.scope: Invalid value: \"Cluster\": field is immutable"));
 }
+
+#[tokio::test]
+async fn rules_are_evaluated() {
+    let cluster = Cluster::new().await;
+    let mut ruled = definition();
+    let spec = &mut ruled["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"];
+    spec["x-kubernetes-validations"] = json!([
+        {"rule": "!has(self.mode) || self.mode != 'slow' || self.replicas <= 3", "message": "slow ones have few replicas"},
+        {"rule": "self.cronSpec == oldSelf.cronSpec", "messageExpression": "'it was ' + oldSelf.cronSpec"},
+        {"rule": "self.cronSpec.isURL()"},
+    ]);
+    let answer = cluster.post(DEFINITIONS, ruled).await;
+    let warning = answer.headers["warning"].to_str().expect("text").to_owned();
+    assert!(warning.contains("1 rules of x-kubernetes-validations use what is not known here"), "{warning}");
+    answer.ok();
+    let refused = cluster.post(TABS, tab("a", &json!({"cronSpec": "*", "mode": "slow", "replicas": 4}))).await;
+    let why = "CronTab.stable.example.com \"a\" is invalid: spec: Invalid value: \"object\": ";
+    assert_eq!(refused.failure(), (422, "Invalid", format!("{why}slow ones have few replicas").as_str()));
+    cluster.post(TABS, tab("a", &json!({"cronSpec": "*", "mode": "slow"}))).await.ok();
+    let change = |spec: Value| json!({"spec": spec}).to_string();
+    let path = format!("{TABS}/a");
+    let merge = "application/merge-patch+json";
+    let refused = cluster.write(Method::PATCH, &path, merge, change(json!({"cronSpec": "1"}))).await;
+    assert_eq!(refused.failure().2, format!("{why}it was *"));
+    cluster.write(Method::PATCH, &path, merge, change(json!({"replicas": 2}))).await.ok();
+    // A dry run is judged, too.
+    let refused =
+        cluster.write(Method::PATCH, &format!("{path}?dryRun=All"), merge, change(json!({"replicas": 9}))).await;
+    assert_eq!(refused.failure().0, 422);
+}

@@ -1,11 +1,12 @@
-//! The benchmarks of the cluster: start, memory, API rates, pods. Prints one line a figure.
+//! The benchmarks of the cluster (start, memory, API rates, pods) and of releases. Prints one line a figure.
 //!
-//! Run by `cargo xtask bench` as root. Times are of this machine at this moment: quote ratios.
+//! Run by `cargo xtask bench [releases]` as root. Times are of this machine at this moment: quote ratios.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 mod api;
 mod pods;
+mod releases;
 
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,11 @@ fn main() -> Result<()> {
         && word == "inside"
     {
         return inside(kubeconfig);
+    }
+    if let [word, charts @ ..] = args.as_slice()
+        && word == "releases"
+    {
+        return releases::run(charts.first().map(std::path::Path::new));
     }
     let size = std::fs::metadata(kpkg_tests::kpkg())?.len();
     println!("size of the binary: {:.1} MB", size as f64 / 1e6);

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 
 /// Gives manifests to a program; what it writes takes their place.
-pub(super) fn run(program: &Path, args: &[String], manifests: &str) -> Result<String> {
+pub(crate) fn run(program: &Path, args: &[String], manifests: &str) -> Result<String> {
     let shown = program.display();
     let mut child = Command::new(program)
         .args(args)
