@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use flate2::read::MultiGzDecoder;
+use flate2::bufread::MultiGzDecoder;
 
 use super::{MAX_CHART, MAX_FILE, without_bom};
 use crate::chart::File;
@@ -35,7 +35,7 @@ pub fn unpack(bytes: &[u8]) -> Result<Vec<File>, LoadError> {
                 "decompressed chart file {raw:?} is larger than the maximum file size {MAX_FILE}"
             )));
         }
-        let mut data = Vec::new();
+        let mut data = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
         let read = entry.by_ref().take(remaining).read_to_end(&mut data).map_err(LoadError::Archive)?;
         let read = u64::try_from(read).unwrap_or(u64::MAX);
         remaining = remaining.saturating_sub(read);
