@@ -27,6 +27,7 @@ pub(crate) fn run(charts: Option<&Path>) -> Result<()> {
         chart: made_chart(machine.dir())?,
         before: ("text=one", json!({"text": "one"})),
         after: ("text=two", json!({"text": "two"})),
+        has_pods: false,
     })?;
     if let Some(charts) = charts {
         // The hooks make certificates by an image that this machine lacks.
@@ -37,6 +38,7 @@ pub(crate) fn run(charts: Option<&Path>) -> Result<()> {
             chart: find(charts, "kube-prometheus-stack")?,
             before: (&format!("{off},commonLabels.team=one"), values("one")),
             after: (&format!("{off},commonLabels.team=two"), values("two")),
+            has_pods: true,
         })?;
     }
     machine.delete_cluster();
@@ -49,6 +51,8 @@ struct Subject<'a> {
     chart: PathBuf,
     before: (&'a str, Value),
     after: (&'a str, Value),
+    /// Whether pods run, or try to: then the cluster writes by itself.
+    has_pods: bool,
 }
 
 struct Bench<'a> {
@@ -87,7 +91,7 @@ impl Bench<'_> {
         figures.note(1, self.kpkg(&["upgrade", "bench", chart, hook_only, "--if-changed"], 0)?);
         figures.note(2, self.kpkg(&["upgrade", "bench", chart, hook_only], 0)?);
         let written = self.version()? - version;
-        ensure!(written <= QUIET, "upgrades that change nothing made {written} writes");
+        ensure!(subject.has_pods || written <= QUIET, "upgrades that change nothing made {written} writes");
         figures.note(3, self.kpkg(&["plan", "upgrade", "bench", chart, "--set", after], 0)?);
         figures.note(4, self.kpkg(&["diff", "bench", chart, "--set", after], 2)?);
         figures.note(5, self.kpkg(&["diff", "bench"], 0)?);
