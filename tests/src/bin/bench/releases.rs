@@ -118,8 +118,11 @@ impl Bench<'_> {
 
     /// How long a command took that must end with `code`.
     fn kpkg(&self, args: &[&str], code: i32) -> Result<Duration> {
+        // As on any other cluster: images are not looked for beforehand.
+        let kubeconfig = format!("--kubeconfig={}", self.machine.data_dir().join("kubeconfig").display());
+        let all: Vec<&str> = args.iter().copied().chain([kubeconfig.as_str()]).collect();
         let begun = Instant::now();
-        let ran = self.machine.kpkg(args);
+        let ran = self.machine.kpkg(&all);
         ensure!(ran.code == code, "`kpkg {}` ended with {}: {}", args.join(" "), ran.code, ran.err);
         Ok(begun.elapsed())
     }
