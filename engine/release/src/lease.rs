@@ -89,11 +89,13 @@ impl Lease {
     /// Gives the Lease up.
     pub async fn give_up(mut self) {
         let Some(held) = self.held.take() else { return };
+        // A renewal that is under way is waited for: it would change the version that is deleted.
+        let current = tokio::time::timeout(RENEWAL, held.current.lock()).await;
         held.renewal.abort();
+        let Ok(current) = current else { return };
         if self.lost.load(Ordering::Acquire) {
             return;
         }
-        let current = held.current.lock().await;
         let preconditions = Preconditions {
             resource_version: current.metadata.resource_version.clone(),
             uid: current.metadata.uid.clone(),
