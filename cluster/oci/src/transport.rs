@@ -215,8 +215,9 @@ pub fn may_pass(error: &reqwest::Error) -> bool {
     if error.is_builder() || error.is_redirect() {
         return false;
     }
-    // A certificate stays wrong however often it is looked at.
-    !chain(error).contains("certificate")
+    // A certificate stays wrong however often it is looked at, and who resolves names has tried again by itself.
+    let causes = chain(error);
+    !causes.contains("certificate") && !causes.contains("dns error")
 }
 
 /// An error and its causes on one line.
