@@ -14,8 +14,10 @@ mod validate;
 pub use rules::faults;
 
 use crate::schema::ListType;
+use regex::Regex;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
 
 /// What kind of value stands at a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -68,13 +70,32 @@ pub struct Structural {
     pub checks: Checks,
 }
 
+/// A regular expression, compiled once a value is held against it: definitions hold hundreds, and are read often.
+#[derive(Debug, Clone)]
+pub(crate) struct Pattern {
+    pub(crate) text: String,
+    compiled: Arc<OnceLock<Option<Regex>>>,
+}
+
+impl Pattern {
+    pub(crate) fn new(text: &str) -> Self {
+        Self { text: text.to_owned(), compiled: Arc::default() }
+    }
+
+    /// Whether a text matches; what is no regular expression, which definitions are checked for, matches all.
+    pub(crate) fn matches(&self, text: &str) -> bool {
+        let compiled = self.compiled.get_or_init(|| Regex::new(&self.text).ok());
+        compiled.as_ref().is_none_or(|regex| regex.is_match(text))
+    }
+}
+
 /// What JSON schema demands of a value beyond its form.
 #[derive(Debug, Clone, Default)]
 pub struct Checks {
     pub(crate) required: Vec<String>,
     pub(crate) allowed: Vec<Value>,
     pub(crate) format: String,
-    pub(crate) pattern: Option<(String, Option<regex::Regex>)>,
+    pub(crate) pattern: Option<Pattern>,
     pub(crate) min_length: Option<u64>,
     pub(crate) max_length: Option<u64>,
     pub(crate) min_items: Option<u64>,

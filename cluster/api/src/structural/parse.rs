@@ -1,6 +1,6 @@
 //! Reading a schema as a `CustomResourceDefinition` has it.
 
-use super::{Checks, Form, Structural, cel::Rule};
+use super::{Checks, Form, Pattern, Structural, cel::Rule};
 use crate::schema::ListType;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -69,7 +69,7 @@ fn checks(schema: &Value) -> Checks {
         required: strings(&schema["required"]),
         allowed: schema["enum"].as_array().cloned().unwrap_or_default(),
         format: schema["format"].as_str().unwrap_or_default().to_owned(),
-        pattern: pattern.map(|pattern| (pattern.to_owned(), regex::Regex::new(pattern).ok())),
+        pattern: pattern.map(Pattern::new),
         min_length: count("minLength"),
         max_length: count("maxLength"),
         min_items: count("minItems"),

@@ -146,10 +146,8 @@ impl Checks {
         if let Some(limit) = self.max_length.filter(|limit| length > *limit) {
             found.push(FieldError::too_long(path, size(limit)));
         }
-        if let Some((pattern, Some(regex))) = &self.pattern
-            && !regex.is_match(text)
-        {
-            found.push(invalid(path, &text.into(), &format!("should match '{pattern}'")));
+        if let Some(pattern) = self.pattern.as_ref().filter(|pattern| !pattern.matches(text)) {
+            found.push(invalid(path, &text.into(), &format!("should match '{}'", pattern.text)));
         }
         if !super::format::fits(&self.format, text) {
             let mut error =
