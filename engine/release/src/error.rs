@@ -275,8 +275,11 @@ impl ReleaseError {
             Self::Refused { message, .. } if message.contains("being terminated") => {
                 "wait until the namespace is gone, or choose another one".to_owned()
             }
+            Self::Refused { message, .. } if message.contains("denied the request") => {
+                "a policy of the cluster refuses it: change what it complains of, or ask whoever keeps the policy".to_owned()
+            }
             Self::Refused { reason, .. } if reason == "Forbidden" => RIGHTS.to_owned(),
-            Self::Refused { message, .. } if message.contains("webhook") => {
+            Self::Refused { message, .. } if message.contains("failed calling webhook") => {
                 "the webhook must answer: see whether its pods run, and repeat this; or delete its configuration"
                     .to_owned()
             }
@@ -345,4 +348,66 @@ fn not_ready(objects: &[Unready], total: usize, waited_seconds: u64) -> String {
         text.push_str(&format!("\n  and {} more", total - objects.len()));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Refusals in the words of Kubernetes 1.37's API server.
+    #[test]
+    fn refusals_come_with_a_next_step() {
+        let cases = [
+            (
+                "InternalError",
+                "Internal error occurred: failed calling webhook \"validate.nginx.ingress.kubernetes.io\": failed to call \
+                 webhook: Post \"https://ingress-nginx-controller-admission.ingress-nginx.svc:443/networking/v1/ingresses\
+                 ?timeout=10s\": no endpoints available for service \"ingress-nginx-controller-admission\"",
+                Some("the webhook must answer"),
+            ),
+            (
+                "Forbidden",
+                "admission webhook \"validate.kyverno.svc-fail\" denied the request: images must be signed",
+                Some("a policy of the cluster refuses it"),
+            ),
+            ("Forbidden", "configmaps \"a\" is forbidden: User \"x\" cannot patch resource", Some(RIGHTS)),
+            (
+                "Forbidden",
+                "configmaps \"a\" is forbidden: unable to create new content in namespace b because it is being terminated",
+                Some("wait until the namespace is gone"),
+            ),
+            (
+                "Conflict",
+                "Apply failed with 1 conflict: conflict with \"kubectl\": .data.a",
+                Some("`--force-conflicts`"),
+            ),
+            (
+                "Invalid",
+                "Service \"a\" is invalid: spec.clusterIPs[0]: Invalid value: field is immutable",
+                Some("the field"),
+            ),
+            ("Invalid", "Service \"a\" is invalid: spec.ports: Required value", None),
+        ];
+        for (reason, message, want) in cases {
+            let object = ObjectId {
+                api_version: "v1".to_owned(),
+                kind: "ConfigMap".to_owned(),
+                namespace: "b".to_owned(),
+                name: "a".to_owned(),
+            };
+            let error = ReleaseError::Refused {
+                source_file: "c/templates/a.yaml".to_owned(),
+                object,
+                message: message.to_owned(),
+                reason: reason.to_owned(),
+            };
+            let advice = error.advice();
+            let fits = match (&advice, want) {
+                (Some(advice), Some(want)) => advice.starts_with(want),
+                (advice, want) => advice.is_none() && want.is_none(),
+            };
+            assert!(fits, "{message}: {advice:?}");
+            assert!(error.to_string().contains("c/templates/a.yaml") && error.to_string().contains(message));
+        }
+    }
 }
