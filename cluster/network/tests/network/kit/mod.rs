@@ -10,6 +10,7 @@ use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use kpkg_network::NetworkConfig;
 
@@ -71,6 +72,7 @@ impl Machine {
         run(&format!("ip -n outside addr add {OUTSIDE}/24 dev eth0"));
         run("ip -n outside link set eth0 up");
         run(&format!("ip route add default via {OUTSIDE}"));
+        wait_for_carrier();
         std::os::unix::fs::symlink("/run/netns/outside", &outside).unwrap();
         Self { dir, outside }
     }
@@ -84,6 +86,15 @@ impl Machine {
         let range = |second| format!("10.{second}.0.0/16").parse().unwrap();
         let dir = self.dir.join(name);
         NetworkConfig::new(name, range(second), range(second + 1), &dir, IpAddr::V4(HOST)).unwrap()
+    }
+}
+
+/// Waits until the kernel has noticed that both ends of the uplink are up: what is compared later shows it.
+fn wait_for_carrier() {
+    let begun = Instant::now();
+    while !run("ip -o link show up0").contains("state UP") || run("ip -4 route show table all").contains("linkdown") {
+        assert!(begun.elapsed() < Duration::from_secs(20), "the uplink does not come up");
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 
