@@ -132,15 +132,48 @@ fn lists(field: Option<&'static Field>, path: &str, old: &[Value], new: &[Value]
         }
         return;
     }
-    let name = |it: &Value| it[key].as_str().map_or_else(|| it[key].to_string(), str::to_owned);
+    let keys = field.map_or(&[][..], |it| &it.map_keys);
     let null = Value::Null;
-    for element in old {
-        let twin = new.iter().find(|it| it[key] == element[key]).unwrap_or(&null);
-        walk(type_, &format!("{path}[{key}={}]", name(element)), element, twin, found);
+    for (old, new) in paired(old, new, key, keys) {
+        let element = old.or(new).unwrap_or(&null);
+        let path = format!("{path}[{}]", named(element, key, keys));
+        walk(type_, &path, old.unwrap_or(&null), new.unwrap_or(&null), found);
     }
-    for element in new.iter().filter(|it| !old.iter().any(|other| other[key] == it[key])) {
-        walk(type_, &format!("{path}[{key}={}]", name(element)), &null, element, found);
+}
+
+/// Elements of two lists that stand for the same. Some have more than one key: ports may share a number. Where the
+/// further keys are not spelt out on both sides, those left over with the same first key belong together.
+fn paired<'v>(
+    old: &'v [Value],
+    new: &'v [Value],
+    key: &str,
+    keys: &[&str],
+) -> Vec<(Option<&'v Value>, Option<&'v Value>)> {
+    let mut pairs: Vec<(Option<&Value>, Option<&Value>)> = old.iter().map(|it| (Some(it), None)).collect();
+    let mut left: Vec<&Value> = new.iter().collect();
+    for keys in [keys, &[]] {
+        for (old, twin) in &mut pairs {
+            let fits = |it: &&Value| {
+                old.is_some_and(|old| it[key] == old[key] && keys.iter().all(|key| it[*key] == old[*key]))
+            };
+            if twin.is_none() {
+                *twin = left.iter().position(fits).map(|at| left.remove(at));
+            }
+        }
     }
+    pairs.extend(left.into_iter().map(|it| (None, Some(it))));
+    pairs
+}
+
+/// An element by its key, and by further ones that it spells out.
+fn named(element: &Value, key: &str, keys: &[&str]) -> String {
+    let further = keys.iter().copied().filter(|it| *it != key && element.get(it).is_some());
+    let all = [key].into_iter().chain(further);
+    let shown = |key: &str| {
+        let value = &element[key];
+        format!("{key}={}", value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+    };
+    all.map(shown).collect::<Vec<_>>().join(",")
 }
 
 fn leaf(path: &str, before: &Value, after: &Value, found: &mut Vec<FieldChange>) {
@@ -174,6 +207,22 @@ mod tests {
             ]
         );
         assert_eq!((&found[1].before, &found[1].after), (&json!(1), &json!(2)));
+    }
+
+    #[test]
+    fn ports_may_share_a_number() {
+        let of = |ports: Value| json!({"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"name": "a", "ports": ports}]}});
+        let port = |name: &str, protocol: &str| json!({"containerPort": 53, "name": name, "protocol": protocol});
+        let both = of(json!([port("tcp", "TCP"), port("udp", "UDP")]));
+        assert!(changes(&both, &both, true).is_empty());
+        assert!(changes(&both, &of(json!([port("udp", "UDP"), port("tcp", "TCP")])), true).is_empty());
+        let found = changes(&both, &of(json!([port("tcp", "TCP"), port("dns", "UDP")])), true);
+        let path = "spec.containers[name=a].ports[containerPort=53,protocol=UDP].name";
+        assert_eq!(found, [FieldChange { path: path.into(), before: json!("udp"), after: json!("dns") }]);
+        // One side leaves the default out.
+        let found = changes(&of(json!([{"containerPort": 53, "name": "x"}])), &of(json!([port("x", "TCP")])), true);
+        let path = "spec.containers[name=a].ports[containerPort=53].protocol";
+        assert_eq!(found, [FieldChange { path: path.into(), before: Value::Null, after: json!("TCP") }]);
     }
 
     #[test]
