@@ -1,6 +1,7 @@
 //! Looking at characters, and stepping over them.
 
-use super::Scanner;
+use super::{Mark, Scanner};
+use crate::error::Error;
 
 impl<'a> Scanner<'a> {
     pub(super) fn at(&self, ahead: usize) -> u8 {
@@ -104,6 +105,30 @@ impl<'a> Scanner<'a> {
             }
             self.skip();
         }
+    }
+
+    /// Letters, digits, `_` and `-`.
+    pub(super) fn take_word(&mut self) -> &'a str {
+        let from = self.mark.offset;
+        while Self::is_word(self.at(0)) {
+            self.skip();
+        }
+        &self.text[from..self.mark.offset]
+    }
+
+    /// Steps over a line's end, where nothing but a comment may stand any more.
+    pub(super) fn end_line(&mut self, start: Mark) -> Result<(), Error> {
+        self.skip_blanks();
+        if self.at(0) == b'#' {
+            self.skip_rest_of_line();
+        }
+        if !self.is_break_or_end(0) {
+            return Err(self.fail_since(start, "did not find expected comment or line break"));
+        }
+        if self.is_break(0) {
+            self.skip_line();
+        }
+        Ok(())
     }
 
     pub(super) fn skip_blanks(&mut self) {

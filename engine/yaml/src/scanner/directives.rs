@@ -10,11 +10,7 @@ impl<'a> Scanner<'a> {
         self.key_allowed = false;
         let start = self.mark;
         self.skip();
-        let from = self.mark.offset;
-        while Self::is_word(self.at(0)) {
-            self.skip();
-        }
-        let name = &self.text[from..self.mark.offset];
+        let name = self.take_word();
         if name.is_empty() {
             return Err(self.fail_since(start, "could not find expected directive name"));
         }
@@ -27,17 +23,7 @@ impl<'a> Scanner<'a> {
             _ => return Err(self.fail_since(start, "found unknown directive name")),
         };
         self.push(kind, start);
-        self.skip_blanks();
-        if self.at(0) == b'#' {
-            self.skip_rest_of_line();
-        }
-        if !self.is_break_or_end(0) {
-            return Err(self.fail_since(start, "did not find expected comment or line break"));
-        }
-        if self.is_break(0) {
-            self.skip_line();
-        }
-        Ok(())
+        self.end_line(start)
     }
 
     fn version_directive(&mut self, start: Mark) -> Result<Kind<'a>, Error> {

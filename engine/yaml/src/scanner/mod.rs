@@ -430,11 +430,7 @@ impl<'a> Scanner<'a> {
         self.key_allowed = false;
         let start = self.mark;
         self.skip();
-        let from = self.mark.offset;
-        while Self::is_word(self.at(0)) {
-            self.skip();
-        }
-        let name = &self.text[from..self.mark.offset];
+        let name = self.take_word();
         if name.is_empty() || !(self.is_blank_or_end(0) || b"?:,]}%@`".contains(&self.at(0))) {
             return Err(self.fail_since(start, "did not find expected alphabetic or numeric character"));
         }

@@ -65,16 +65,7 @@ impl<'a> Scanner<'a> {
             }
             self.skip();
         }
-        self.skip_blanks();
-        if self.at(0) == b'#' {
-            self.skip_rest_of_line();
-        }
-        if !self.is_break_or_end(0) {
-            return Err(self.fail_since(start, "did not find expected comment or line break"));
-        }
-        if self.is_break(0) {
-            self.skip_line();
-        }
+        self.end_line(start)?;
         Ok((keep, increment))
     }
 

@@ -1,0 +1,179 @@
+//! Calls of functions, and arguments for the types of their parameters.
+
+use super::{At, Operand, Run, State};
+use crate::ast::{Arg, ArgKind};
+use crate::error::{Error, Failure};
+use crate::funcs::{Function, Type};
+use crate::object::Signature;
+use crate::value::{IntKind, Value};
+
+impl<'t> State<'t, '_> {
+    pub(super) fn call_function(
+        &mut self,
+        dot: &Operand,
+        function: &'static Function,
+        at: At<'t>,
+        args: &'t [Arg],
+        last: Option<Operand>,
+    ) -> Run<Operand> {
+        self.at = match at {
+            At::Command(command) => At::Arg(&command.args[0]),
+            other => other,
+        };
+        let name = function.name;
+        if function.is_short_circuit() {
+            return self.and_or(dot, function, args, last);
+        }
+        let signature = Signature { params: function.params, variadic: function.variadic };
+        let values = self.arguments(dot, name, signature, args, last)?;
+        if let Err(problem) = self.context.step() {
+            return Err(self.error(problem));
+        }
+        if name == "call" {
+            return Err(self.not_callable(at, args, &values));
+        }
+        if let Some(trace) = &mut self.context.trace {
+            trace.call(name, &values);
+        }
+        if let Err(problem) = self.context.charge(crate::weight::effort(name, &values)) {
+            return Err(self.error(problem));
+        }
+        if function.walks {
+            crate::weight::check(&values).map_err(|failure| self.call_error(at, name, failure))?;
+        }
+        let result = (function.call)(self.context, &values);
+        result.map(Operand::plain).map_err(|failure| self.call_error(at, name, failure))
+    }
+
+    /// Templates hold no functions that `call` could call; Go's complaint shows what was given instead.
+    pub(super) fn not_callable(&mut self, at: At<'t>, args: &[Arg], values: &[Value]) -> Error {
+        let value = values.first().cloned().unwrap_or_default();
+        let failure = if value.is_nil() {
+            Failure::new("call of nil")
+        } else {
+            let piped = || match &value {
+                Value::String(text) => text.to_string(),
+                other => format!("<{} Value>", other.type_name()),
+            };
+            let shown = args.first().map_or_else(piped, ToString::to_string);
+            Failure::new(format!("non-function {shown} of type {}", value.type_name()))
+        };
+        self.call_error(at, "call", failure)
+    }
+
+    /// `and` and `or` stop at the first argument that decides.
+    pub(super) fn and_or(
+        &mut self,
+        dot: &Operand,
+        function: &'static Function,
+        args: &'t [Arg],
+        last: Option<Operand>,
+    ) -> Run<Operand> {
+        let name = function.name;
+        if args.is_empty() && last.is_none() {
+            return Err(self.error(&format!("wrong number of args for {name}: want at least 1 got 0")));
+        }
+        let mut value = Operand::plain(Value::Nil);
+        for arg in args {
+            value = self.typed_arg(dot, Type::Reflect, arg)?;
+            if value.value.truth() == (name == "or") {
+                return Ok(value);
+            }
+        }
+        Ok(last.unwrap_or(value))
+    }
+
+    pub(super) fn arguments(
+        &mut self,
+        dot: &Operand,
+        name: &str,
+        signature: Signature,
+        args: &'t [Arg],
+        last: Option<Operand>,
+    ) -> Run<Vec<Value>> {
+        let params = signature.params;
+        let given = args.len() + usize::from(last.is_some());
+        if signature.variadic {
+            let fixed = params.len() - 1;
+            if given < fixed {
+                let problem = format!("wrong number of args for {name}: want at least {fixed} got {}", args.len());
+                return Err(self.error(&problem));
+            }
+        } else if given != params.len() {
+            let problem = format!("wrong number of args for {name}: want {} got {given}", params.len());
+            return Err(self.error(&problem));
+        }
+        let param = |index: usize| params[index.min(params.len() - 1)];
+        let mut values = Vec::with_capacity(given);
+        for (index, arg) in args.iter().enumerate() {
+            values.push(self.typed_arg(dot, param(index), arg)?.value);
+        }
+        if let Some(last) = last {
+            values.push(self.validate(last, param(args.len()))?.value);
+        }
+        Ok(values)
+    }
+
+    /// Evaluates an argument for a parameter of some type.
+    pub(super) fn typed_arg(&mut self, dot: &Operand, kind: Type, arg: &'t Arg) -> Run<Operand> {
+        self.at = At::Arg(arg);
+        match &arg.kind {
+            ArgKind::Nil if kind.takes_nil() => Ok(Operand::plain(Value::Nil)),
+            ArgKind::Nil => Err(self.error(&format!("cannot assign nil to {}", kind.name()))),
+            ArgKind::Dot
+            | ArgKind::Field(_)
+            | ArgKind::Variable(..)
+            | ArgKind::Pipe(_)
+            | ArgKind::Identifier(_)
+            | ArgKind::Chain(..) => {
+                let value = self.operand(dot, arg)?;
+                self.validate(value, kind)
+            }
+            ArgKind::Bool(_) | ArgKind::Number(_) | ArgKind::String(..) => self.literal(kind, arg),
+        }
+    }
+
+    pub(super) fn literal(&mut self, kind: Type, arg: &'t Arg) -> Run<Operand> {
+        let expected = |what: &str| format!("expected {what}; found {arg}");
+        let (int, uint, float) = match &arg.kind {
+            ArgKind::Number(number) => (number.int, number.uint, number.float),
+            _ => (None, None, None),
+        };
+        let value = match (kind, &arg.kind) {
+            (Type::Any | Type::Reflect, ArgKind::Number(number)) => return self.constant(number),
+            (Type::Any | Type::Reflect | Type::Bool, ArgKind::Bool(value)) => Value::Bool(*value),
+            (Type::Any | Type::Reflect | Type::String, ArgKind::String(_, text)) => Value::String(text.clone()),
+            (Type::Int, _) => Value::int(int.ok_or_else(|| self.error(&expected("integer")))?),
+            (Type::Int64, _) => Value::int64(int.ok_or_else(|| self.error(&expected("integer")))?),
+            (Type::Uint32, _) => {
+                let uint = uint.ok_or_else(|| self.error(&expected("unsigned integer")))?;
+                Value::Int(i64::try_from(uint & 0xFFFF_FFFF).unwrap_or(0), IntKind::Uint32)
+            }
+            (Type::Float, _) => Value::Float(float.ok_or_else(|| self.error(&expected("float")))?),
+            (Type::Bool, _) => return Err(self.error(&expected("bool"))),
+            (Type::String, _) => return Err(self.error(&expected("string"))),
+            _ => return Err(self.error(&format!("can't handle {arg} for arg of type {}", kind.name()))),
+        };
+        Ok(Operand::plain(value))
+    }
+
+    /// Checks that a value may be given to a parameter of some type.
+    pub(super) fn validate(&self, operand: Operand, kind: Type) -> Run<Operand> {
+        if operand.value.is_nil() {
+            if matches!(kind, Type::Any | Type::Reflect) || !operand.boxed && kind.takes_nil() {
+                return Ok(operand);
+            }
+            let problem = if operand.boxed {
+                format!("wrong type for value; expected {}; got interface {{}}", kind.name())
+            } else {
+                format!("invalid value; expected {}", kind.name())
+            };
+            return Err(self.error(&problem));
+        }
+        if kind.accepts(&operand.value) {
+            return Ok(operand);
+        }
+        let got = operand.value.type_name();
+        Err(self.error(&format!("wrong type for value; expected {}; got {got}", kind.name())))
+    }
+}
