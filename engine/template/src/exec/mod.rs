@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::ambient::Ambient;
-use crate::ast::{Arg, ArgKind, Branch, Call, Command, Node, Number, Pipe, Tree};
+use crate::ast::{Arg, ArgKind, Branch, Call, Command, Node, Number, Pipe, Span, Tree};
 use crate::error::{Error, Failure, Place};
 use crate::format;
 use crate::host::Host;
@@ -97,9 +97,9 @@ impl Context {
     }
 
     /// Notes that a field of a map was read.
-    pub(crate) fn note_read(&mut self, map: &Map, key: &Text) {
+    pub(crate) fn note_read(&mut self, map: &Map, key: &str) {
         if let Some(trace) = &mut self.trace {
-            trace.read(map, Some(key));
+            trace.read(map, Some(&key.into()));
         }
     }
 
@@ -189,7 +189,7 @@ pub(crate) fn execute(tree: &Tree, dot: &Value, out: &mut Vec<u8>, context: &mut
         trace.begin();
     }
     let mut state = State { tree, context, vars: vec![("$", dot.clone())], at: At::Nothing };
-    let result = state.walk(&dot, &tree.root, out).map(|_| ());
+    let result = state.walk(&dot, tree.root, out).map(|_| ());
     if let Some(trace) = &mut context.trace {
         trace.end(&tree.source.name, &tree.name, out);
     }
@@ -206,11 +206,11 @@ impl<'t> State<'t, '_> {
     fn error_with(&self, problem: &str, cause: Option<Error>) -> Error {
         let (pos, expression) = match self.at {
             At::Nothing => (0, String::new()),
-            At::Action(pipe) => (pipe.pos, format!("{{{{{pipe}}}}}")),
-            At::Pipe(pipe) => (pipe.pos, pipe.to_string()),
-            At::Command(command) => (command.pos, command.to_string()),
-            At::Arg(arg) => (arg.pos, arg.to_string()),
-            At::Call(call) => (call.pos, call.to_string()),
+            At::Action(pipe) => (pipe.pos, format!("{{{{{}}}}}", self.tree.show(pipe))),
+            At::Pipe(pipe) => (pipe.pos, self.tree.show(pipe).to_string()),
+            At::Command(command) => (command.pos, self.tree.show(command).to_string()),
+            At::Arg(arg) => (arg.pos, self.tree.show(arg).to_string()),
+            At::Call(call) => (call.pos, self.tree.show(call).to_string()),
         };
         let source = &self.tree.source;
         let (line, column) = source.position(pos);
@@ -228,42 +228,47 @@ impl<'t> State<'t, '_> {
 
     // === nodes ===
 
-    fn walk(&mut self, dot: &Operand, nodes: &'t [Node], out: &mut Vec<u8>) -> Run<Flow> {
-        for node in nodes {
+    /// A part of the source's text.
+    fn text(&self, span: Span) -> &'t str {
+        &self.tree.source.text[span.range()]
+    }
+
+    fn walk(&mut self, dot: &Operand, nodes: Span, out: &mut Vec<u8>) -> Run<Flow> {
+        let code = &self.tree.code;
+        for node in &code.nodes[nodes.range()] {
             if let Err(problem) = self.context.step() {
                 return Err(self.error(problem));
             }
-            match node {
-                Node::Text(range) => {
+            let flow = match node {
+                Node::Text(span) => {
                     let start = self.moment(out);
-                    self.write(&self.tree.source.text.as_bytes()[range.clone()], out)?;
-                    self.wrote(start, range.start, true, out);
+                    self.write(self.text(*span).as_bytes(), out)?;
+                    self.wrote(start, span.start, true, out);
+                    Flow::On
                 }
                 Node::Action(pipe) => {
                     let start = self.moment(out);
                     self.action(dot, pipe, out)?;
                     self.wrote(start, pipe.pos, false, out);
+                    Flow::On
                 }
-                Node::If(branch) => match self.if_or_with(dot, branch, false, out)? {
-                    Flow::On => {}
-                    flow => return Ok(flow),
-                },
-                Node::With(branch) => match self.if_or_with(dot, branch, true, out)? {
-                    Flow::On => {}
-                    flow => return Ok(flow),
-                },
+                Node::If(branch) => self.if_or_with(dot, &code.branches[*branch as usize], false, out)?,
+                Node::With(branch) => self.if_or_with(dot, &code.branches[*branch as usize], true, out)?,
                 Node::Range(branch) => {
                     let mark = self.vars.len();
-                    let flow = self.range(dot, branch, out);
+                    let flow = self.range(dot, &code.branches[*branch as usize], out);
                     self.vars.truncate(mark);
-                    let flow = flow?;
-                    if flow != Flow::On {
-                        return Ok(flow);
-                    }
+                    flow?
                 }
-                Node::Template(call) => self.template(dot, call, out)?,
-                Node::Break => return Ok(Flow::Break),
-                Node::Continue => return Ok(Flow::Continue),
+                Node::Template(call) => {
+                    self.template(dot, &code.calls[*call as usize], out)?;
+                    Flow::On
+                }
+                Node::Break => Flow::Break,
+                Node::Continue => Flow::Continue,
+            };
+            if flow != Flow::On {
+                return Ok(flow);
             }
         }
         Ok(Flow::On)
@@ -274,7 +279,7 @@ impl<'t> State<'t, '_> {
         self.context.trace.as_ref().map(|trace| trace.moment(out.len()))
     }
 
-    fn wrote(&mut self, start: Option<Moment>, pos: usize, is_literal: bool, out: &[u8]) {
+    fn wrote(&mut self, start: Option<Moment>, pos: u32, is_literal: bool, out: &[u8]) {
         if let (Some(trace), Some(start)) = (&mut self.context.trace, start) {
             trace.wrote(start, out.len(), &self.tree.source, pos, is_literal);
         }
@@ -313,8 +318,8 @@ impl<'t> State<'t, '_> {
         let mark = self.vars.len();
         let value = self.pipeline(dot, Some(&branch.pipe))?;
         let flow = if value.value.truth() {
-            self.walk(if with { &value } else { dot }, &branch.list, out)
-        } else if let Some(otherwise) = &branch.otherwise {
+            self.walk(if with { &value } else { dot }, branch.list, out)
+        } else if let Some(otherwise) = branch.otherwise {
             self.walk(dot, otherwise, out)
         } else {
             Ok(Flow::On)
@@ -358,7 +363,7 @@ impl<'t> State<'t, '_> {
                 }
             }
             Value::Int(count, kind) => {
-                if branch.pipe.declared.len() > 1 {
+                if self.tree.code.declared(&branch.pipe).len() > 1 {
                     let problem = format!("can't use {count} to iterate over more than one variable");
                     return Err(self.error(&problem));
                 }
@@ -387,7 +392,7 @@ impl<'t> State<'t, '_> {
             }
             _ => return Err(self.cannot_range(&value)),
         }
-        match &branch.otherwise {
+        match branch.otherwise {
             Some(otherwise) if !ran => self.walk(dot, otherwise, out),
             _ => Ok(Flow::On),
         }
@@ -403,13 +408,13 @@ impl<'t> State<'t, '_> {
         if let Err(problem) = self.context.step() {
             return Err(self.error(problem));
         }
-        let declared = &branch.pipe.declared;
+        let declared = self.tree.code.declared(&branch.pipe);
         if branch.pipe.assign {
-            match &**declared {
-                [only] => self.assign(only, item.clone())?,
+            match *declared {
+                [only] => self.assign(self.text(only), item.clone())?,
                 [first, second] => {
-                    self.assign(first, index)?;
-                    self.assign(second, item.clone())?;
+                    self.assign(self.text(first), index)?;
+                    self.assign(self.text(second), item.clone())?;
                 }
                 _ => {}
             }
@@ -423,7 +428,7 @@ impl<'t> State<'t, '_> {
             }
         }
         let mark = self.vars.len();
-        let flow = self.walk(&item, &branch.list, out)?;
+        let flow = self.walk(&item, branch.list, out)?;
         self.vars.truncate(mark);
         Ok(flow != Flow::Break)
     }
@@ -445,7 +450,7 @@ impl<'t> State<'t, '_> {
         let dot = self.pipeline(dot, call.pipe.as_ref())?;
         let mut inner =
             State { tree: &tree, context: &mut *self.context, vars: vec![("$", dot.clone())], at: At::Nothing };
-        inner.walk(&dot, &tree.root, out).map(|_| ())
+        inner.walk(&dot, tree.root, out).map(|_| ())
     }
 
     // === pipelines ===
@@ -454,13 +459,14 @@ impl<'t> State<'t, '_> {
         let Some(pipe) = pipe else { return Ok(Operand::plain(Value::Nil)) };
         self.at = At::Pipe(pipe);
         let mut value: Option<Operand> = None;
-        for command in &pipe.commands {
+        for command in self.tree.code.commands(pipe) {
             let mut result = self.command(dot, command, value)?;
             result.boxed = false;
             value = Some(result);
         }
         let value = value.unwrap_or(Operand::plain(Value::Nil));
-        for name in &pipe.declared {
+        for name in self.tree.code.declared(pipe) {
+            let name = self.text(*name);
             if pipe.assign {
                 self.assign(name, value.clone())?;
             } else {
@@ -481,10 +487,10 @@ impl<'t> State<'t, '_> {
     }
 
     fn command(&mut self, dot: &Operand, command: &'t Command, last: Option<Operand>) -> Run<Operand> {
-        let first = &command.args[0];
-        let args = &command.args;
-        match &first.kind {
-            ArgKind::Field(fields) => self.field_chain(dot, dot.clone(), first, fields, args, last),
+        let args = self.tree.code.args(command);
+        let first = &args[0];
+        match first.kind {
+            ArgKind::Field(fields) => self.field_chain(dot, dot.clone(), first, self.text(fields), args, last),
             ArgKind::Chain(inner, fields) => self.chain(dot, first, inner, fields, args, last),
             ArgKind::Identifier(function) => {
                 self.at = At::Arg(first);
@@ -492,32 +498,37 @@ impl<'t> State<'t, '_> {
             }
             ArgKind::Pipe(pipe) => {
                 self.not_a_function(args, last.as_ref())?;
-                self.pipeline(dot, Some(pipe))
+                self.pipeline(dot, Some(&self.tree.code.pipes[pipe as usize]))
             }
-            ArgKind::Variable(name, fields) => self.variable(dot, first, name, fields, args, last),
+            ArgKind::Variable(name) => {
+                self.at = At::Arg(first);
+                let value = self.variable(self.text(name))?;
+                self.not_a_function(args, last.as_ref())?;
+                Ok(value)
+            }
+            ArgKind::VariableField(span, dot_at) => self.variable_field(dot, first, span, dot_at, args, last),
             constant => {
                 self.at = At::Arg(first);
                 self.not_a_function(args, last.as_ref())?;
                 match constant {
-                    ArgKind::Bool(value) => Ok(Operand::plain(Value::Bool(*value))),
                     ArgKind::Dot => Ok(dot.clone()),
-                    ArgKind::Number(number) => self.constant(number),
-                    ArgKind::String(_, text) => Ok(Operand::plain(Value::String(text.clone()))),
-                    _ => Err(self.error("nil is not a command")),
+                    ArgKind::Nil => Err(self.error("nil is not a command")),
+                    _ => self.operand(dot, first),
                 }
             }
         }
     }
 
-    fn not_a_function(&self, args: &[Arg], last: Option<&Operand>) -> Run<()> {
+    fn not_a_function(&self, args: &'t [Arg], last: Option<&Operand>) -> Run<()> {
         if args.len() > 1 || last.is_some() {
-            let word = match &args[0].kind {
-                ArgKind::Pipe(pipe) => pipe.to_string(),
-                _ => args[0].to_string(),
-            };
+            let word = self.tree.show(&args[0]);
             return Err(self.error(&format!("can't give argument to non-function {word}")));
         }
         Ok(())
+    }
+
+    fn number(&self, number: u32) -> &'t Number {
+        &self.tree.code.numbers[number as usize]
     }
 
     fn constant(&self, number: &Number) -> Run<Operand> {
@@ -537,55 +548,72 @@ impl<'t> State<'t, '_> {
         Ok(Operand::plain(value))
     }
 
+    /// What a literal in quotes says.
+    fn unquoted(&self, kind: ArgKind) -> Option<Text> {
+        match kind {
+            ArgKind::Plain(span) => {
+                let literal = self.text(span);
+                Some(literal[1..literal.len() - 1].into())
+            }
+            // The parser has looked at it.
+            ArgKind::Escaped(span) => Some(crate::quote::unquote(self.text(span)).unwrap_or_default().into()),
+            _ => None,
+        }
+    }
+
     fn chain(
         &mut self,
         dot: &Operand,
         arg: &'t Arg,
-        inner: &'t Arg,
-        fields: &'t [Text],
+        inner: u32,
+        fields: Span,
         args: &'t [Arg],
         last: Option<Operand>,
     ) -> Run<Operand> {
         self.at = At::Arg(arg);
-        let receiver = self.operand(dot, inner)?;
-        self.field_chain(dot, receiver, arg, fields, args, last)
+        let receiver = self.operand(dot, &self.tree.code.args[inner as usize])?;
+        self.field_chain(dot, receiver, arg, self.text(fields), args, last)
     }
 
     /// The value of an argument whose type does not matter.
     fn operand(&mut self, dot: &Operand, arg: &'t Arg) -> Run<Operand> {
         self.at = At::Arg(arg);
-        match &arg.kind {
+        match arg.kind {
             ArgKind::Dot => Ok(dot.clone()),
             ArgKind::Nil => Ok(Operand::plain(Value::Nil)),
-            ArgKind::Bool(value) => Ok(Operand::plain(Value::Bool(*value))),
-            ArgKind::Number(number) => self.constant(number),
-            ArgKind::String(_, text) => Ok(Operand::plain(Value::String(text.clone()))),
-            ArgKind::Field(fields) => self.field_chain(dot, dot.clone(), arg, fields, &[], None),
-            ArgKind::Variable(name, fields) => self.variable(dot, arg, name, fields, &[], None),
+            ArgKind::Bool(value) => Ok(Operand::plain(Value::Bool(value))),
+            ArgKind::Number(number) => self.constant(self.number(number)),
+            ArgKind::Plain(_) | ArgKind::Escaped(_) => {
+                Ok(Operand::plain(self.unquoted(arg.kind).map(Value::String).unwrap_or_default()))
+            }
+            ArgKind::Field(fields) => self.field_chain(dot, dot.clone(), arg, self.text(fields), &[], None),
+            ArgKind::Variable(name) => self.variable(self.text(name)),
+            ArgKind::VariableField(span, dot_at) => self.variable_field(dot, arg, span, dot_at, &[], None),
             ArgKind::Chain(inner, fields) => self.chain(dot, arg, inner, fields, &[], None),
             ArgKind::Identifier(function) => self.call_function(dot, function, At::Arg(arg), &[], None),
-            ArgKind::Pipe(pipe) => self.pipeline(dot, Some(pipe)),
+            ArgKind::Pipe(pipe) => self.pipeline(dot, Some(&self.tree.code.pipes[pipe as usize])),
         }
     }
 
-    fn variable(
+    fn variable(&self, name: &str) -> Run<Operand> {
+        match self.vars.iter().rev().find(|(known, _)| *known == name) {
+            Some((_, value)) => Ok(value.clone()),
+            None => Err(self.error(&format!("undefined variable: {name}"))),
+        }
+    }
+
+    /// `$x.a.b`
+    fn variable_field(
         &mut self,
         dot: &Operand,
         arg: &'t Arg,
-        name: &str,
-        fields: &'t [Text],
+        span: Span,
+        dot_at: u32,
         args: &'t [Arg],
         last: Option<Operand>,
     ) -> Run<Operand> {
         self.at = At::Arg(arg);
-        let found = self.vars.iter().rev().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
-        let Some(value) = found else { return Err(self.error(&format!("undefined variable: {name}"))) };
-        if fields.is_empty() {
-            if !args.is_empty() {
-                self.not_a_function(args, last.as_ref())?;
-            }
-            return Ok(value);
-        }
-        self.field_chain(dot, value, arg, fields, args, last)
+        let value = self.variable(self.text(Span { start: span.start, end: dot_at }))?;
+        self.field_chain(dot, value, arg, self.text(Span { start: dot_at, end: span.end }), args, last)
     }
 }
