@@ -41,7 +41,7 @@ pub struct Chart {
     /// The files that are nothing else: what `.Files` offers, CRDs among them.
     pub files: Vec<File>,
     /// `values.yaml`.
-    pub values: Map,
+    pub values: Arc<Map>,
     /// `values.schema.json`.
     pub schema: Option<Arc<[u8]>>,
     /// The charts under `charts/`.

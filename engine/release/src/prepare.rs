@@ -156,7 +156,7 @@ fn recorded_chart(chart: &Chart) -> serde_json::Value {
         "metadata": chart.metadata,
         "lock": chart.lock,
         "templates": files(&chart.templates),
-        "values": kpkg_yaml::Value::Map(chart.values.clone()).to_json(),
+        "values": kpkg_yaml::Value::Map((*chart.values).clone()).to_json(),
         "schema": chart.schema.as_ref().map(|schema| STANDARD.encode(schema)),
         "files": files(&chart.files),
     })

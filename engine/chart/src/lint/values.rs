@@ -104,7 +104,7 @@ fn walk(chart: &Chart, defaults: &Map, given: &Map, path: &mut Vec<String>, is_t
             _ if is_top && ["global", "tags", "exports"].contains(&key.as_str()) => {}
             (default, Value::Map(given)) if subchart.is_some() => {
                 let subchart = subchart.expect("the guard has looked");
-                let mut declared = subchart.values.clone();
+                let mut declared = (*subchart.values).clone();
                 if let Some(Value::Map(default)) = default {
                     load::merge_maps(&mut declared, default.clone());
                 }

@@ -1,6 +1,7 @@
 //! Sorts a chart's files by what they are, and builds the chart and its subcharts.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use kpkg_template::in_parallel;
 use kpkg_yaml::{Map, Value};
@@ -75,7 +76,8 @@ fn place(
         "Chart.yaml" => {}
         "Chart.lock" => chart.lock = Some(read_lock(&file)?),
         "values.yaml" => {
-            chart.values = read_values(&file.text()).map_err(|problem| invalid("cannot load values.yaml", &problem))?;
+            let values = read_values(&file.text()).map_err(|problem| invalid("cannot load values.yaml", &problem))?;
+            chart.values = Arc::new(values);
         }
         "values.schema.json" => chart.schema = Some(file.data),
         "requirements.yaml" => {
