@@ -21,7 +21,7 @@ pub(crate) fn coalesce(chart: &Chart, supplied: &Map, merge: bool) -> Result<Map
 /// As [`coalesce`] without `merge`, but only of what is asked for, and of what was supplied.
 pub(crate) fn coalesce_asked(chart: &Chart, supplied: &Map, asked: &Asked) -> Result<Map, String> {
     let values = copy(supplied);
-    coalesce_chart(chart, &values, false, Part::Asked(Some(asked)))?;
+    coalesce_chart(chart, &values, false, Part::of_asked(Some(asked)))?;
     Ok(values)
 }
 
@@ -33,11 +33,15 @@ enum Part<'a> {
     Asked(Option<&'a Asked>),
 }
 
-impl Part<'_> {
+impl<'a> Part<'a> {
+    fn of_asked(asked: Option<&'a Asked>) -> Self {
+        if asked.is_some_and(|asked| asked.is_whole) { Self::All } else { Self::Asked(asked) }
+    }
+
     fn below(self, key: &str) -> Self {
         match self {
             Self::All => Self::All,
-            Self::Asked(asked) => Self::Asked(asked.and_then(|asked| asked.below(key))),
+            Self::Asked(asked) => Self::of_asked(asked.and_then(|asked| asked.below(key))),
         }
     }
 

@@ -19,15 +19,40 @@ pub(crate) fn resolve(chart: &Chart, supplied: &Map) -> Result<Chart, String> {
     Ok(chart)
 }
 
-/// Keys of values that decide which subcharts take part, and what is asked of the mappings under them. All other values
-/// need not be merged to find out.
+/// Keys of values that something depends on, and what is asked of the mappings under them. All other values need not be
+/// merged to find out.
 #[derive(Default)]
-pub(crate) struct Asked(BTreeMap<String, Asked>);
+pub(crate) struct Asked {
+    below: BTreeMap<String, Asked>,
+    /// Whether everything below matters.
+    pub(crate) is_whole: bool,
+}
 
 impl Asked {
+    /// What must be a table, and all that schemas check.
+    pub(crate) fn by_schemas(chart: &Chart) -> Self {
+        let mut asked = Self::default();
+        asked.tables(chart, "");
+        asked.schemas(chart, "");
+        asked
+    }
+
     /// What is asked of the value under a key, if anything is.
     pub(crate) fn below(&self, key: &str) -> Option<&Self> {
-        self.0.get(key)
+        self.below.get(key)
+    }
+
+    fn schemas(&mut self, chart: &Chart, path: &str) {
+        if chart.schema.is_some() {
+            // Globals come from above.
+            self.add("global").is_whole = true;
+            self.add(path).is_whole = true;
+            return;
+        }
+        for present in &chart.dependencies {
+            let dot = if path.is_empty() { "" } else { "." };
+            self.schemas(present, &format!("{path}{dot}{}", present.name()));
+        }
     }
 
     fn collect(&mut self, chart: &Chart, path: &str) {
@@ -35,7 +60,9 @@ impl Asked {
             for condition in dependency.condition.trim().split(',') {
                 self.add(&format!("{path}{condition}"));
             }
-            dependency.tags.iter().for_each(|tag| self.add(&format!("tags.{tag}")));
+            for tag in &dependency.tags {
+                self.add(&format!("tags.{tag}"));
+            }
         }
         // What is no table where a subchart's values should stand is refused, whether the subchart takes part or not.
         self.tables(chart, "");
@@ -54,8 +81,10 @@ impl Asked {
         }
     }
 
-    fn add(&mut self, path: &str) {
-        path.split('.').fold(self, |asked, key| asked.0.entry(key.to_owned()).or_default());
+    /// What is asked at a dotted path; an empty one is all values.
+    fn add(&mut self, path: &str) -> &mut Self {
+        let keys = path.split('.').filter(|_| !path.is_empty());
+        keys.fold(self, |asked, key| asked.below.entry(key.to_owned()).or_default())
     }
 }
 

@@ -179,7 +179,7 @@ pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
 }
 
 fn load(reference: &str, args: &Args, printer: &Printer) -> Result<Chart> {
-    let chart = render::load_from(reference, &args.chart)?;
+    let chart = render::load_to_render(reference, &args.chart)?;
     render::check_dependencies(&chart)?;
     if chart.is_library() {
         printer.warn("library charts are not installable: their templates print nothing themselves");
@@ -239,6 +239,7 @@ fn failed(error: RenderError, args: &Args, printer: &Printer, run: &Run<'_>) -> 
 fn print(args: &Args, release: &ReleaseInfo, values: &Values, rendered: &Rendered, printer: &Printer) -> Result<()> {
     let selection = Selection { crds: args.include_crds, hooks: !args.no_hooks, tests: !args.skip_tests };
     let crds = if selection.crds { listing::crds(values) } else { Vec::new() };
+    values.chart().check_read()?;
     let listed = listing::list(&crds, rendered, selection);
     if let Some(folder) = &args.output_dir {
         return write::files(folder, args.release_name.then_some(release.name.as_str()), &listed, printer);

@@ -26,7 +26,7 @@ impl Linter<'_> {
                 return;
             }
         };
-        let schema = self.file("values.schema.json").filter(|file| !file.data.is_empty()).map(|file| file.data.clone());
+        let schema = self.file("values.schema.json").map(crate::File::data).filter(|data| !data.is_empty());
         let (Some(schema), false) = (schema, self.settings.skip_schema) else { return };
         let Ok(supplied) = supplied(self.settings.inputs) else { return };
         let all = new_map();

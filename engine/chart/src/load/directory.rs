@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::ignore::Rules;
-use super::{MAX_CHART, MAX_FILE, without_bom};
+use super::{MAX_CHART, MAX_FILE, Reading, without_bom};
 use crate::chart::File;
 use crate::error::LoadError;
 
@@ -14,19 +14,20 @@ use crate::error::LoadError;
 const MAX_DEPTH: usize = 64;
 
 /// Reads a chart's folder.
-pub(super) fn read(root: &Path) -> Result<Vec<File>, LoadError> {
+pub(super) fn read(root: &Path, reading: Reading) -> Result<Vec<File>, LoadError> {
     let ignore_file = root.join(".helmignore");
     let text = match fs::read(&ignore_file) {
         Ok(bytes) => kpkg_template::lossy(&bytes).into_owned(),
         Err(_) => String::new(),
     };
-    let mut walk = Walk { rules: Rules::parse(&text)?, files: Vec::new(), size: 0, buffer: Vec::new() };
+    let mut walk = Walk { rules: Rules::parse(&text)?, reading, files: Vec::new(), size: 0, buffer: Vec::new() };
     walk.folder(root, "", 0)?;
     Ok(walk.files)
 }
 
 struct Walk {
     rules: Rules,
+    reading: Reading,
     files: Vec<File>,
     size: u64,
     /// What a file is read into before it gets memory of its own.
@@ -88,10 +89,66 @@ impl Walk {
         if self.size > MAX_CHART {
             return Err(LoadError::Refused(format!("chart is larger than the maximum size {MAX_CHART}")));
         }
-        self.buffer.clear();
-        let read = fs::File::open(&path).and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut self.buffer));
-        read.map_err(|source| LoadError::ReadFile { path, source })?;
+        if self.reading == Reading::Needed && !is_needed(relative) {
+            // That it can be read is found out now, as if it were.
+            return match fs::File::open(&path) {
+                Ok(_) => {
+                    self.files.push(File::unread(relative, path, size));
+                    Ok(())
+                }
+                Err(source) => Err(LoadError::ReadFile { path, source }),
+            };
+        }
+        read_into(&path, &mut self.buffer)?;
         self.files.push(File::new(relative, without_bom(&self.buffer)));
         Ok(())
+    }
+}
+
+/// Reads a file into a buffer, in place of what that held.
+pub(super) fn read_into(path: &Path, buffer: &mut Vec<u8>) -> Result<(), LoadError> {
+    buffer.clear();
+    let read = fs::File::open(path).and_then(|file| file.take(MAX_FILE + 1).read_to_end(buffer));
+    read.map(|_| ()).map_err(|source| LoadError::ReadFile { path: path.to_owned(), source })
+}
+
+/// Whether a chart, or a subchart in it, cannot be put together without a file.
+fn is_needed(path: &str) -> bool {
+    match path.split_once('/') {
+        // What stands below a subchart's folder is that chart's own.
+        Some(("charts", inner)) => inner.split_once('/').is_none_or(|(_, own)| is_needed(own)),
+        Some((folder, _)) => folder == "templates",
+        None => matches!(
+            path,
+            "Chart.yaml"
+                | "Chart.lock"
+                | "values.yaml"
+                | "values.schema.json"
+                | "requirements.yaml"
+                | "requirements.lock"
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn needed_files() {
+        for (path, want) in [
+            ("Chart.yaml", true),
+            ("README.md", false),
+            ("crds/a.yaml", false),
+            ("templates/a/b.yaml", true),
+            ("charts/sub.tgz", true),
+            ("charts/sub/values.yaml", true),
+            ("charts/sub/CHANGELOG.md", false),
+            ("charts/sub/charts/inner/templates/a.yaml", true),
+            ("charts/sub/charts/inner/x", false),
+            ("files/templates/a.yaml", false),
+        ] {
+            assert_eq!(is_needed(path), want, "{path}");
+        }
     }
 }
