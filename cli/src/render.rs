@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use kpkg_chart::values::{self, Checks};
-use kpkg_chart::{Ambient, Chart, File, LoadError, ReleaseInfo, Rendered, Values};
+use kpkg_chart::{Ambient, Chart, Clock, File, LoadError, ReleaseInfo, Rendered, Values};
 use kpkg_release::{Cluster, prepare};
 use kpkg_secrets::sops::Opened;
 
@@ -165,7 +165,7 @@ pub(crate) async fn against(
     release: &ReleaseInfo,
     resolver: Option<fn(&str) -> String>,
 ) -> Result<Rendered> {
-    let ambient = Ambient::new(rand::random(), jiff::Zoned::now());
+    let ambient = Ambient::new(rand::random(), Clock::system());
     against_with(cluster, chart, values, release, resolver, &ambient).await
 }
 

@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use kpkg_chart::listing::{self, Listed, Part, Selection};
 use kpkg_chart::provenance::FieldPath;
 use kpkg_chart::values::{self, Checks};
-use kpkg_chart::{Ambient, Chart, ClusterFacts, KubeVersion, ReleaseInfo, RenderError, Rendered, Values};
+use kpkg_chart::{Ambient, Chart, Clock, ClusterFacts, KubeVersion, ReleaseInfo, RenderError, Rendered, Values};
 
 use crate::embedded::EmbeddedArgs;
 use crate::memory::Bound;
@@ -192,16 +192,16 @@ fn load(reference: &str, args: &Args, printer: &Printer) -> Result<Chart> {
 
 /// Chance and time: the system's, or what the user fixed.
 fn ambient(args: &Args) -> Result<Ambient> {
-    let now = match (args.clock, args.seed) {
-        (None, None) => jiff::Zoned::now(),
+    let clock = match (args.clock, args.seed) {
+        (None, None) => Clock::system(),
         (clock, _) => {
             let at = jiff::Timestamp::from_second(clock.unwrap_or(0)).context("cannot set the clock")?;
-            at.to_zoned(jiff::tz::TimeZone::UTC)
+            at.to_zoned(jiff::tz::TimeZone::UTC).into()
         }
     };
     Ok(match args.seed {
-        Some(seed) => Ambient::seeded(seed, now),
-        None => Ambient::new(rand::random(), now),
+        Some(seed) => Ambient::seeded(seed, clock),
+        None => Ambient::new(rand::random(), clock),
     })
 }
 

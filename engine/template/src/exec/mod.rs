@@ -1,136 +1,15 @@
 //! Runs trees: Go's evaluator, with its rules on types, nil and truth.
 
 mod calls;
+mod context;
 mod fields;
+mod operands;
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
-use std::rc::Rc;
-use std::sync::Arc;
-
-use crate::ambient::Ambient;
-use crate::ast::{Arg, ArgKind, Branch, Call, Command, Node, Number, Pipe, Span, Tree};
-use crate::error::{Error, Failure, Place};
+use crate::ast::{Arg, ArgKind, Branch, Call, Command, Node, Pipe, Span, Tree};
+use crate::error::{Error, Place};
 use crate::format;
-use crate::host::Host;
-use crate::set::Set;
-use crate::text::Text;
-use crate::trace::{Moment, Trace};
-use crate::value::{IntKind, Map, Value};
-
-/// Bounds on what one rendering may use.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// Bytes written and built, intermediate texts included.
-    pub output: usize,
-    /// Nodes evaluated.
-    pub steps: u64,
-    /// Bytes of stack.
-    pub stack: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { output: 512 << 20, steps: 200_000_000, stack: 192 << 20 }
-    }
-}
-
-/// What functions may use while a template runs.
-pub struct Context {
-    /// Randomness and the clock.
-    pub ambient: Ambient,
-    pub(crate) host: Rc<dyn Host>,
-    pub(crate) set: Rc<Set>,
-    pub(crate) includes: BTreeMap<Text, u32>,
-    pub(crate) parsed: RefCell<BTreeMap<Text, Arc<[Arc<Tree>]>>>,
-    pub(crate) regexes: RefCell<BTreeMap<Text, regex::bytes::Regex>>,
-    limits: Limits,
-    used: usize,
-    steps: u64,
-    base: usize,
-    pub(crate) lint: bool,
-    /// What is done, if it is to be remembered.
-    pub(crate) trace: Option<Box<Trace>>,
-    pub(crate) tpl_depth: usize,
-}
-
-const TOO_DEEP: &str = "exceeded maximum template depth (100000)";
-
-impl Context {
-    /// A context on the current thread, whose stack must hold what the limits allow.
-    pub(crate) fn new(set: Rc<Set>, host: Rc<dyn Host>, ambient: Ambient, limits: Limits) -> Self {
-        Self {
-            ambient,
-            host,
-            set,
-            includes: BTreeMap::new(),
-            parsed: RefCell::default(),
-            regexes: RefCell::default(),
-            limits,
-            used: 0,
-            steps: 0,
-            base: stack_address(),
-            lint: false,
-            trace: None,
-            tpl_depth: 0,
-        }
-    }
-
-    /// Notes that so many bytes are about to be built.
-    pub fn spend(&mut self, bytes: usize) -> Result<(), Failure> {
-        self.used = self.used.saturating_add(bytes);
-        if self.used > self.limits.output {
-            return Err(Failure::limit(format!("output exceeds the limit of {} bytes", self.limits.output)));
-        }
-        Ok(())
-    }
-
-    pub(crate) fn step(&mut self) -> Result<(), &'static str> {
-        self.charge(1)?;
-        self.check_depth()
-    }
-
-    /// Notes that so many steps are about to be taken.
-    pub(crate) fn charge(&mut self, steps: u64) -> Result<(), &'static str> {
-        self.steps = self.steps.saturating_add(steps);
-        if self.steps > self.limits.steps { Err("template runs longer than allowed") } else { Ok(()) }
-    }
-
-    /// Notes that a field of a map was read.
-    pub(crate) fn note_read(&mut self, map: &Map, key: &str) {
-        if let Some(trace) = &mut self.trace {
-            trace.read(map, Some(&key.into()));
-        }
-    }
-
-    /// How many bytes may still be built.
-    pub(crate) fn output_left(&self) -> usize {
-        self.limits.output.saturating_sub(self.used)
-    }
-
-    /// Counts steps that another language took.
-    pub(crate) fn steps_taken(&mut self, steps: u64) {
-        self.steps = self.steps.saturating_add(steps);
-    }
-
-    /// A context to stand where this one was taken from.
-    pub(crate) fn stand_in(&self) -> Self {
-        let set = Rc::new(Set::new(crate::set::Templates::default()));
-        Self::new(set, Rc::new(crate::host::NoHost), self.ambient.clone(), self.limits)
-    }
-
-    /// Refuses to go deeper when the stack is nearly used up.
-    pub(crate) fn check_depth(&self) -> Result<(), &'static str> {
-        if self.base.abs_diff(stack_address()) > self.limits.stack { Err(TOO_DEEP) } else { Ok(()) }
-    }
-}
-
-/// Where the stack is now: a local's address, only compared, never followed.
-#[inline(never)]
-fn stack_address() -> usize {
-    let local = 0_u8;
-    std::ptr::from_ref(std::hint::black_box(&local)).addr()
-}
+use crate::trace::Moment;
+use crate::value::{IntKind, Value};
 
 /// A value and whether Go would hold it in an `interface {}`: nil then has a type, and error texts differ.
 #[derive(Clone)]
@@ -179,6 +58,8 @@ struct State<'t, 'c> {
     vars: Vec<(&'t str, Operand)>,
     at: At<'t>,
 }
+
+pub use context::{Context, Limits};
 
 type Run<T> = Result<T, Error>;
 
@@ -525,95 +406,5 @@ impl<'t> State<'t, '_> {
             return Err(self.error(&format!("can't give argument to non-function {word}")));
         }
         Ok(())
-    }
-
-    fn number(&self, number: u32) -> &'t Number {
-        &self.tree.code.numbers[number as usize]
-    }
-
-    fn constant(&self, number: &Number) -> Run<Operand> {
-        let text = &number.text;
-        let hex =
-            text.len() > 2 && text.starts_with('0') && text[1..].starts_with(['x', 'X']) && !text.contains(['p', 'P']);
-        let value = if number.complex {
-            return Err(self.error("complex numbers are not supported"));
-        } else if number.float.is_some() && !hex && !text.starts_with('\'') && text.contains(['.', 'e', 'E', 'p', 'P'])
-        {
-            Value::Float(number.float.unwrap_or_default())
-        } else if let Some(int) = number.int {
-            Value::int(int)
-        } else {
-            return Err(self.error(&format!("{text} overflows int")));
-        };
-        Ok(Operand::plain(value))
-    }
-
-    /// What a literal in quotes says.
-    fn unquoted(&self, kind: ArgKind) -> Option<Text> {
-        match kind {
-            ArgKind::Plain(span) => {
-                let literal = self.text(span);
-                Some(literal[1..literal.len() - 1].into())
-            }
-            // The parser has looked at it.
-            ArgKind::Escaped(span) => Some(crate::quote::unquote(self.text(span)).unwrap_or_default().into()),
-            _ => None,
-        }
-    }
-
-    fn chain(
-        &mut self,
-        dot: &Operand,
-        arg: &'t Arg,
-        inner: u32,
-        fields: Span,
-        args: &'t [Arg],
-        last: Option<Operand>,
-    ) -> Run<Operand> {
-        self.at = At::Arg(arg);
-        let receiver = self.operand(dot, &self.tree.code.args[inner as usize])?;
-        self.field_chain(dot, receiver, arg, self.text(fields), args, last)
-    }
-
-    /// The value of an argument whose type does not matter.
-    fn operand(&mut self, dot: &Operand, arg: &'t Arg) -> Run<Operand> {
-        self.at = At::Arg(arg);
-        match arg.kind {
-            ArgKind::Dot => Ok(dot.clone()),
-            ArgKind::Nil => Ok(Operand::plain(Value::Nil)),
-            ArgKind::Bool(value) => Ok(Operand::plain(Value::Bool(value))),
-            ArgKind::Number(number) => self.constant(self.number(number)),
-            ArgKind::Plain(_) | ArgKind::Escaped(_) => {
-                Ok(Operand::plain(self.unquoted(arg.kind).map(Value::String).unwrap_or_default()))
-            }
-            ArgKind::Field(fields) => self.field_chain(dot, dot.clone(), arg, self.text(fields), &[], None),
-            ArgKind::Variable(name) => self.variable(self.text(name)),
-            ArgKind::VariableField(span, dot_at) => self.variable_field(dot, arg, span, dot_at, &[], None),
-            ArgKind::Chain(inner, fields) => self.chain(dot, arg, inner, fields, &[], None),
-            ArgKind::Identifier(function) => self.call_function(dot, function, At::Arg(arg), &[], None),
-            ArgKind::Pipe(pipe) => self.pipeline(dot, Some(&self.tree.code.pipes[pipe as usize])),
-        }
-    }
-
-    fn variable(&self, name: &str) -> Run<Operand> {
-        match self.vars.iter().rev().find(|(known, _)| *known == name) {
-            Some((_, value)) => Ok(value.clone()),
-            None => Err(self.error(&format!("undefined variable: {name}"))),
-        }
-    }
-
-    /// `$x.a.b`
-    fn variable_field(
-        &mut self,
-        dot: &Operand,
-        arg: &'t Arg,
-        span: Span,
-        dot_at: u32,
-        args: &'t [Arg],
-        last: Option<Operand>,
-    ) -> Run<Operand> {
-        self.at = At::Arg(arg);
-        let value = self.variable(self.text(Span { start: span.start, end: dot_at }))?;
-        self.field_chain(dot, value, arg, self.text(Span { start: dot_at, end: span.end }), args, last)
     }
 }
