@@ -47,15 +47,13 @@ pub(crate) fn read_files(path: &Path) -> Result<Vec<File>, LoadError> {
 
 /// A file's contents, within the bounds.
 pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, LoadError> {
-    let mut data = Vec::new();
-    directory::read_into(path, &mut data)?;
-    Ok(without_bom(&data).to_vec())
+    directory::read(path).map(|data| without_bom(&data).to_vec())
 }
 
 fn files_of(path: &Path, reading: Reading) -> Result<Vec<File>, LoadError> {
     let read = |source| LoadError::Read { path: path.to_owned(), source };
     if std::fs::metadata(path).map_err(read)?.is_dir() {
-        return directory::read(path, reading);
+        return directory::read_all(path, reading);
     }
     let bytes = std::fs::read(path).map_err(read)?;
     if !bytes.starts_with(&[0x1F, 0x8B, 0x08]) {
