@@ -14,15 +14,31 @@ use crate::engine::{self, Answer};
 use crate::setting;
 
 const NAMES: &[&str] = &["one", "two", "three"];
-const KEYS: &[&str] = &["a", "b", "settings", "global", "exports", "data", "enabled", "tags", "one", "two", "three", "nick"];
+const KEYS: &[&str] =
+    &["a", "b", "settings", "global", "exports", "data", "enabled", "tags", "one", "two", "three", "nick"];
 const VERSIONS: &[&str] = &["1.0.0", "1.2.3", "0.1.0", "2.0.0-rc.1"];
 const RANGES: &[&str] = &["*", "1.x", "^1.0.0", ">=0.1.0-0", "2.0.0", "~1.2", "1.0.0 - 1.2", ""];
-const CONDITIONS: &[&str] = &["", "one.enabled", "enabled", "global.a", "a.b,one.enabled", "settings.enabled", "two.enabled"];
+const CONDITIONS: &[&str] =
+    &["", "one.enabled", "enabled", "global.a", "a.b,one.enabled", "settings.enabled", "two.enabled"];
 const KINDS: &[&str] = &[
-    "Namespace", "Service", "Deployment", "ConfigMap", "Secret", "Ingress", "CustomResourceDefinition", "Odd", "APIService",
-    "ClusterRole", "ClusterRoleList", "Job", "ServiceAccount", "HorizontalPodAutoscaler", "MutatingWebhookConfiguration",
+    "Namespace",
+    "Service",
+    "Deployment",
+    "ConfigMap",
+    "Secret",
+    "Ingress",
+    "CustomResourceDefinition",
+    "Odd",
+    "APIService",
+    "ClusterRole",
+    "ClusterRoleList",
+    "Job",
+    "ServiceAccount",
+    "HorizontalPodAutoscaler",
+    "MutatingWebhookConfiguration",
 ];
-const SEPARATORS: &[&str] = &["---", "--- ", "---\t", "---# note", "--- # note", "\n---\n", "---\n---", "  ---", "----", "---x: 1"];
+const SEPARATORS: &[&str] =
+    &["---", "--- ", "---\t", "---# note", "--- # note", "\n---\n", "---\n---", "  ---", "----", "---x: 1"];
 
 /// The files of a chart and of all below it.
 fn chart(chance: &mut Chance, name: &str, depth: usize, path: &str, files: &mut BTreeMap<String, String>) {
@@ -44,8 +60,14 @@ fn chart(chance: &mut Chance, name: &str, depth: usize, path: &str, files: &mut 
     if chance.below(6) > 0 {
         files.insert(format!("{path}values.yaml"), Value::Object(mapping(chance, 3)).to_string());
     }
-    files.insert(format!("{path}templates/values.yaml"), format!("at: {path}{name}\nvalues: {{{{ toJson .Values }}}}\n"));
-    files.insert(format!("{path}templates/{}", chance.pick(&["objects.yaml", "b/objects.yaml", "z.txt"])), documents(chance));
+    files.insert(
+        format!("{path}templates/values.yaml"),
+        format!("at: {path}{name}\nvalues: {{{{ toJson .Values }}}}\n"),
+    );
+    files.insert(
+        format!("{path}templates/{}", chance.pick(&["objects.yaml", "b/objects.yaml", "z.txt"])),
+        documents(chance),
+    );
     if chance.below(4) == 0 {
         files.insert(format!("{path}.helmignore"), ignored(chance));
     }
@@ -106,7 +128,8 @@ fn documents(chance: &mut Chance) -> String {
             text += chance.pick(&["", "# only a note\n", "\n\n", "{{ if false }}x{{ end }}\n"]);
             continue;
         }
-        text += &format!("kind: {}\nmetadata:\n  name: {}{number}\n", chance.pick(KINDS), chance.pick(&["b", "a", "c-"]));
+        text +=
+            &format!("kind: {}\nmetadata:\n  name: {}{number}\n", chance.pick(KINDS), chance.pick(&["b", "a", "c-"]));
         match chance.below(8) {
             0 => text += "  annotations: {helm.sh/hook: pre-install}\n",
             1 => text += "  annotations: {helm.sh/hook: unknown}\n",
@@ -120,8 +143,22 @@ fn documents(chance: &mut Chance) -> String {
 /// Patterns, some of which meet files of [`chart`].
 fn ignored(chance: &mut Chance) -> String {
     const PATTERNS: &[&str] = &[
-        "objects.yaml", "templates/b/", "*.txt", "!z.txt", "/templates/values.yaml", "# a note", "", "charts/two", "b/",
-        "templates/*/", "t*/z.*", "[oz]*", " z.txt ", "*/objects.yaml", "values.yaml/", "/z.txt",
+        "objects.yaml",
+        "templates/b/",
+        "*.txt",
+        "!z.txt",
+        "/templates/values.yaml",
+        "# a note",
+        "",
+        "charts/two",
+        "b/",
+        "templates/*/",
+        "t*/z.*",
+        "[oz]*",
+        " z.txt ",
+        "*/objects.yaml",
+        "values.yaml/",
+        "/z.txt",
     ];
     (0..chance.below(4)).map(|_| format!("{}\n", chance.pick(PATTERNS))).collect()
 }
