@@ -114,8 +114,10 @@ fn apply(input: &Input, base: &mut Map) -> Result<(), ValuesError> {
             parse_into(text, base, &Reading::File(&read)).map_err(failed("--set-file"))
         }
         Input::SetJson(text) if text.trim_start().starts_with('{') => {
-            let json: serde_json::Value = serde_json::from_str(text.trim())
-                .map_err(|_| ValuesError::Set { option: "--set-json", problem: format!("JSON: {text}") })?;
+            let json: serde_json::Value = serde_json::from_str(text.trim()).map_err(|error| ValuesError::Set {
+                option: "--set-json",
+                problem: format!("JSON: {text}: {error}"),
+            })?;
             if let Value::Map(map) = Value::from_json(&json) {
                 merge_maps(base, map);
             }

@@ -6,7 +6,6 @@ use crate::affix::{AffixTransformer, End};
 use crate::build::Session;
 use crate::config::{Config, from_crds, from_value};
 use crate::documents::{check, read_resources};
-use crate::edit::clean;
 use crate::error::{Error, Result, Within};
 use crate::fieldspec::{FieldSpec, merge_specs};
 use crate::files::Folder;
@@ -25,6 +24,7 @@ use crate::transform::{
     StrategicTransformer, SubjectMode, TextTransformer, Transformer,
 };
 use crate::variable::Variables;
+use kpkg_gopath::clean;
 
 /// What has come together so far.
 #[derive(Default)]

@@ -63,7 +63,7 @@ fn inner_name(raw: &str) -> Result<String, LoadError> {
     if rest.starts_with('/') {
         return refuse("chart illegally contains absolute paths");
     }
-    let name = clean(&rest);
+    let name = kpkg_gopath::clean(&rest);
     if name == "." {
         return Err(LoadError::Refused(format!(
             "chart illegally contains content outside the base directory: {raw:?}"
@@ -81,21 +81,6 @@ fn inner_name(raw: &str) -> Result<String, LoadError> {
         return refuse("chart yaml not in base directory");
     }
     Ok(name)
-}
-
-/// Go's `path.Clean` of a relative path.
-pub(super) fn clean(path: &str) -> String {
-    let mut parts: Vec<&str> = Vec::new();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." if parts.last().is_some_and(|last| *last != "..") => {
-                parts.pop();
-            }
-            other => parts.push(other),
-        }
-    }
-    if parts.is_empty() { ".".to_owned() } else { parts.join("/") }
 }
 
 #[cfg(test)]

@@ -31,6 +31,24 @@ impl Draft {
         }
     }
 
+    /// Whether a keyword says anything in this edition; what is unknown is skipped.
+    pub(super) fn knows(self, keyword: &str) -> bool {
+        match keyword {
+            "const" | "contains" | "propertyNames" => self >= Self::Six,
+            "if" | "then" | "else" => self >= Self::Seven,
+            "dependentSchemas"
+            | "dependentRequired"
+            | "minContains"
+            | "maxContains"
+            | "unevaluatedItems"
+            | "unevaluatedProperties"
+            | "$recursiveRef" => self >= Self::Draft2019,
+            "$dynamicRef" | "prefixItems" => self == Self::Draft2020,
+            "additionalItems" => self < Self::Draft2020,
+            _ => true,
+        }
+    }
+
     pub(super) fn id(self) -> &'static str {
         match self {
             Self::Four => "http://json-schema.org/draft-04/schema#",
@@ -136,8 +154,8 @@ impl<'s> Document<'s> {
 
     /// Checks the schema itself: its form, its references and patterns.
     pub(super) fn check(&self) -> Result<(), String> {
-        if !meta::is_right(self.root, 0) {
-            let rules = Document::trusted(&meta::SCHEMA);
+        if !meta::is_plain(self.root, 0) {
+            let rules = Document::trusted(meta::of(self.draft));
             let faults = Validator::new(&rules).run(self.root);
             if !faults.is_empty() {
                 return Err(format!(
@@ -155,7 +173,10 @@ impl<'s> Document<'s> {
         if depth > MAX_DEPTH || !seen.insert(std::ptr::from_ref(schema)) {
             return Ok(());
         }
-        if let Some(reference) = map.get("$ref").and_then(Json::as_str) {
+        for keyword in ["$ref", "$recursiveRef", "$dynamicRef"] {
+            let Some(reference) = map.get(keyword).filter(|_| self.draft.knows(keyword)).and_then(Json::as_str) else {
+                continue;
+            };
             if let Target::Schema(target) = self.resolve(reference)? {
                 self.check_references(target, seen, depth + 1)?;
             }
@@ -163,7 +184,7 @@ impl<'s> Document<'s> {
                 return Ok(());
             }
         }
-        for (keyword, value) in map {
+        for (keyword, value) in map.iter().filter(|(keyword, _)| self.draft.knows(keyword)) {
             match (keyword.as_str(), value) {
                 ("properties" | "patternProperties" | "dependentSchemas" | "dependencies", Json::Object(inner)) => {
                     inner.values().try_for_each(|schema| self.check_references(schema, seen, depth + 1))?;

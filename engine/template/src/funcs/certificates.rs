@@ -240,7 +240,9 @@ fn params(context: &mut Context, name: &str, days: i64) -> CertificateParams {
     serial[0] &= 0x7F;
     let mut params = CertificateParams::default();
     let mut subject = DistinguishedName::new();
-    subject.push(DnType::CommonName, name);
+    if !name.is_empty() {
+        subject.push(DnType::CommonName, name);
+    }
     params.distinguished_name = subject;
     params.serial_number = Some(SerialNumber::from(serial.to_vec()));
     let epoch = rcgen::date_time_ymd(1970, 1, 1);
