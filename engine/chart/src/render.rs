@@ -112,6 +112,8 @@ impl Job<'_> {
         let mut units = Vec::new();
         let root = Scope { release: self.release(), capabilities: Value::object(Capabilities::new(self.facts)) };
         root.collect(chart, chart.name(), true, all.with_kind(MapKind::Values), &mut units);
+        // Of several templates with one path, as subcharts with one name have, the last counts.
+        units.reverse();
         // Deeper paths first, then in reverse: a chart's own definitions replace those of its subcharts.
         units.sort_by(|left, right| {
             let depth = |unit: &Unit<'_>| unit.path.matches('/').count();
