@@ -157,17 +157,16 @@ pub fn read_values(text: &str) -> Result<Map, String> {
 /// Cuts a text at lines that begin with `---`, as Kubernetes' reader does.
 pub(crate) fn split_documents(text: &str) -> Vec<&str> {
     let mut documents = Vec::new();
-    let (mut start, mut at) = (0, 0);
-    for line in text.split_inclusive('\n') {
-        if line.starts_with("---")
-            && line.trim_end().chars().all(|character| character == '-' || character.is_whitespace())
-        {
+    let mut start = 0;
+    let line_starts = memchr::memmem::find_iter(text.as_bytes(), "\n---").map(|at| at + 1);
+    for at in text.starts_with("---").then_some(0).into_iter().chain(line_starts) {
+        let end = memchr::memchr(b'\n', &text.as_bytes()[at..]).map_or(text.len(), |length| at + length + 1);
+        if text[at..end].chars().all(|character| character == '-' || character.is_whitespace()) {
             if text[start..at].trim_end() != "" {
                 documents.push(&text[start..at]);
             }
-            start = at + line.len();
+            start = end;
         }
-        at += line.len();
     }
     documents.push(&text[start..]);
     documents
