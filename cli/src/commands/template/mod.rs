@@ -20,7 +20,8 @@ use crate::overlay::{self, OverlayArgs};
 use crate::printer::Printer;
 use crate::provenance::Run;
 use crate::publish::ChartArgs;
-use crate::render::{self, ValuesArgs};
+use crate::render::ValuesArgs;
+use crate::rendering;
 use crate::target::TargetArgs;
 
 /// Render a chart's templates and print what they write
@@ -97,6 +98,10 @@ pub(crate) struct Args {
     #[arg(short, long)]
     generate_name: bool,
 
+    /// Fetch the chart's dependencies if they are missing
+    #[arg(long)]
+    dependency_update: bool,
+
     #[command(flatten)]
     overlay: OverlayArgs,
 
@@ -138,6 +143,7 @@ pub(crate) struct Args {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum DryRun {
+    #[value(alias = "none", alias = "true", alias = "false")]
     Client,
     Server,
 }
@@ -179,8 +185,7 @@ pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
 }
 
 fn load(reference: &str, args: &Args, printer: &Printer) -> Result<Chart> {
-    let chart = render::load_to_render(reference, &args.chart)?;
-    render::check_dependencies(&chart)?;
+    let chart = rendering::load_complete(render::load_to_render, reference, &args.chart, args.dependency_update)?;
     if chart.is_library() {
         printer.warn("library charts are not installable: their templates print nothing themselves");
     }
