@@ -38,7 +38,6 @@ mod id;
 mod kustomization;
 mod localize;
 mod merge;
-mod merge_list;
 mod order;
 mod origin;
 mod plugin;
