@@ -61,5 +61,5 @@ pub use error::{Error, Result};
 pub use files::Reads;
 pub use function::Functions;
 pub use localize::{Localized, localize};
-pub use remote::{Address, Clone, Remote};
+pub use remote::{Address, Clone, Remote, without_logins};
 pub use trace::{Field, Step, Story};

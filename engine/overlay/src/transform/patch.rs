@@ -143,7 +143,7 @@ impl JsonPatchTransformer {
             (path, "") => folder.read_text(path, session.remote())?,
             _ => return Err(Error::rule("must specify a file path or jsonOp, not both")),
         };
-        let source = if patch.path.is_empty() { "inline".to_owned() } else { patch.path.clone() };
+        let source = if patch.path.is_empty() { format!("{:?}", patch.patch) } else { patch.path.clone() };
         let operations = json_patch(&text).within(|| format!("decoding {source}"))?;
         if operations.as_array().is_none_or(Vec::is_empty) {
             return Err(Error::rule(format!("patch appears to be empty; file={}", patch.path)));
