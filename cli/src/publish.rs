@@ -230,6 +230,11 @@ impl ChartArgs {
         }
     }
 
+    /// Those that take charts from a repository by its URL.
+    pub(crate) fn of_repository(url: &str) -> Self {
+        Self { repo: Some(url.to_owned()), ..Self::default() }
+    }
+
     /// Puts the lock's digests into what was rendered, if a lock was named.
     pub(crate) fn pin(&self, mut rendered: kpkg_chart::Rendered) -> Result<kpkg_chart::Rendered> {
         if let Some(path) = &self.lock {

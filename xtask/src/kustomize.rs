@@ -156,6 +156,15 @@ fn existing(folder: &str) -> Result<PathBuf> {
     std::fs::canonicalize(folder).with_context(|| format!("{folder} is not a folder"))
 }
 
+/// The recorded cases for the tests, unpacked: those that `KPKG_PARITY_DIR` names, or in a folder `parity/kustomize` of
+/// the workspace or beside it.
+pub(crate) fn cases() -> Result<Option<PathBuf>> {
+    let named = std::env::var_os("KPKG_PARITY_DIR").map(PathBuf::from);
+    let usual = ["parity/kustomize", "../parity/kustomize"].map(PathBuf::from);
+    let found = named.into_iter().chain(usual).find(|folder| folder.is_dir());
+    found.map(|folder| unpacked(existing(&folder.to_string_lossy())?)).transpose()
+}
+
 /// A folder of cases, unpacked if they are packed.
 fn unpacked(folder: PathBuf) -> Result<PathBuf> {
     let packed = folder.join("cases.tar.gz");

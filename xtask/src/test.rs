@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use anyhow::Result;
 
-use crate::{packages, shell};
+use crate::{kustomize, packages, shell};
 
 /// Installs what the tests need and runs them; `filter` goes to the test runner.
 pub(crate) fn run(filter: &[&str]) -> Result<()> {
@@ -13,6 +13,9 @@ pub(crate) fn run(filter: &[&str]) -> Result<()> {
     let mut test = shell::command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     test.args(["test", "--workspace"]).args(filter).env("PATH", path);
     test.env("KPKG_HELM_PYTHON", packages::python_tools()?.join("python"));
+    if let Some(cases) = kustomize::cases()? {
+        test.env("KPKG_PARITY_DIR", cases);
+    }
     shell::run(&mut test)
 }
 
