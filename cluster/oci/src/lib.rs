@@ -16,7 +16,9 @@
 mod auth;
 mod challenge;
 mod credentials;
+mod download;
 mod error;
+mod inflow;
 mod manifest;
 mod reference;
 mod registry;

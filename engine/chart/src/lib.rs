@@ -66,7 +66,7 @@ pub mod values;
 pub use chart::{Chart, Crd, File};
 pub use error::{LoadError, RenderError, ValuesError};
 pub use kpkg_template::Ambient;
-pub use load::{load, load_files, read_values, unpack};
+pub use load::{archived_metadata, load, load_files, read_values, unpack};
 pub use manifests::split_manifests;
 pub use metadata::{Dependency, Lock, Maintainer, Metadata};
 pub use render::{render, render_files};
