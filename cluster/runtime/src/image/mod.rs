@@ -10,7 +10,9 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
+mod ahead;
 mod archive;
+mod arrival;
 mod blobs;
 mod collect;
 mod documents;
