@@ -1,6 +1,6 @@
 //! What overlays may use besides files: charts, rendered by our own engine, and repositories.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -170,6 +170,9 @@ impl Functions for Programs {
     }
 }
 
+/// The longest file that is fetched.
+const LONGEST_FILE: u64 = 64 << 20;
+
 /// Repositories and files elsewhere, fetched with `git` and kept in a cache.
 #[derive(Debug)]
 pub(crate) struct Fetcher {
@@ -184,12 +187,12 @@ impl Fetcher {
         Self { cache: cache.unwrap_or_else(std::env::temp_dir).join("kpkg/overlays") }
     }
 
-    fn git(folder: &Path, args: &[&str], timeout: Option<Duration>) -> Result<(), String> {
+    fn git(folder: &Path, protocols: &str, args: &[&str], timeout: Option<Duration>) -> Result<(), String> {
         let mut git = Command::new("git");
         git.current_dir(folder)
             .args(args)
             .env("GIT_TERMINAL_PROMPT", "0")
-            .env("GIT_ALLOW_PROTOCOL", "file:git:http:https:ssh")
+            .env("GIT_ALLOW_PROTOCOL", protocols)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
@@ -217,7 +220,7 @@ impl Fetcher {
             return Ok(folder);
         }
         std::fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
-        let git = |args: &[&str]| Self::git(&folder, args, address.timeout);
+        let git = |args: &[&str]| Self::git(&folder, protocols(&repository), args, address.timeout);
         git(&["init", "--quiet"])?;
         // Submodules may be named relative to it.
         git(&["config", "remote.origin.url", &repository])?;
@@ -230,6 +233,13 @@ impl Fetcher {
         std::fs::write(folder.join(".git/kpkg-complete"), "").map_err(|error| error.to_string())?;
         Ok(folder)
     }
+}
+
+/// What git may speak to get a repository and the submodules that it names: what came from elsewhere does not lead
+/// git to repositories on this machine.
+fn protocols(repository: &str) -> &'static str {
+    let is_elsewhere = repository.contains("://") && !repository.starts_with("file://");
+    if is_elsewhere { "git:http:https:ssh" } else { "file:git:http:https:ssh" }
 }
 
 /// Waits for a program to end, for so long at most.
@@ -251,21 +261,24 @@ fn wait(child: &mut Child, limit: Duration) -> Result<(), String> {
 impl Remote for Fetcher {
     fn get(&self, url: &str) -> kpkg_overlay::Result<Vec<u8>> {
         let failed = |problem: String| Error::Remote { url: url.to_owned(), problem };
+        let cannot = |error: std::io::Error| failed(format!("cannot run curl: {error}"));
         let mut curl = Command::new("curl");
-        curl.args([
-            "--fail",
-            "--silent",
-            "--show-error",
-            "--location",
-            "--max-time",
-            "60",
-            "--max-filesize",
-            "67108864",
-        ]);
+        curl.args(["--fail", "--silent", "--show-error", "--location", "--max-time", "60"]);
         curl.args(["--proto", "=http,https", "--", url]);
-        let output = curl.output().map_err(|error| failed(format!("cannot run curl: {error}")))?;
+        let mut child =
+            curl.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(cannot)?;
+        // Not by a flag of curl's: it would believe what the server says of the length.
+        let mut bytes = Vec::new();
+        let output = child.stdout.take().expect("standard output is a pipe");
+        output.take(LONGEST_FILE + 1).read_to_end(&mut bytes).map_err(cannot)?;
+        if bytes.len() as u64 > LONGEST_FILE {
+            drop(child.kill());
+            drop(child.wait());
+            return Err(failed(format!("it is larger than {LONGEST_FILE} bytes")));
+        }
+        let output = child.wait_with_output().map_err(cannot)?;
         if output.status.success() {
-            return Ok(output.stdout);
+            return Ok(bytes);
         }
         Err(failed(String::from_utf8_lossy(&output.stderr).trim().to_owned()))
     }
@@ -282,6 +295,18 @@ impl Remote for Fetcher {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_came_from_elsewhere_leads_to_no_repository_here() {
+        for (repository, want) in [
+            ("https://example.com/a/b.git", false),
+            ("ssh://git@example.com/a", false),
+            ("file:///a/b", true),
+            ("/a/b", true),
+        ] {
+            assert_eq!(protocols(repository).starts_with("file:"), want, "{repository}");
+        }
+    }
 
     /// Hooks and manifests go through the overlay together, and are told apart again.
     #[test]

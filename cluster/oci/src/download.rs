@@ -27,23 +27,12 @@ impl Registry {
         sink: S,
         progress: &(dyn Fn(u64) + Send + Sync),
     ) -> Result<S, Error> {
-        let what = || format!("{}/{repository}@{}", self.host, wanted.digest);
         let mut inflow = Inflow::new(sink);
-        let mut failures = 0;
-        loop {
-            let before = inflow.size();
-            let outcome = self.transfer(repository, wanted, &mut inflow, progress).await;
-            let done = inflow.size();
-            failures = if done - before >= FORGIVING { 1 } else { failures + 1 };
-            match outcome {
-                // Some servers end a broken answer as if it were whole.
-                Ok(()) if done < wanted.size && done > before && failures < ATTEMPTS => {}
-                Ok(()) => break,
-                Err(Error::Transport { source, .. }) if failures < ATTEMPTS && may_pass(&source) => {}
-                Err(error) => return Err(error),
-            }
-            tracing::debug!(digest = wanted.digest, done, "going on with a blob");
-            tokio::time::sleep(FIRST_PAUSE * 2_u32.pow(failures - 1)).await;
+        let outcome = self.fill(&mut inflow, repository, wanted, progress).await;
+        let what = || format!("{}/{repository}@{}", self.host, wanted.digest);
+        if let Err(error) = outcome {
+            let lost = inflow.stop().await;
+            return Err(lost.map_or(error, |source| Error::Sink { what: what(), source }));
         }
         let done = inflow.size();
         let (sink, found) = inflow.finish().await.map_err(|source| Error::Sink { what: what(), source })?;
@@ -54,7 +43,33 @@ impl Registry {
         Ok(sink)
     }
 
-    /// What one answer brings; ends early, without an error, if what came cannot be written.
+    /// Asks until everything came.
+    async fn fill<S: Write + Send + 'static>(
+        &self,
+        inflow: &mut Inflow<S>,
+        repository: &str,
+        wanted: &Descriptor,
+        progress: &(dyn Fn(u64) + Send + Sync),
+    ) -> Result<(), Error> {
+        let mut failures = 0;
+        loop {
+            let before = inflow.size();
+            let outcome = self.transfer(repository, wanted, inflow, progress).await;
+            let done = inflow.size();
+            failures = if done - before >= FORGIVING { 1 } else { failures + 1 };
+            match outcome {
+                // Some servers end a broken answer as if it were whole.
+                Ok(()) if done < wanted.size && done > before && failures < ATTEMPTS => {}
+                Ok(()) => return Ok(()),
+                Err(Error::Transport { source, .. }) if failures < ATTEMPTS && may_pass(&source) => {}
+                Err(error) => return Err(error),
+            }
+            tracing::debug!(digest = wanted.digest, done, "going on with a blob");
+            tokio::time::sleep(FIRST_PAUSE * 2_u32.pow(failures - 1)).await;
+        }
+    }
+
+    /// What one answer brings.
     async fn transfer<S: Write + Send + 'static>(
         &self,
         repository: &str,
@@ -87,8 +102,7 @@ impl Registry {
                 return Err(Error::TooLarge { what: what(), limit: wanted.size });
             }
             if inflow.take(&chunk).await.is_break() {
-                let outcome = inflow.stop().await;
-                return Err(Error::Sink { what: what(), source: outcome });
+                return Err(stopped(what()));
             }
             progress(inflow.size());
         }
@@ -103,4 +117,9 @@ impl Registry {
         // What the manifest claims is not trusted with memory before the bytes are there.
         self.blob(repository, wanted, Vec::new(), &|_| ()).await
     }
+}
+
+/// What stands for the writer's own error until that is asked for.
+fn stopped(what: String) -> Error {
+    Error::Sink { what, source: std::io::ErrorKind::Interrupted.into() }
 }

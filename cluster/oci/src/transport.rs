@@ -276,16 +276,22 @@ pub async fn receive<S: std::io::Write + Send + 'static>(
     if answer.content_length().is_some_and(|length| length > limit) {
         return Err(too_large());
     }
-    let url = shown(answer.url());
-    let broken = |source: reqwest::Error| Error::Transport { url: url.clone(), source: source.without_url() };
     let mut inflow = Inflow::new(sink);
-    while let Some(chunk) = answer.chunk().await.map_err(broken)? {
-        if inflow.size() + chunk.len() as u64 > limit {
-            return Err(too_large());
+    let mut fill = async || {
+        let url = shown(answer.url());
+        let broken = |source: reqwest::Error| Error::Transport { url: url.clone(), source: source.without_url() };
+        while let Some(chunk) = answer.chunk().await.map_err(broken)? {
+            if inflow.size() + chunk.len() as u64 > limit {
+                return Err(too_large());
+            }
+            if inflow.take(&chunk).await.is_break() {
+                return Ok(()); // ending it says why
+            }
         }
-        if inflow.take(&chunk).await.is_break() {
-            return Err(lost(inflow.stop().await));
-        }
+        Ok(())
+    };
+    if let Err(error) = fill().await {
+        return Err(inflow.stop().await.map_or(error, lost));
     }
     inflow.finish().await.map_err(lost)
 }

@@ -72,8 +72,7 @@ impl Fetched {
 
     /// The chart.
     pub fn load(&self) -> Result<Chart, Error> {
-        kpkg_chart::load_files(self.files()?)
-            .map_err(|source| Error::Chart { reference: self.source.clone(), source })
+        kpkg_chart::load_files(self.files()?).map_err(|source| Error::Chart { reference: self.source.clone(), source })
     }
 }
 

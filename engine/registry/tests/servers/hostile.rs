@@ -291,5 +291,8 @@ async fn a_cache_that_cannot_be_is_done_without() {
     std::fs::write(lab.path("file"), "").unwrap();
     lab.client.cache = kpkg_registry::cache::Cache::at(lab.path("file").join("cache"));
     let reference = format!("oci://{}/web", server.address);
-    assert_eq!(resolve(&lab.client, &reference, &Wanted::default()).await.unwrap().archive.bytes().unwrap(), held().archive);
+    assert_eq!(
+        resolve(&lab.client, &reference, &Wanted::default()).await.unwrap().archive.bytes().unwrap(),
+        held().archive
+    );
 }

@@ -38,7 +38,10 @@ async fn pushed_charts_are_pulled_by_tag_range_and_digest() {
         let fetched = resolve(&lab.client, &reference, &wanted).await.unwrap();
         assert_eq!(fetched.version, want, "{reference} {wanted:?}");
         if want == "1.2.0+build.7" {
-            assert_eq!((fetched.archive.bytes().unwrap(), fetched.provenance.as_deref()), (bytes.clone(), Some(&b"prov"[..])));
+            assert_eq!(
+                (fetched.archive.bytes().unwrap(), fetched.provenance.as_deref()),
+                (bytes.clone(), Some(&b"prov"[..]))
+            );
             assert_eq!(fetched.manifest_digest.as_deref(), Some(&*pushed.digest));
         }
     }

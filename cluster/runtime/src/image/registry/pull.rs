@@ -5,6 +5,7 @@ use std::io;
 use futures::{StreamExt, TryStreamExt};
 use kpkg_oci::Reference;
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
 use super::session::{Session, failed};
 use crate::image::arrival::{Arrival, Arriving};
@@ -33,16 +34,25 @@ pub(in crate::image) async fn pull(
     progress(ProgressEvent::Resolving);
     let session = Session::open(name, options).await?;
     let (manifest, id, listed) = resolve(layout, &session).await?;
+    check_types(&id, &manifest)?;
     let config = fetch_config(layout, &session, &manifest).await?;
     progress(ProgressEvent::Layers {
         count: manifest.layers.len(),
         bytes: manifest.layers.iter().map(|layer| layer.size).sum(),
     });
     let (senders, receivers): (Vec<_>, Vec<_>) = manifest.layers.iter().map(|_| oneshot::channel()).unzip();
-    tokio::try_join!(
-        download(layout, &session, &manifest, senders, progress),
-        unpack(layout, &manifest, &config.rootfs.diff_ids, receivers, progress),
-    )?;
+    // Both are waited for, so that nothing is left at work when this ends.
+    let stop = CancellationToken::new();
+    let (downloaded, unpacked) =
+        tokio::join!(stop.run_until_cancelled(download(layout, &session, &manifest, senders, progress)), async {
+            let outcome = unpack(layout, &manifest, &config.rootfs.diff_ids, receivers, progress).await;
+            if outcome.is_err() {
+                stop.cancel();
+            }
+            outcome
+        },);
+    downloaded.unwrap_or(Ok(()))?;
+    unpacked?;
     Ok(Pulled { manifest: id, digest: name.with_digest(&listed) })
 }
 
@@ -60,6 +70,19 @@ async fn resolve(layout: &Layout, session: &Session) -> Result<(Manifest, String
     let (bytes, digest) = fetch_manifest(session, &session.by_digest(&chosen.digest)).await?;
     let manifest = documents::parse_manifest(&digest, &bytes)?;
     Ok((manifest, layout.put_blob(&bytes)?, listed))
+}
+
+/// Charts and other things lie in registries too, under manifests that look like an image's.
+fn check_types(id: &str, manifest: &Manifest) -> Result<(), ImageError> {
+    const LAYERS: [&str; 2] = ["application/vnd.oci.image.layer.", "application/vnd.docker.image.rootfs."];
+    let is_layer = |layer: &&Descriptor| LAYERS.iter().any(|start| layer.media_type.starts_with(start));
+    match manifest.layers.iter().find(|layer| !is_layer(layer)) {
+        None => Ok(()),
+        Some(other) => Err(ImageError::Document {
+            what: format!("manifest {id}"),
+            problem: format!("`{}` is not the type of an image's layer", other.media_type.escape_debug()),
+        }),
+    }
 }
 
 /// The bytes have the digest that comes with them, and the one that was asked for if one was.

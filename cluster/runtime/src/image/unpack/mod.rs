@@ -55,7 +55,8 @@ pub(super) fn invalid(problem: impl Into<String>) -> io::Error {
 /// below, the uppermost first.
 pub(super) fn unpack(archive: impl Read, target: &Path, parents: &[PathBuf], limits: Limits) -> io::Result<()> {
     let mut archive = tar::Archive::new(Bounded { inner: archive, left: limits.bytes });
-    let mut layer = Layer { tree: Tree::new(target, parents)?, limits, entries: 0, written: 0, buffer: vec![0; BUFFER] };
+    let mut layer =
+        Layer { tree: Tree::new(target, parents)?, limits, entries: 0, written: 0, buffer: vec![0; BUFFER] };
     for entry in archive.entries()? {
         let mut entry = entry?;
         let name = PathBuf::from(std::ffi::OsStr::from_bytes(&entry.path_bytes()));
