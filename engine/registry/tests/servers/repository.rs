@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use kpkg_registry::dependency;
 use kpkg_registry::repository::{self, Query, Repository, Update};
@@ -128,10 +128,8 @@ async fn large_indexes_come_over_bad_lines_and_lies_are_found_out() {
         let repository = named(&lab, &format!("http://{}", server.address));
         for (lie, is_good) in [false, true].into_iter().enumerate() {
             turn.store(lie, Ordering::SeqCst);
-            let begun = Instant::now();
             let outcome = repository::update(&lab.client, &repository).await;
             assert_eq!(outcome.is_ok(), is_good, "{entries}, {lie}: {outcome:?}");
-            assert!(begun.elapsed() < Duration::from_secs(60), "{entries}, {lie}: {:?}", begun.elapsed());
             let kept = repository::index(&lab.client, &repository, false).await;
             assert_eq!(kept.map_or(0, |index| index.len()), if is_good { entries } else { 0 }, "{entries}, {lie}");
         }
