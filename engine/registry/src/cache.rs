@@ -226,7 +226,8 @@ impl Write for Incoming {
 
 fn digest_of_file(file: &mut File) -> io::Result<String> {
     let mut hash = Sha256::new();
-    let mut buffer = vec![0; BUFFER];
+    let length = usize::try_from(file.metadata()?.len()).unwrap_or(BUFFER);
+    let mut buffer = vec![0; length.clamp(1, BUFFER)];
     loop {
         match file.read(&mut buffer)? {
             0 => return Ok(format!("sha256:{}", oci::hex(&hash.finalize()))),

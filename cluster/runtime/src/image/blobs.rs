@@ -4,17 +4,13 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
+use kpkg_oci::digest_of;
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
 use super::layout::Layout;
 use super::{ImageError, hex};
 use crate::durable;
-
-/// The digest of bytes.
-pub(super) fn digest_of(bytes: &[u8]) -> String {
-    format!("sha256:{}", hex(&Sha256::digest(bytes)))
-}
 
 /// So much is handed to the disk at a time, while more comes.
 const FLUSHED: u64 = 16 << 20;

@@ -4,11 +4,11 @@ use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
+use kpkg_oci::digest_of;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::ahead::Ahead;
-use super::blobs::digest_of;
 use super::layout::Layout;
 use super::unpack::{self, Limits};
 use super::{ImageError, hex};
