@@ -20,7 +20,7 @@ use crate::overlay::{self, OverlayArgs};
 use crate::printer::Printer;
 use crate::provenance::Run;
 use crate::publish::ChartArgs;
-use crate::render::ValuesArgs;
+use crate::render::{self, ValuesArgs};
 use crate::rendering;
 use crate::target::TargetArgs;
 
