@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use kpkg_chart::listing::{self, Listed, Selection};
 use kpkg_chart::values::{self, Checks, Input};
-use kpkg_chart::{Ambient, ClusterFacts, KubeVersion, ReleaseInfo, Rendered};
+use kpkg_chart::{Ambient, Clock, ClusterFacts, KubeVersion, ReleaseInfo, Rendered};
 use kpkg_overlay::{Address, Built, Charts, Error, Functions, HelmChart, HelmGlobals, Options, Remote};
 use kpkg_yaml::node::node_text;
 
@@ -80,7 +80,7 @@ impl LocalCharts {
         let namespace = if wanted.namespace.is_empty() { "default" } else { &wanted.namespace };
         let release =
             ReleaseInfo { name: name.to_owned(), namespace: namespace.to_owned(), revision: 1, is_upgrade: false };
-        let ambient = Ambient::new(rand::random(), jiff::Zoned::now());
+        let ambient = Ambient::new(rand::random(), Clock::system());
         let rendered = kpkg_chart::render(&chart, &values, &release, &self.facts(wanted)?, &ambient)?;
         let selection = Selection { crds: wanted.include_crds, hooks: !wanted.skip_hooks, tests: !wanted.skip_tests };
         let crds = listing::crds(&values);

@@ -112,6 +112,8 @@ impl Job<'_> {
         let mut units = Vec::new();
         let root = Scope { release: self.release(), capabilities: Value::object(Capabilities::new(self.facts)) };
         root.collect(chart, chart.name(), true, all.with_kind(MapKind::Values), &mut units);
+        // Of several templates with one path, as subcharts with one name have, the last counts.
+        units.reverse();
         // Deeper paths first, then in reverse: a chart's own definitions replace those of its subcharts.
         units.sort_by(|left, right| {
             let depth = |unit: &Unit<'_>| unit.path.matches('/').count();
@@ -140,9 +142,16 @@ impl Job<'_> {
             if let (Some(watched), Some(trace)) = (&mut watched, renderer.take_trace()) {
                 watched.note(&unit.path, text.as_deref().ok(), trace);
             }
-            let text = text.map_err(|error| failure(&unit.path, &error, host.missed()))?;
+            let text = match text {
+                Ok(text) => text,
+                Err(error) => {
+                    chart.check_read()?;
+                    return Err(failure(&unit.path, &error, host.missed()));
+                }
+            };
             files.insert(unit.path.clone(), text);
         }
+        chart.check_read()?;
         Ok((files, host.missed()))
     }
 
@@ -161,8 +170,7 @@ impl Job<'_> {
 
 /// Parses the templates; which they are depends on the chart alone.
 fn compile(units: &[Unit<'_>]) -> Result<Templates, (String, Error)> {
-    let texts: Vec<_> = units.iter().map(|unit| (unit.path.as_str(), unit.file.text())).collect();
-    Templates::parse(texts.iter().map(|(path, text)| (*path, text.as_ref())))
+    Templates::parse(units.iter().map(|unit| (unit.path.as_str(), unit.file.shared_text())))
 }
 
 fn into_text(bytes: Vec<u8>) -> String {

@@ -1,6 +1,6 @@
 //! Template text to tokens, as Go's lexer cuts them.
 
-use std::borrow::Cow;
+use crate::ast::Span;
 
 /// What a token is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,29 +61,11 @@ impl Kind {
     }
 }
 
-/// A token; errors carry their message as text.
-#[derive(Debug, Clone)]
-pub(crate) struct Token<'a> {
+/// A token: what it is, and where.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Token {
     pub(crate) kind: Kind,
-    /// Bytes before it.
-    pub(crate) pos: usize,
-    pub(crate) line: usize,
-    pub(crate) text: Cow<'a, str>,
-}
-
-impl std::fmt::Display for Token<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.kind {
-            Kind::Eof => f.write_str("EOF"),
-            Kind::Error => f.write_str(&self.text),
-            kind if kind.is_keyword() => write!(f, "<{}>", self.text),
-            _ if self.text.len() > 10 => {
-                let short: String = self.text.chars().take(10).collect();
-                write!(f, "{}...", crate::quote::quote(short.as_bytes()))
-            }
-            _ => f.write_str(&crate::quote::quote(self.text.as_bytes())),
-        }
-    }
+    pub(crate) span: Span,
 }
 
 const LEFT: &str = "{{";
@@ -92,45 +74,75 @@ const RIGHT: &str = "}}";
 /// Cuts a text into tokens, a few at a time; the last is `Eof` or `Error`.
 pub(crate) struct Lexer<'a> {
     text: &'a str,
+    bytes: &'a [u8],
     start: usize,
     pos: usize,
-    line: usize,
     parens: i32,
-    next: Next,
+    done: bool,
     /// The tokens of the last stretch: those up to the end of an action.
-    pub(crate) tokens: Vec<Token<'a>>,
+    pub(crate) tokens: Vec<Token>,
+    /// What the `Error` token complains of.
+    problem: String,
 }
 
-/// Where to go on.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Next {
-    Text,
-    Action,
-    Stop,
-}
+/// What [`Lexer`]'s steps give: whether there is more to come.
+type More = bool;
 
 impl<'a> Lexer<'a> {
+    /// A lexer of a text below four gigabytes.
     pub(crate) fn new(text: &'a str) -> Self {
-        Self { text, start: 0, pos: 0, line: 1, parens: 0, next: Next::Text, tokens: Vec::new() }
+        Self {
+            text,
+            bytes: text.as_bytes(),
+            start: 0,
+            pos: 0,
+            parens: 0,
+            done: false,
+            tokens: Vec::with_capacity(32),
+            problem: String::new(),
+        }
     }
 
     /// Whether the last token has been cut.
     pub(crate) fn is_done(&self) -> bool {
-        self.next == Next::Stop
+        self.done
+    }
+
+    /// The whole text.
+    pub(crate) fn text(&self) -> &'a str {
+        self.text
+    }
+
+    /// A part of it.
+    pub(crate) fn slice(&self, span: Span) -> &'a str {
+        &self.text[span.range()]
+    }
+
+    /// The line, from 1, on which a place is.
+    pub(crate) fn line(&self, pos: u32) -> usize {
+        1 + line_breaks(&self.text[..pos as usize])
+    }
+
+    /// A token as Go's messages show it.
+    pub(crate) fn shown(&self, token: Token) -> String {
+        let text = self.slice(token.span);
+        match token.kind {
+            Kind::Eof => "EOF".to_owned(),
+            Kind::Error => self.problem.clone(),
+            kind if kind.is_keyword() => format!("<{text}>"),
+            _ if text.len() > 10 => {
+                let short: String = text.chars().take(10).collect();
+                format!("{}...", crate::quote::quote(short.as_bytes()))
+            }
+            _ => crate::quote::quote(text.as_bytes()),
+        }
     }
 
     /// Replaces the tokens by those of the next stretch.
     pub(crate) fn advance(&mut self) {
         self.tokens.clear();
-        loop {
-            self.next = match self.next {
-                Next::Text => self.text(),
-                Next::Action => self.action(),
-                Next::Stop => return,
-            };
-            if self.next == Next::Text && !self.tokens.is_empty() {
-                return;
-            }
+        while !self.done && self.tokens.is_empty() {
+            self.done = !self.stretch();
         }
     }
 
@@ -148,144 +160,167 @@ impl<'a> Lexer<'a> {
         Some(character)
     }
 
-    fn emit(&mut self, kind: Kind) {
-        let text = &self.text[self.start..self.pos];
-        self.tokens.push(Token { kind, pos: self.start, line: self.line, text: text.into() });
-        // Other tokens stay on their line.
-        if matches!(kind, Kind::Text | Kind::Space | Kind::RawString) {
-            self.line += line_breaks(text);
-        }
+    fn byte(&self, at: usize) -> Option<u8> {
+        self.bytes.get(at).copied()
+    }
+
+    fn push(&mut self, kind: Kind) {
+        self.tokens.push(Token { kind, span: Span::new(self.start, self.pos) });
+    }
+
+    fn emit(&mut self, kind: Kind) -> More {
+        self.push(kind);
         self.start = self.pos;
+        true
     }
 
     fn ignore(&mut self) {
-        self.line += line_breaks(&self.text[self.start..self.pos]);
         self.start = self.pos;
     }
 
-    fn error(&mut self, message: impl Into<String>) -> Next {
-        // Go reports the line on which the scan stopped, not where the token began.
-        self.tokens.push(Token {
-            kind: Kind::Error,
-            pos: self.start,
-            line: self.line,
-            text: Cow::Owned(message.into()),
-        });
-        Next::Stop
+    /// Go reports the line on which the scan stopped: where the token began.
+    fn error(&mut self, message: impl Into<String>) -> More {
+        self.pos = self.start;
+        self.push(Kind::Error);
+        self.problem = message.into();
+        false
     }
 
-    fn text(&mut self) -> Next {
-        let Some(found) = find_pair(self.rest(), b'{') else {
+    /// Plain text, and the action or comment behind it.
+    fn stretch(&mut self) -> More {
+        let Some(found) = find_pair(&self.bytes[self.pos..], b'{') else {
             self.pos = self.text.len();
             if self.pos > self.start {
                 self.emit(Kind::Text);
             }
             self.emit(Kind::Eof);
-            return Next::Stop;
+            return false;
         };
         let delim = self.pos + found;
-        let before = &self.text[self.start..delim];
-        let kept = if has_left_trim(&self.text[delim + 2..]) { before.trim_end_matches(is_space) } else { before };
-        self.pos = self.start + kept.len();
+        let trims = self.is_left_trim(delim + LEFT.len());
+        self.pos = if trims { self.before_spaces(delim) } else { delim };
         if self.pos > self.start {
-            self.emit(Kind::Text);
+            self.push(Kind::Text);
         }
-        self.pos = delim;
-        self.ignore();
-        self.left_delim()
-    }
-
-    fn left_delim(&mut self) -> Next {
-        self.pos += LEFT.len();
-        let marker = if has_left_trim(self.rest()) { 2 } else { 0 };
-        if self.text[self.pos + marker..].starts_with("/*") {
+        self.start = delim;
+        self.pos = delim + LEFT.len();
+        let marker = if trims { 2 } else { 0 };
+        if self.bytes[self.pos + marker..].starts_with(b"/*") {
             self.pos += marker;
             self.ignore();
             return self.comment();
         }
-        self.emit(Kind::LeftDelim);
+        self.push(Kind::LeftDelim);
         self.pos += marker;
         self.ignore();
         self.parens = 0;
-        Next::Action
+        self.action()
     }
 
-    fn comment(&mut self) -> Next {
+    /// The end of the text before some spaces that end at a place.
+    fn before_spaces(&self, end: usize) -> usize {
+        let spaces = self.bytes[self.start..end].iter().rev().take_while(|byte| is_space(**byte)).count();
+        end - spaces
+    }
+
+    fn comment(&mut self) -> More {
         self.pos += 2;
         let Some(end) = self.rest().find("*/") else { return self.error("unclosed comment") };
         self.pos += end + 2;
-        let Some(trim) = self.right_delim() else {
+        let trims = self.is_right_trim(self.pos);
+        if !trims && !self.rest().starts_with(RIGHT) {
             return self.error("comment ends before closing delimiter");
-        };
-        self.pos += RIGHT.len() + if trim { 2 } else { 0 };
-        if trim {
+        }
+        self.pos += RIGHT.len() + if trims { 2 } else { 0 };
+        if trims {
             self.skip_spaces();
         }
         self.ignore();
-        Next::Text
+        true
     }
 
     fn skip_spaces(&mut self) {
-        self.pos = self.text.len() - self.rest().trim_start_matches(is_space).len();
+        self.pos += self.bytes[self.pos..].iter().take_while(|byte| is_space(**byte)).count();
     }
 
-    /// Whether a closing delimiter stands here, and whether it trims.
-    fn right_delim(&self) -> Option<bool> {
-        let rest = self.rest();
-        if has_right_trim(rest) {
-            return Some(true);
-        }
-        rest.starts_with(RIGHT).then_some(false)
+    /// Whether a dash and a space stand here, behind an opening delimiter.
+    fn is_left_trim(&self, at: usize) -> bool {
+        self.byte(at) == Some(b'-') && self.byte(at + 1).is_some_and(is_space)
     }
 
-    fn action(&mut self) -> Next {
-        if let Some(trim) = self.right_delim() {
-            return self.close_action(trim);
-        }
-        let Some(character) = self.bump() else { return self.error("unclosed action") };
-        match character {
-            space if is_space(space) => return self.space(),
-            '=' => self.emit(Kind::Assign),
-            ':' => {
-                if self.bump() != Some('=') {
-                    return self.error("expected :=");
+    /// Whether a space, a dash and a closing delimiter stand here.
+    fn is_right_trim(&self, at: usize) -> bool {
+        self.byte(at + 1) == Some(b'-')
+            && self.byte(at).is_some_and(is_space)
+            && self.bytes[at + 2..].starts_with(RIGHT.as_bytes())
+    }
+
+    /// All tokens of an action, its closing delimiter included.
+    fn action(&mut self) -> More {
+        loop {
+            let Some(byte) = self.byte(self.pos) else { return self.error("unclosed action") };
+            let more = match byte {
+                b' ' | b'\t' | b'\r' | b'\n' => {
+                    if self.is_right_trim(self.pos) {
+                        return self.close_action(true);
+                    }
+                    self.space()
                 }
-                self.emit(Kind::Declare);
+                b'}' if self.byte(self.pos + 1) == Some(b'}') => return self.close_action(false),
+                b'a'..=b'z' | b'A'..=b'Z' | b'_' => self.identifier(),
+                b'.' if self.byte(self.pos + 1).is_some_and(|next| !next.is_ascii_digit()) => {
+                    self.pos += 1;
+                    self.field_or_variable(Kind::Field)
+                }
+                b'$' => {
+                    self.pos += 1;
+                    self.field_or_variable(Kind::Variable)
+                }
+                b'"' => self.quoted(Kind::String, "unterminated quoted string"),
+                b'\'' => self.quoted(Kind::CharConstant, "unterminated character constant"),
+                b'`' => self.raw_string(),
+                b'.' | b'+' | b'-' | b'0'..=b'9' => self.number(),
+                _ => self.punctuation(byte),
+            };
+            if !more {
+                return false;
             }
-            '|' => self.emit(Kind::Pipe),
-            '"' => return self.quoted('"', Kind::String, "unterminated quoted string"),
-            '\'' => return self.quoted('\'', Kind::CharConstant, "unterminated character constant"),
-            '`' => return self.raw_string(),
-            '$' => return self.field_or_variable(Kind::Variable),
-            '.' if !self.peek().is_some_and(|next| next.is_ascii_digit()) && self.pos < self.text.len() => {
-                return self.field_or_variable(Kind::Field);
+        }
+    }
+
+    fn punctuation(&mut self, byte: u8) -> More {
+        self.pos += 1;
+        match byte {
+            b'=' => self.emit(Kind::Assign),
+            b'|' => self.emit(Kind::Pipe),
+            b':' if self.byte(self.pos) == Some(b'=') => {
+                self.pos += 1;
+                self.emit(Kind::Declare)
             }
-            '.' | '+' | '-' | '0'..='9' => {
-                self.pos -= 1;
-                return self.number();
-            }
-            letter if is_alphanumeric(letter) => {
-                self.pos -= letter.len_utf8();
-                return self.identifier();
-            }
-            '(' => {
-                self.emit(Kind::LeftParen);
+            b':' => self.error("expected :="),
+            b'(' => {
                 self.parens += 1;
+                self.emit(Kind::LeftParen)
             }
-            ')' => {
+            b')' => {
                 self.parens -= 1;
-                if self.parens < 0 {
-                    return self.error("unexpected right paren");
-                }
-                self.emit(Kind::RightParen);
+                if self.parens < 0 { self.error("unexpected right paren") } else { self.emit(Kind::RightParen) }
             }
-            ' '..='~' => self.emit(Kind::Char),
-            other => return self.error(format!("unrecognized character in action: {}", code_point(other))),
+            b' '..=b'~' => self.emit(Kind::Char),
+            _ => {
+                self.pos -= 1;
+                match self.peek() {
+                    Some(letter) if is_alphanumeric(letter) => self.identifier(),
+                    other => self.error(format!(
+                        "unrecognized character in action: {}",
+                        other.map(code_point).unwrap_or_default()
+                    )),
+                }
+            }
         }
-        Next::Action
     }
 
-    fn close_action(&mut self, trim: bool) -> Next {
+    fn close_action(&mut self, trim: bool) -> More {
         if self.parens != 0 {
             return self.error("unclosed left paren");
         }
@@ -299,70 +334,63 @@ impl<'a> Lexer<'a> {
             self.skip_spaces();
             self.ignore();
         }
-        Next::Text
+        true
     }
 
     /// A run of spaces; the last one may belong to a closing delimiter that trims.
-    fn space(&mut self) -> Next {
-        self.pos = self.start;
-        let mut count = 0;
-        while self.peek().is_some_and(is_space) {
-            if has_right_trim(self.rest()) {
-                break;
-            }
-            self.bump();
-            count += 1;
+    fn space(&mut self) -> More {
+        self.pos += 1;
+        while self.byte(self.pos).is_some_and(is_space) && !self.is_right_trim(self.pos) {
+            self.pos += 1;
         }
-        if count == 0 {
-            return self.close_action(true);
-        }
-        self.emit(Kind::Space);
-        Next::Action
+        self.emit(Kind::Space)
     }
 
-    fn quoted(&mut self, quote: char, kind: Kind, problem: &str) -> Next {
+    fn quoted(&mut self, kind: Kind, problem: &str) -> More {
+        let quote = self.bytes[self.pos];
+        self.pos += 1;
         loop {
-            match self.bump() {
-                Some('\\') => match self.bump() {
-                    None | Some('\n') => return self.error(problem),
-                    Some(_) => {}
+            match self.byte(self.pos) {
+                Some(b'\\') => match self.byte(self.pos + 1) {
+                    None | Some(b'\n') => return self.error(problem),
+                    Some(_) => self.pos += 2,
                 },
-                None | Some('\n') => return self.error(problem),
-                Some(end) if end == quote => break,
-                Some(_) => {}
+                None | Some(b'\n') => return self.error(problem),
+                Some(byte) => {
+                    self.pos += 1;
+                    if byte == quote {
+                        return self.emit(kind);
+                    }
+                }
             }
         }
-        self.emit(kind);
-        Next::Action
     }
 
-    fn raw_string(&mut self) -> Next {
-        let Some(end) = self.rest().find('`') else {
-            return self.error("unterminated raw quoted string");
-        };
-        self.pos += end + 1;
-        self.emit(Kind::RawString);
-        Next::Action
+    fn raw_string(&mut self) -> More {
+        match memchr::memchr(b'`', &self.bytes[self.pos + 1..]) {
+            None => self.error("unterminated raw quoted string"),
+            Some(end) => {
+                self.pos += end + 2;
+                self.emit(Kind::RawString)
+            }
+        }
     }
 
-    fn field_or_variable(&mut self, kind: Kind) -> Next {
+    fn field_or_variable(&mut self, kind: Kind) -> More {
         if self.at_terminator() {
-            self.emit(if kind == Kind::Variable { Kind::Variable } else { Kind::Dot });
-            return Next::Action;
+            return self.emit(if kind == Kind::Variable { Kind::Variable } else { Kind::Dot });
         }
         self.skip_word();
-        if !self.at_terminator() {
-            let bad = self.bump();
-            return self
-                .error(format!("bad character {}", bad.map_or_else(|| "U+FFFFFFFFFFFFFFFF".to_owned(), code_point)));
+        if self.at_terminator() {
+            return self.emit(kind);
         }
-        self.emit(kind);
-        Next::Action
+        let bad = self.bump();
+        self.error(format!("bad character {}", bad.map_or_else(|| "U+FFFFFFFFFFFFFFFF".to_owned(), code_point)))
     }
 
     fn skip_word(&mut self) {
         loop {
-            let bytes = &self.text.as_bytes()[self.pos..];
+            let bytes = &self.bytes[self.pos..];
             let ascii = bytes.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
             self.pos += ascii;
             if bytes.get(ascii).is_none_or(u8::is_ascii) || !self.peek().is_some_and(is_alphanumeric) {
@@ -373,92 +401,83 @@ impl<'a> Lexer<'a> {
     }
 
     fn at_terminator(&self) -> bool {
-        match self.peek() {
-            None => true,
-            Some(character) => is_space(character) || matches!(character, '.' | ',' | '|' | ':' | ')' | '(' | '}'),
-        }
+        self.byte(self.pos)
+            .is_none_or(|byte| is_space(byte) || matches!(byte, b'.' | b',' | b'|' | b':' | b')' | b'(' | b'}'))
     }
 
-    fn identifier(&mut self) -> Next {
+    fn identifier(&mut self) -> More {
         self.skip_word();
         if !self.at_terminator() {
             let bad = self.bump().map(code_point).unwrap_or_default();
             return self.error(format!("bad character {bad}"));
         }
-        let kind = match &self.text[self.start..self.pos] {
-            "block" => Kind::Block,
-            "break" => Kind::Break,
-            "continue" => Kind::Continue,
-            "define" => Kind::Define,
-            "else" => Kind::Else,
-            "end" => Kind::End,
-            "if" => Kind::If,
-            "nil" => Kind::Nil,
-            "range" => Kind::Range,
-            "template" => Kind::Template,
-            "with" => Kind::With,
-            "true" | "false" => Kind::Bool,
+        let kind = match &self.bytes[self.start..self.pos] {
+            b"block" => Kind::Block,
+            b"break" => Kind::Break,
+            b"continue" => Kind::Continue,
+            b"define" => Kind::Define,
+            b"else" => Kind::Else,
+            b"end" => Kind::End,
+            b"if" => Kind::If,
+            b"nil" => Kind::Nil,
+            b"range" => Kind::Range,
+            b"template" => Kind::Template,
+            b"with" => Kind::With,
+            b"true" | b"false" => Kind::Bool,
             _ => Kind::Identifier,
         };
-        self.emit(kind);
-        Next::Action
+        self.emit(kind)
     }
 
-    fn number(&mut self) -> Next {
+    fn number(&mut self) -> More {
         let good = self.scan_number();
         let mut kind = Kind::Number;
-        if good && matches!(self.peek(), Some('+' | '-')) {
+        if good && matches!(self.byte(self.pos), Some(b'+' | b'-')) {
             kind = Kind::Complex;
             if !self.scan_number() || !self.text[..self.pos].ends_with('i') {
                 return self.bad_number();
             }
         }
-        if !good {
-            return self.bad_number();
-        }
-        self.emit(kind);
-        Next::Action
+        if good { self.emit(kind) } else { self.bad_number() }
     }
 
-    fn bad_number(&mut self) -> Next {
-        let quoted = crate::quote::quote(&self.text.as_bytes()[self.start..self.pos]);
+    fn bad_number(&mut self) -> More {
+        let quoted = crate::quote::quote(&self.bytes[self.start..self.pos]);
         self.error(format!("bad number syntax: {quoted}"))
     }
 
-    fn accept(&mut self, valid: &str) -> bool {
-        let found = self.peek().is_some_and(|next| valid.contains(next));
-        if found {
-            self.bump();
-        }
+    fn accept(&mut self, valid: &[u8]) -> bool {
+        let found = self.byte(self.pos).is_some_and(|next| valid.contains(&next));
+        self.pos += usize::from(found);
         found
     }
 
-    fn accept_run(&mut self, valid: &str) {
+    fn accept_run(&mut self, valid: &[u8]) {
         while self.accept(valid) {}
     }
 
     fn scan_number(&mut self) -> bool {
-        self.accept("+-");
-        let mut digits = "0123456789_";
-        if self.accept("0") {
-            if self.accept("xX") {
-                digits = "0123456789abcdefABCDEF_";
-            } else if self.accept("oO") {
-                digits = "01234567_";
-            } else if self.accept("bB") {
-                digits = "01_";
+        self.accept(b"+-");
+        let mut digits: &[u8] = b"0123456789_";
+        if self.accept(b"0") {
+            if self.accept(b"xX") {
+                digits = b"0123456789abcdefABCDEF_";
+            } else if self.accept(b"oO") {
+                digits = b"01234567_";
+            } else if self.accept(b"bB") {
+                digits = b"01_";
             }
         }
         self.accept_run(digits);
-        if self.accept(".") {
+        if self.accept(b".") {
             self.accept_run(digits);
         }
-        let exponent = if digits.len() == 11 { "eE" } else { "pP" };
+        let exponent = if digits.len() == 11 { b"eE" } else { b"pP" };
         if (digits.len() == 11 || digits.len() == 23) && self.accept(exponent) {
-            self.accept("+-");
-            self.accept_run("0123456789_");
+            self.accept(b"+-");
+            self.accept_run(b"0123456789_");
         }
-        self.accept("i");
+        self.accept(b"i");
         if self.peek().is_some_and(is_alphanumeric) {
             self.bump();
             return false;
@@ -472,27 +491,16 @@ fn line_breaks(text: &str) -> usize {
 }
 
 /// Where a byte stands twice in a row.
-fn find_pair(text: &str, byte: u8) -> Option<usize> {
-    let bytes = text.as_bytes();
+fn find_pair(bytes: &[u8], byte: u8) -> Option<usize> {
     memchr::memchr_iter(byte, bytes).find(|at| bytes.get(at + 1) == Some(&byte))
 }
 
-fn is_space(character: char) -> bool {
-    matches!(character, ' ' | '\t' | '\r' | '\n')
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
 fn is_alphanumeric(character: char) -> bool {
     character == '_' || character.is_alphabetic() || character.is_numeric()
-}
-
-fn has_left_trim(rest: &str) -> bool {
-    let mut characters = rest.chars();
-    characters.next() == Some('-') && characters.next().is_some_and(is_space)
-}
-
-fn has_right_trim(rest: &str) -> bool {
-    let mut characters = rest.chars();
-    characters.next().is_some_and(is_space) && characters.next() == Some('-') && characters.as_str().starts_with(RIGHT)
 }
 
 /// `%#U`: the code point and, if it can be printed, the character.

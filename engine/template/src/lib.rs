@@ -50,7 +50,7 @@ mod trace;
 mod value;
 mod weight;
 
-pub use ambient::Ambient;
+pub use ambient::{Ambient, Clock};
 pub use error::{Error, ErrorKind, Failure, Place, helm_text};
 pub use exec::{Context, Limits};
 pub use funcs::{Type, names as function_names};

@@ -23,6 +23,7 @@
 mod emitter;
 mod error;
 mod keys;
+mod lines;
 pub mod node;
 pub mod number;
 mod parser;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use kpkg_chart::{Ambient, ClusterFacts, ReleaseInfo, package};
+use kpkg_chart::{Ambient, Clock, ClusterFacts, ReleaseInfo, package};
 use kpkg_registry::bundle;
 
 use crate::embedded::EmbeddedArgs;
@@ -53,7 +53,7 @@ pub(super) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
     let packed = package::package(&chart, &package::Settings::default())?;
     let release =
         ReleaseInfo { name: chart.name().to_owned(), namespace: "default".to_owned(), revision: 1, is_upgrade: false };
-    let ambient = Ambient::new(rand::random(), jiff::Zoned::now());
+    let ambient = Ambient::new(rand::random(), Clock::system());
     let rendered = kpkg_chart::render(&chart, &values, &release, &ClusterFacts::default(), &ambient)?;
     let supplied = kpkg_yaml::write(&values.supplied.clone().into());
 

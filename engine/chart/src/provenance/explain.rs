@@ -97,14 +97,14 @@ fn last_read(reads: &[Path]) -> Vec<Path> {
 
 /// The longest part of a path that there is; the whole if there is none of it.
 fn existing<'a>(subject: Subject<'_>, path: &'a [String]) -> &'a [String] {
-    let all = &subject.values.all;
+    let all = subject.values.all();
     let depth = (1..=path.len()).rev().find(|depth| origin::get(all, &path[..*depth]).is_some());
     depth.map_or(path, |depth| &path[..depth])
 }
 
 /// A key that is not there, and the nearest one that is.
 fn missing_key(subject: Subject<'_>, paths: &[Path], scope: &[String]) -> Option<String> {
-    let all = &subject.values.all;
+    let all = subject.values.all();
     paths.iter().find_map(|path| {
         let missing = (1..=path.len()).find(|depth| origin::get(all, &path[..*depth]).is_none())? - 1;
         let siblings: Vec<&str> = match (missing, origin::get(all, &path[..missing])) {

@@ -23,7 +23,7 @@ impl Setup {
     fn new(templates: &[(&str, &str)], inputs: Vec<Input>) -> Self {
         let mut files = vec![
             File::new("Chart.yaml", *b"apiVersion: v2\nname: app\nversion: 1.0.0\n"),
-            File::new("values.yaml", DEFAULTS.as_bytes().to_vec()),
+            File::new("values.yaml", DEFAULTS.as_bytes()),
             File::new("charts/sub/Chart.yaml", *b"apiVersion: v2\nname: sub\nversion: 1.0.0\n"),
             File::new("charts/sub/values.yaml", *b"\nport: 1\nhost: h\n"),
             File::new(
@@ -31,7 +31,7 @@ impl Setup {
                 *b"kind: Service\nmetadata: {name: s}\nspec:\n  port: {{ .Values.port }}\n  host: {{ .Values.host }}\n",
             ),
         ];
-        files.extend(templates.iter().map(|(name, text)| File::new(*name, text.as_bytes().to_vec())));
+        files.extend(templates.iter().map(|(name, text)| File::new(*name, text.as_bytes())));
         Self { chart: crate::load_files(files).expect("it loads"), inputs }
     }
 
