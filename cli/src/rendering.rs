@@ -39,7 +39,7 @@ pub(crate) struct RenderArgs {
 impl RenderArgs {
     /// Loads a chart that can be installed, with its dependencies.
     pub(crate) fn load(&self, reference: &str, source: &ChartArgs) -> Result<Chart> {
-        let chart = load_complete(render::load_from, reference, source, self.dependency_update)?;
+        let chart = load_complete(reference, source, self.dependency_update, render::load_from)?;
         if chart.is_library() {
             anyhow::bail!("library charts are not installable: their templates are for other charts to use");
         }
@@ -87,10 +87,10 @@ fn with_sources(text: &str) -> Vec<(&str, String)> {
 
 /// Loads a chart with all its dependencies, which are fetched into its folder if that is wanted.
 pub(crate) fn load_complete(
-    load: fn(&str, &ChartArgs) -> Result<Chart>,
     reference: &str,
     source: &ChartArgs,
     dependency_update: bool,
+    load: fn(&str, &ChartArgs) -> Result<Chart>,
 ) -> Result<Chart> {
     let mut chart = load(reference, source)?;
     let folder = Path::new(reference);

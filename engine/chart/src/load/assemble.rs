@@ -131,6 +131,7 @@ fn load_subchart(name: &str, files: &[File], depth: usize) -> Result<Chart, Load
 pub fn read_values(text: &str) -> Result<Map, String> {
     let mut values = Map::new();
     for document in split_documents(text) {
+        let document = document.map_err(|problem| format!("error reading yaml document: {problem}"))?;
         match kpkg_yaml::read(document) {
             Ok(Value::Null) => {}
             Ok(Value::Map(map)) => merge_maps(&mut values, map),
@@ -154,21 +155,25 @@ pub fn read_values(text: &str) -> Result<Map, String> {
     Ok(values)
 }
 
-/// Cuts a text at lines that begin with `---`, as Kubernetes' reader does.
-pub(crate) fn split_documents(text: &str) -> Vec<&str> {
+/// Cuts a text at lines that begin with `---`, as Kubernetes' reader does: only a comment may follow on such a line.
+/// Nothing comes after a line that is wrong.
+pub(crate) fn split_documents(text: &str) -> Vec<Result<&str, String>> {
     let mut documents = Vec::new();
     let mut start = 0;
     let line_starts = memchr::memmem::find_iter(text.as_bytes(), "\n---").map(|at| at + 1);
     for at in text.starts_with("---").then_some(0).into_iter().chain(line_starts) {
         let end = memchr::memchr(b'\n', &text.as_bytes()[at..]).map_or(text.len(), |length| at + length + 1);
-        if text[at..end].chars().all(|character| character == '-' || character.is_whitespace()) {
-            if text[start..at].trim_end() != "" {
-                documents.push(&text[start..at]);
-            }
-            start = end;
+        let rest = text[at + "---".len()..end].trim();
+        if !rest.is_empty() && !rest.starts_with('#') {
+            documents.push(Err(format!("invalid Yaml document separator: {rest}")));
+            return documents;
         }
+        if text[start..at].trim_end() != "" {
+            documents.push(Ok(&text[start..at]));
+        }
+        start = end;
     }
-    documents.push(&text[start..]);
+    documents.push(Ok(&text[start..]));
     documents
 }
 
@@ -181,5 +186,24 @@ pub(crate) fn merge_maps(base: &mut Map, over: Map) {
                 base.insert(key, value);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_several_documents() {
+        let read = |text: &str| read_values(text).map(|map| Value::Map(map).to_json().to_string());
+        let all = Ok(r#"{"a":1,"b":2}"#.to_owned());
+        for separator in ["---", "--- # x", "---# x", "--- \t", "---\r"] {
+            assert_eq!(read(&format!("a: 1\n{separator}\nb: 2\n")), all, "{separator:?}");
+        }
+        for (separator, rest) in [("----", "-"), ("---b: 2", "b: 2"), ("--- |", "|")] {
+            let problem = format!("error reading yaml document: invalid Yaml document separator: {rest}");
+            assert_eq!(read(&format!("a: 1\n{separator}\nb: 2\n")), Err(problem));
+        }
+        assert_eq!(read("a: 1\n...\nb: 2\n"), Ok(r#"{"a":1}"#.to_owned()));
     }
 }

@@ -192,3 +192,13 @@ fn unread_values_are_found() {
         .run(|watched, subject, _| unread(watched, subject).into_iter().map(|value| value.path).collect::<Vec<_>>());
     assert_eq!(found, ["image.other", "nobody", "sub.nope"]);
 }
+
+#[test]
+fn output_that_is_no_object_is_shown() {
+    let templates = [("templates/a.yaml", "kind: A\n---\n{{ .Values.name }} and more\n")];
+    let (text, _) = Setup::new(&templates, Vec::new()).explanation();
+    let want = "  --> app/templates/a.yaml:3:1\n   |\n 3 | {{ .Values.name }} and more\n   | ^^^^^^^^^^^^^^^^^^^^^^^^^^^\n  \
+                it wrote:\n       1 | kind: A\n       2 | ---\n       3 | nn and more\n  value name = \"nn\" \
+                (app/values.yaml:1)\n";
+    assert_eq!(text, want);
+}
