@@ -4,7 +4,8 @@
 //! them: an element may be found twice, and finds the lists as the elements before it have left them. It is kept, for
 //! the output shows it.
 
-use std::collections::BTreeSet;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     directive::Directive,
@@ -47,6 +48,9 @@ impl<'p, T: Tree, P: Place<'p>> Merge<'_, T, P> {
     }
 }
 
+/// More keys than any list of the built-in types has.
+const MOST_KEYS: usize = 4;
+
 /// A merge under way.
 struct Pairs<'m, 'a, T: Tree, P> {
     merge: &'m Merge<'a, T, P>,
@@ -82,6 +86,9 @@ impl<'m, 'a, 'p, T: Tree, P: Place<'p>> Pairs<'m, 'a, T, P> {
         if keys.is_empty() {
             keys.push("");
         }
+        if let Some(partners) = self.partners(&keys) {
+            return self.merge_distinct(&keys, &partners);
+        }
         let mut list = self.values(&keys);
         if keys.len() > 1 {
             complete(&mut list);
@@ -93,6 +100,57 @@ impl<'m, 'a, 'p, T: Tree, P: Place<'p>> Pairs<'m, 'a, T, P> {
         }
         for at in std::mem::take(&mut self.old) {
             self.append(at, &keys)?;
+        }
+        Ok(self.into_list())
+    }
+
+    /// For each of the patch's elements the object's with the same keys, where all elements have all keys and no list
+    /// repeats any.
+    fn partners(&self, keys: &[&str]) -> Option<Vec<Option<usize>>> {
+        let mut old = BTreeMap::new();
+        for at in &self.old {
+            if old.insert(identity::<T>(&self.nodes[*at], keys)?, *at).is_some() {
+                return None;
+            }
+        }
+        let patch = self.patch.as_deref().unwrap_or_default();
+        let mut seen = BTreeSet::new();
+        let mut partners = Vec::with_capacity(patch.len());
+        for at in patch {
+            let identity = identity::<T>(&self.nodes[*at], keys)?;
+            partners.push(old.get(&identity).copied());
+            if !seen.insert(identity) {
+                return None;
+            }
+        }
+        Some(partners)
+    }
+
+    /// What [`Pairs::run`] makes of lists whose elements differ in keys that all of them have: the patch's come first;
+    /// those with several keys only if they are new.
+    fn merge_distinct(mut self, keys: &[&str], partners: &[Option<usize>]) -> Result<Vec<T::Node>> {
+        let mut is_settled = vec![false; self.old.len()];
+        let mut is_paired = is_settled.clone();
+        for (new, old) in self.patch.clone().unwrap_or_default().into_iter().zip(partners) {
+            let is_left = self.merge_pair(*old, Some(new))?.is_some();
+            if let Some(old) = *old {
+                is_paired[old] = true;
+                is_settled[old] = !is_left || keys.len() == 1;
+            }
+            if is_left && (old.is_none() || keys.len() == 1) {
+                self.items.push(old.unwrap_or(new));
+            }
+        }
+        for at in self.old.clone() {
+            if !is_settled[at] && (is_paired[at] || self.merge_pair(Some(at), None)?.is_some()) {
+                self.items.push(at);
+            }
+        }
+        if keys == [""] {
+            for at in &self.items {
+                let text = T::text(&self.nodes[*at]).into_owned();
+                complete_key::<T>(&mut self.nodes[*at], "", &text);
+            }
         }
         Ok(self.into_list())
     }
@@ -133,7 +191,7 @@ impl<'m, 'a, 'p, T: Tree, P: Place<'p>> Pairs<'m, 'a, T, P> {
             list.iter().copied().find(|at| is_it::<T>(&self.nodes[*at], &match_keys, &match_values))
         };
         let (old, new) = (find(&self.old), self.patch.as_ref().and_then(find));
-        match self.merge_pair(old, new)?.filter(|at| !is_void::<T>(&self.nodes[*at])) {
+        match self.merge_pair(old, new)? {
             Some(at) => {
                 for (key, value) in keys.iter().zip(values) {
                     complete_key::<T>(&mut self.nodes[at], key, value);
@@ -162,7 +220,7 @@ impl<'m, 'a, 'p, T: Tree, P: Place<'p>> Pairs<'m, 'a, T, P> {
                 (at, self.merge.value(&mut self.nodes[at], patch, self.elements)?)
             }
         };
-        Ok(is_left.then_some(at))
+        Ok((is_left && !is_void::<T>(&self.nodes[at])).then_some(at))
     }
 
     fn lone(&mut self, at: usize, side: Lone) -> Result<bool> {
@@ -221,6 +279,22 @@ fn set<T: Tree>(nodes: &[T::Node], list: &mut Vec<usize>, element: Option<usize>
     if !is_found {
         list.extend(element);
     }
+}
+
+/// The texts of an element's keys, if it has all of them; a scalar's own is its key.
+fn identity<'n, T: Tree>(element: &'n T::Node, keys: &[&str]) -> Option<[Cow<'n, str>; MOST_KEYS]> {
+    let mut identity = [const { Cow::Borrowed("") }; MOST_KEYS];
+    if keys.len() > MOST_KEYS {
+        return None;
+    }
+    for (place, key) in identity.iter_mut().zip(keys) {
+        let value = if key.is_empty() { Some(element) } else { T::get(element, key) };
+        *place = T::text(value.filter(|value| T::kind(value) == Kind::Scalar)?);
+        if place.is_empty() {
+            return None;
+        }
+    }
+    Some(identity)
 }
 
 /// Whether it is null or an object without fields.
