@@ -89,10 +89,11 @@ fn streams_flow_both_ways() {
     let output = child.wait_with_output().expect("kubectl ends");
     assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "1048576");
 
-    // exec -it under a terminal that `script` makes. As in Kubernetes, its size arrives a moment after the start.
+    // exec -it under a terminal that `script` makes. As in Kubernetes, its size arrives a moment after the start. `script`
+    // may end before it has shown what was written last, so nothing is.
     let kubeconfig = machine.data_dir().join("kubeconfig");
     let shell = format!(
-        "kubectl --kubeconfig {} exec -it echo -- sh -c 'test -t 0 && echo terminal; until stty size 2>/dev/null; do sleep 0.1; done'",
+        "kubectl --kubeconfig {} exec -it echo -- sh -c 'test -t 0 && echo terminal; until stty size 2>/dev/null; do sleep 0.1; done; sleep 2'",
         kubeconfig.display()
     );
     let typed = machine.run("script", &["-qec", &format!("stty rows 33 cols 77; {shell}"), "/dev/null"]).ok();
