@@ -73,7 +73,8 @@ fn fuzz(seeds: Vec<Vec<u8>>, target: impl Fn(&[u8])) {
 /// The inputs that a target begins with.
 fn seeds(target: &str) -> Vec<Vec<u8>> {
     let folder = format!("{}/../../fuzz/seeds/{target}", env!("CARGO_MANIFEST_DIR"));
-    let mut paths: Vec<_> = std::fs::read_dir(folder).expect("there").map(|entry| entry.expect("there").path()).collect();
+    let mut paths: Vec<_> =
+        std::fs::read_dir(folder).expect("there").map(|entry| entry.expect("there").path()).collect();
     paths.sort();
     paths.iter().map(|path| std::fs::read(path).expect("readable")).collect()
 }
