@@ -134,7 +134,8 @@ current-context: two
         let context = |name: &str| {
             let found = config.contexts.iter().find(|it| it.name == name).and_then(|it| it.context.clone());
             let found = found.expect("there");
-            let cluster = find(&config.clusters, |it| it.name == found.cluster).and_then(|it| it.cluster).expect("there");
+            let cluster =
+                find(&config.clusters, |it| it.name == found.cluster).and_then(|it| it.cluster).expect("there");
             let user = find(&config.auth_infos, |it| Some(&it.name) == found.user.as_ref()).expect("there");
             (found.namespace, cluster.server, cluster.certificate_authority, user.auth_info.expect("there").impersonate)
         };

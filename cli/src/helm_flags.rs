@@ -69,7 +69,8 @@ mod tests {
                 .arg(Arg::new("include-crds").long("include-crds").action(ArgAction::SetTrue))
                 .arg(Arg::new("set").long("set")),
         );
-        let root = root.subcommand(Command::new("lint").arg(Arg::new("debug").long("debug").action(ArgAction::SetTrue)));
+        let root =
+            root.subcommand(Command::new("lint").arg(Arg::new("debug").long("debug").action(ArgAction::SetTrue)));
         let words = translate(line.split(' ').map(OsString::from), &root);
         words.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
     }

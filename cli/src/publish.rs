@@ -135,7 +135,8 @@ impl TrustArgs {
             let missing = || format!("{} has no provenance file", fetched.source);
             let provenance = fetched.provenance.as_ref().with_context(missing)?;
             let ring = keyring(self.keyring.as_ref(), "pubring.gpg")?;
-            kpkg_registry::provenance::verify(&fetched.archive, &fetched.file_name(), provenance, &ring, now())?;
+            let archive = fetched.archive.bytes()?;
+            kpkg_registry::provenance::verify(&archive, &fetched.file_name(), provenance, &ring, now())?;
         }
         if let Some(path) = &self.verify_key {
             let Some(digest) = &fetched.manifest_digest else {
@@ -228,6 +229,11 @@ impl ChartArgs {
             provenance,
             pass_credentials: self.pass_credentials,
         }
+    }
+
+    /// Those that take charts from a repository by its URL.
+    pub(crate) fn of_repository(url: &str) -> Self {
+        Self { repo: Some(url.to_owned()), ..Self::default() }
     }
 
     /// Puts the lock's digests into what was rendered, if a lock was named.

@@ -12,12 +12,13 @@ pub(crate) const BUILD: [&str; 3] = ["gcc", "libseccomp-dev", "pkg-config"];
 /// Debian packages that image recipes need.
 pub(crate) const RECIPES: [&str; 1] = ["mmdebstrap"];
 /// Debian packages that the tests run besides.
-pub(crate) const TESTS: [&str; 14] = [
+pub(crate) const TESTS: [&str; 15] = [
     "age",
     "bind9-dnsutils",
     "busybox-static",
     "curl",
     "docker-registry",
+    "git",
     "gnupg",
     "iproute2",
     "nftables",

@@ -9,7 +9,7 @@ use kpkg_chart::provenance::FieldPath;
 use kpkg_overlay::{Built, Field, Options, Reads};
 
 use crate::failure;
-use crate::overlay::{Fetcher, LocalCharts, Programs};
+use crate::overlay::{Fetcher, NamedCharts, Programs};
 use crate::printer::Printer;
 
 /// How often files are looked at for changes.
@@ -72,7 +72,7 @@ pub(crate) struct Args {
     #[arg(short, long)]
     watch: bool,
 
-    /// Fetch nothing: resources elsewhere are errors
+    /// Fetch nothing: resources and charts elsewhere are errors
     #[arg(long)]
     offline: bool,
 
@@ -131,8 +131,11 @@ pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
     options.managed_by_label = args.enable_managedby_label || is_label_asked_for();
     options.strict = args.strict;
     options.list_keys = args.crd_list_keys;
-    let charts =
-        LocalCharts { api_versions: args.helm_api_versions.clone(), kube_version: args.helm_kube_version.clone() };
+    let charts = NamedCharts {
+        offline: args.offline,
+        api_versions: args.helm_api_versions.clone(),
+        kube_version: args.helm_kube_version.clone(),
+    };
     options.charts = if args.enable_helm { Some(&charts) } else { None };
     let programs = Programs { environment: args.env.clone() };
     options.functions = if args.enable_exec { Some(&programs) } else { None };

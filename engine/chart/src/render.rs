@@ -1,6 +1,7 @@
 //! A chart and its values into manifests, hooks and notes.
 
 use std::cell::RefCell;
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
@@ -115,10 +116,7 @@ impl Job<'_> {
         // Of several templates with one path, as subcharts with one name have, the last counts.
         units.reverse();
         // Deeper paths first, then in reverse: a chart's own definitions replace those of its subcharts.
-        units.sort_by(|left, right| {
-            let depth = |unit: &Unit<'_>| unit.path.matches('/').count();
-            depth(right).cmp(&depth(left)).then_with(|| right.path.cmp(&left.path))
-        });
+        units.sort_by_cached_key(|unit| Reverse((unit.path.matches('/').count(), unit.path.clone())));
         units.dedup_by(|left, right| left.path == right.path);
         let compiled = self.values.compiled.get_or_init(|| compile(&units)).as_ref();
         let templates = compiled.map_err(|(path, error)| failure(path, error, Vec::new()))?;

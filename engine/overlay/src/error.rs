@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::remote::without_logins;
+
 /// Why an overlay cannot be built. The chain of sources leads from the folder that was asked for to the cause.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -154,6 +156,11 @@ impl Error {
         Self::Rule(problem.into())
     }
 
+    /// What cannot be fetched, and why, without logins that stand in either.
+    pub fn remote(url: &str, problem: &str) -> Self {
+        Self::Remote { url: without_logins(url), problem: without_logins(problem) }
+    }
+
     pub(crate) fn invalid(what: impl Into<String>, problem: impl Into<String>) -> Self {
         Self::Invalid { what: what.into(), problem: problem.into() }
     }
@@ -181,6 +188,6 @@ pub(crate) trait Within<T> {
 
 impl<T, E: Into<Error>> Within<T> for std::result::Result<T, E> {
     fn within(self, doing: impl FnOnce() -> String) -> Result<T> {
-        self.map_err(|error| Error::In { doing: doing(), source: Box::new(error.into()) })
+        self.map_err(|error| Error::In { doing: without_logins(&doing()), source: Box::new(error.into()) })
     }
 }

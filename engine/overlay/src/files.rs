@@ -57,6 +57,8 @@ impl Reads {
     }
 }
 
+/// Why nothing can be fetched where there is no way to what lies elsewhere.
+const UNREACHABLE: &str = "remote resources are not available";
 /// How long a chain of folders may be.
 const MAX_DEPTH: usize = 200;
 
@@ -110,12 +112,13 @@ impl Folder {
         let mut at = referrer;
         while let Some(folder) = at {
             if folder.clone.as_ref().is_some_and(|(_, from)| from.starts_with(url)) {
-                return Err(Error::rule(format!("cycle detected: URI '{url}' referenced by previous URI '{url}'")));
+                return Err(Error::rule(crate::remote::without_logins(&format!(
+                    "cycle detected: URI '{url}' referenced by previous URI '{url}'"
+                ))));
             }
             at = folder.referrer.as_ref();
         }
-        let refused =
-            || Error::Remote { url: url.to_owned(), problem: "remote resources are not available".to_owned() };
+        let refused = || Error::remote(url, UNREACHABLE);
         let clone = remote.ok_or_else(refused)?.clone_repository(url)?;
         let (top, root) = (real_folder(&clone.root)?, real_folder(&clone.folder)?);
         if !root.starts_with(&top) {
@@ -169,8 +172,7 @@ impl Folder {
     /// The content of a file.
     pub(crate) fn read(&self, path: &str, remote: Option<&dyn Remote>) -> Result<Vec<u8>> {
         if is_http(path) {
-            let refused =
-                || Error::Remote { url: path.to_owned(), problem: "remote resources are not available".to_owned() };
+            let refused = || Error::remote(path, UNREACHABLE);
             return remote.ok_or_else(refused)?.get(path);
         }
         let joined = self.root.join(path);
@@ -186,7 +188,13 @@ impl Folder {
         fs::read(&real).map_err(failed)
     }
 
-    fn permitted(&self, path: &Path) -> Result<PathBuf> {
+    /// The root of the repository that this folder came with, if it came with one.
+    pub(crate) fn clone_root(&self) -> Option<&Path> {
+        self.containing_clone().map(|(root, _)| root.as_path())
+    }
+
+    /// Where a file of this machine really is, if it may be read.
+    pub(crate) fn permitted(&self, path: &Path) -> Result<PathBuf> {
         if !self.restricted {
             return Ok(path.to_owned());
         }

@@ -110,7 +110,9 @@ pub(crate) fn function_of<'a>(config: &Resource, session: &Session<'a>) -> Resul
 pub(crate) fn run_generator(config: &Resource, folder: &Folder, session: &Session<'_>) -> Result<Vec<Resource>> {
     if !is_built_in(config) {
         let (functions, program) = function_of(config, session)?;
-        return function::run(functions, &program, config, &folder.root, &[]);
+        let mut made = function::run(functions, &program, config, &folder.root, &[])?;
+        made.iter_mut().try_for_each(Resource::take_options)?;
+        return Ok(made);
     }
     let value = settings(config)?;
     let kind = match config.kind() {

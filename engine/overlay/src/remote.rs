@@ -27,6 +27,24 @@ pub(crate) fn is_http(path: &str) -> bool {
     path.starts_with("http://") || path.starts_with("https://")
 }
 
+/// A text without the logins that HTTP addresses in it hold.
+pub fn without_logins(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("://") {
+        let (scheme, tail) = rest.split_at(at + "://".len());
+        let end = tail.find(|letter: char| matches!(letter, '/' | '?' | '#') || letter.is_whitespace());
+        let (authority, after) = tail.split_at(end.unwrap_or(tail.len()));
+        let is_http = scheme.ends_with("http://") || scheme.ends_with("https://");
+        let host = authority.rsplit_once('@').filter(|_| is_http).map_or(authority, |(_, host)| host);
+        shown.push_str(scheme);
+        shown.push_str(host);
+        rest = after;
+    }
+    shown.push_str(rest);
+    shown
+}
+
 /// Whether a path is the address of a repository, or of a folder in one. HTTP addresses could all be: those of files
 /// are told by how they end.
 pub(crate) fn is_repository(path: &str) -> bool {
@@ -192,6 +210,19 @@ mod tests {
         ];
         for (path, want) in cases {
             assert_eq!(is_repository(path), want, "{path}");
+        }
+    }
+
+    #[test]
+    fn logins_are_not_shown() {
+        let cases = [
+            ("cannot fetch https://me:s@cret@h.example:80/a?b: no", "cannot fetch https://h.example:80/a?b: no"),
+            ("'http://token@h.example' and http://a:b@c", "'http://h.example' and http://c"),
+            ("ssh://git@h.example/a, me@h.example", "ssh://git@h.example/a, me@h.example"),
+            ("https://h.example/a@b", "https://h.example/a@b"),
+        ];
+        for (text, want) in cases {
+            assert_eq!(without_logins(text), want);
         }
     }
 

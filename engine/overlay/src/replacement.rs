@@ -1,5 +1,6 @@
 //! Values copied from a field of one resource into fields of others.
 
+mod comments;
 mod place;
 
 use kpkg_yaml::Style;

@@ -252,6 +252,23 @@ impl Resource {
         };
     }
 
+    /// Takes over, and out, what a generator that is a program says of a resource in annotations.
+    pub(crate) fn take_options(&mut self) -> Result<()> {
+        const HASH: &str = "kustomize.config.k8s.io/needs-hash";
+        const BEHAVIOR: &str = "kustomize.config.k8s.io/behavior";
+        self.memory.needs_hash |= match self.annotation(HASH) {
+            None | Some("0" | "f" | "F" | "false" | "FALSE" | "False") => false,
+            Some("1" | "t" | "T" | "true" | "TRUE" | "True") => true,
+            Some(other) => {
+                return Err(Error::rule(format!("the annotation {HASH:?} contains an invalid value ({other:?})")));
+            }
+        };
+        self.memory.behavior = Behavior::from(self.annotation(BEHAVIOR).unwrap_or_default());
+        let annotations = self.annotations().into_iter().filter(|(key, _)| *key != HASH && *key != BEHAVIOR);
+        let annotations = annotations.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+        self.set_texts("annotations", annotations)
+    }
+
     /// Writes what is remembered as annotations, for a function to pass on.
     pub(crate) fn annotate_memory(&mut self) -> Result<()> {
         const PREFIX: &str = "internal.config.kubernetes.io/";

@@ -4,7 +4,8 @@
 //! Kubernetes: kinds that have gone since are looked up under their present version, and lists that learnt to merge
 //! later are replaced ([`LATER`]). A kustomization may bring a schema of its own (`openapi`).
 
-use kpkg_api::schema::{Field, Shape, Type, table, type_of};
+use kpkg_api::patch::strategic::{self, Merging, Typed};
+use kpkg_api::schema::{table, type_of};
 use serde_json::Value;
 
 use crate::id::Id;
@@ -103,22 +104,11 @@ enum Lists {
 
 /// What is known of a value.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Schema<'a> {
-    /// An object of a built-in type.
-    Type(&'static Type),
-    /// A field of the built-in type of that name.
-    Field(&'static Field, &'static str),
-    /// A definition of the user's.
-    Custom(&'a Value, &'a Custom),
-}
-
-/// How the elements of a list are paired.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Pairing {
-    /// By fields of theirs.
-    Keys(Vec<String>),
-    /// Scalars, by what they are.
-    Values,
+pub(crate) enum Place<'a> {
+    /// A value of a built-in type.
+    BuiltIn(Typed<'static>),
+    /// A definition of the user's, and the name it has where it stands.
+    Custom(&'a Value, &'a str, &'a Custom),
 }
 
 impl Schemas {
@@ -158,20 +148,20 @@ impl Schemas {
     }
 
     /// The schema of a kind.
-    pub(crate) fn of_kind(&self, api_version: &str, kind: &str) -> Option<Schema<'_>> {
+    pub(crate) fn of_kind(&self, api_version: &str, kind: &str) -> Option<Place<'_>> {
         let (group, version) = crate::id::split_api_version(api_version);
         if let Some(custom) = &self.custom {
-            let found = custom_kind(&custom.root, group, version, kind).map(|schema| Schema::Custom(schema, custom));
+            let found = custom_kind(&custom.root, group, version, kind).map(|schema| Place::Custom(schema, "", custom));
             if found.is_some() || !custom.with_built_in {
                 return found;
             }
         }
         let is_it = |it: &&CustomResource| (&*it.group, &*it.version, &*it.kind) == (group, version, kind);
         if let Some(CustomResource { schema, .. }) = self.custom_resources.iter().find(is_it) {
-            return Some(Schema::Custom(&schema.root, schema));
+            return Some(Place::Custom(&schema.root, "", schema));
         }
         let (.., version) = VERSIONS.iter().find(|(known, old, _)| (*known, *old) == (group, version))?;
-        type_of(group, version, kind).map(Schema::Type)
+        type_of(group, version, kind).map(Place::of)
     }
 }
 
@@ -185,72 +175,67 @@ fn custom_kind<'a>(root: &'a Value, group: &str, version: &str, kind: &str) -> O
     })
 }
 
-impl Schema<'_> {
-    /// What is known of a field.
-    pub(crate) fn field(self, name: &str) -> Option<Self> {
+impl Place<'_> {
+    fn of(type_: &'static kpkg_api::schema::Type) -> Self {
+        Self::BuiltIn(Typed::Object(type_))
+    }
+}
+
+impl<'a> strategic::Place<'a> for Place<'a> {
+    fn field(self, name: &str) -> Option<Self> {
         match self {
-            Self::Type(type_) => type_.field(name).map(|field| Self::Field(field, type_.base_name())),
-            Self::Field(field, _) => match field.shape {
-                Shape::Single => Self::Type(field.message()?).field(name),
-                Shape::Map => field.message().map(Self::Type),
-                Shape::List | Shape::MapOfLists => None,
-            },
-            Self::Custom(schema, root) => {
-                let property = schema.get("properties").and_then(|properties| properties.get(name));
+            Self::BuiltIn(typed) => typed.field(name).map(Self::BuiltIn),
+            Self::Custom(schema, _, custom) => {
                 let property =
-                    property.or_else(|| schema.get("additionalProperties").filter(|schema| schema.is_object()))?;
-                resolve(property, root)
+                    schema.get("properties").and_then(Value::as_object).and_then(|all| all.get_key_value(name));
+                match property {
+                    Some((name, property)) => resolve(property, name, custom),
+                    None => {
+                        resolve(schema.get("additionalProperties").filter(|schema| schema.is_object())?, "", custom)
+                    }
+                }
             }
         }
     }
 
-    /// What is known of a list's elements.
-    pub(crate) fn elements(self) -> Option<Self> {
+    fn elements(self) -> Option<Self> {
         match self {
-            Self::Field(field, _) if field.shape == Shape::List => field.message().map(Self::Type),
-            Self::Custom(schema, root) if is_array(schema) => resolve(schema.get("items")?, root),
-            _ => None,
+            Self::BuiltIn(typed) => typed.elements().map(Self::BuiltIn),
+            Self::Custom(schema, name, custom) if is_array(schema) => resolve(schema.get("items")?, name, custom),
+            Self::Custom(..) => None,
         }
     }
 
-    /// How a list's elements are paired; `None` if the list is replaced.
-    pub(crate) fn pairing(self) -> Option<Pairing> {
+    fn merging(self) -> Option<Merging<'a>> {
         match self {
-            Self::Field(field, owner) => {
-                if !field.patch_strategy.merge || LATER.contains(&(owner, field.name)) {
-                    return None;
-                }
-                let keys: Vec<String> = match (field.map_keys.as_slice(), field.patch_merge_key) {
-                    ([], Some(key)) => vec![key.to_owned()],
-                    (keys, _) => keys.iter().map(|&key| key.to_owned()).collect(),
-                };
-                Some(if keys.is_empty() { Pairing::Values } else { Pairing::Keys(keys) })
-            }
-            Self::Custom(schema, Custom { lists: Lists::Types, .. }) => match schema["x-kubernetes-list-type"]
-                .as_str()?
-            {
-                "map" => {
-                    let keys = schema["x-kubernetes-list-map-keys"].as_array()?.iter().filter_map(Value::as_str);
-                    Some(Pairing::Keys(keys.map(str::to_owned).collect())).filter(|it| *it != Pairing::Keys(Vec::new()))
-                }
-                "set" => Some(Pairing::Values),
+            Self::BuiltIn(Typed::Field(owner, field)) if LATER.contains(&(owner.base_name(), field.name)) => None,
+            Self::BuiltIn(typed) => typed.merging(),
+            Self::Custom(schema, list, custom) => custom.lists.merging(schema, list),
+        }
+    }
+
+    fn is_replaced(self) -> bool {
+        matches!(self, Self::BuiltIn(typed) if typed.is_replaced())
+    }
+}
+
+impl Lists {
+    /// How a list of that schema merges.
+    fn merging<'a>(self, schema: &'a Value, list: &'a str) -> Option<Merging<'a>> {
+        let keys = schema.get("x-kubernetes-list-map-keys").and_then(Value::as_array);
+        let map_keys: Vec<&str> = keys.into_iter().flatten().filter_map(Value::as_str).collect();
+        match self {
+            Self::Types => match schema["x-kubernetes-list-type"].as_str()? {
+                "map" if !map_keys.is_empty() => Some(Merging { list, merge_key: None, map_keys }),
+                "set" => Some(Merging { list, merge_key: None, map_keys: Vec::new() }),
                 _ => None,
             },
-            Self::Custom(schema, _) => {
+            Self::Strategies => {
                 let strategy = schema.get("x-kubernetes-patch-strategy")?.as_str()?;
-                if !strategy.split(',').any(|part| part == "merge") {
-                    return None;
-                }
-                let list = schema.get("x-kubernetes-list-map-keys").and_then(Value::as_array);
-                let one = schema.get("x-kubernetes-patch-merge-key").and_then(Value::as_str);
-                let keys: Vec<String> = match (list, one) {
-                    (Some(keys), _) => keys.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
-                    (None, Some(key)) => vec![key.to_owned()],
-                    (None, None) => Vec::new(),
-                };
-                Some(if keys.is_empty() { Pairing::Values } else { Pairing::Keys(keys) })
+                let merge_key = schema.get("x-kubernetes-patch-merge-key").and_then(Value::as_str);
+                let merge_key = merge_key.filter(|_| keys.is_none());
+                strategy.split(',').any(|part| part == "merge").then_some(Merging { list, merge_key, map_keys })
             }
-            Self::Type(_) => None,
         }
     }
 }
@@ -264,43 +249,45 @@ fn is_array(schema: &Value) -> bool {
 }
 
 /// Follows `$ref`s within the definitions, and from there to built-in types if they are at hand.
-fn resolve<'a>(mut schema: &'a Value, custom: &'a Custom) -> Option<Schema<'a>> {
+fn resolve<'a>(mut schema: &'a Value, name: &'a str, custom: &'a Custom) -> Option<Place<'a>> {
     for _ in 0..100 {
         let Some(reference) = schema.get("$ref").and_then(Value::as_str) else {
-            return Some(Schema::Custom(schema, custom));
+            return Some(Place::Custom(schema, name, custom));
         };
-        let name = reference.strip_prefix("#/definitions/")?;
-        let built_in = || table().by_name(name.strip_prefix("io.k8s.")?).map(Schema::Type);
+        let definition = reference.strip_prefix("#/definitions/")?;
+        let built_in = || table().by_name(definition.strip_prefix("io.k8s.")?).map(Place::of);
         if custom.with_built_in
             && let Some(type_) = built_in()
         {
             return Some(type_);
         }
-        schema = custom.root.get("definitions")?.get(name)?;
+        schema = custom.root.get("definitions")?.get(definition)?;
     }
     None
 }
 
 #[cfg(test)]
 mod tests {
+    use kpkg_api::patch::strategic::Place as _;
+
     use super::*;
 
     #[test]
     fn old_kinds_have_the_lists_of_the_new() {
         let schemas = Schemas::default();
         let keys = |api_version: &str, kind: &str, path: &[&str]| {
-            let schema = schemas.of_kind(api_version, kind)?;
-            path.iter()
-                .try_fold(schema, |at, name| if *name == "*" { at.elements() } else { at.field(name) })?
-                .pairing()
+            let place = schemas.of_kind(api_version, kind)?;
+            let list =
+                path.iter().try_fold(place, |at, name| if *name == "*" { at.elements() } else { at.field(name) })?;
+            list.merging().map(|merging| merging.keys())
         };
-        let by = |keys: &[&str]| Some(Pairing::Keys(keys.iter().map(|&key| key.to_owned()).collect()));
         let pod = ["spec", "jobTemplate", "spec", "template", "spec"];
-        assert_eq!(keys("batch/v1beta1", "CronJob", &[&pod[..], &["containers"]].concat()), by(&["name"]));
+        let containers = [&pod[..], &["containers"]].concat();
+        assert_eq!(keys("batch/v1beta1", "CronJob", &containers), Some(vec!["name"]));
         let ports = [&pod[..], &["containers", "*", "ports"]].concat();
-        assert_eq!(keys("batch/v1", "CronJob", &ports), by(&["containerPort", "protocol"]));
+        assert_eq!(keys("batch/v1", "CronJob", &ports), Some(vec!["containerPort", "protocol"]));
         assert_eq!(keys("batch/v1", "CronJob", &[&pod[..], &["schedulingGates"]].concat()), None);
-        assert_eq!(keys("apps/v1", "Deployment", &["metadata", "finalizers"]), Some(Pairing::Values));
+        assert_eq!(keys("apps/v1", "Deployment", &["metadata", "finalizers"]), Some(Vec::new()));
         assert_eq!(keys("apps/v1", "Deployment", &["spec", "template", "spec", "tolerations"]), None);
         assert!(schemas.of_kind("example.com/v1", "Deployment").is_none());
     }

@@ -19,6 +19,7 @@ fn releases_live_through_upgrades_rollbacks_and_failures() {
     definitions_are_upgraded(&machine);
     order_is_kept(&machine);
     config_maps_hold_records(&machine, &chart);
+    super::overlays::belong_to_the_release(&machine, &chart);
     machine.delete_cluster();
 }
 

@@ -4,6 +4,7 @@ mod big;
 mod helm;
 mod kills;
 mod life;
+mod overlays;
 mod secrets;
 mod trouble;
 mod wordpress;

@@ -159,20 +159,19 @@ pub fn read_values(text: &str) -> Result<Map, String> {
 /// Nothing comes after a line that is wrong.
 pub(crate) fn split_documents(text: &str) -> Vec<Result<&str, String>> {
     let mut documents = Vec::new();
-    let (mut start, mut at) = (0, 0);
-    for line in text.split_inclusive('\n') {
-        if let Some(rest) = line.strip_prefix("---") {
-            let rest = rest.trim();
-            if !rest.is_empty() && !rest.starts_with('#') {
-                documents.push(Err(format!("invalid Yaml document separator: {rest}")));
-                return documents;
-            }
-            if text[start..at].trim_end() != "" {
-                documents.push(Ok(&text[start..at]));
-            }
-            start = at + line.len();
+    let mut start = 0;
+    let line_starts = memchr::memmem::find_iter(text.as_bytes(), "\n---").map(|at| at + 1);
+    for at in text.starts_with("---").then_some(0).into_iter().chain(line_starts) {
+        let end = memchr::memchr(b'\n', &text.as_bytes()[at..]).map_or(text.len(), |length| at + length + 1);
+        let rest = text[at + "---".len()..end].trim();
+        if !rest.is_empty() && !rest.starts_with('#') {
+            documents.push(Err(format!("invalid Yaml document separator: {rest}")));
+            return documents;
         }
-        at += line.len();
+        if text[start..at].trim_end() != "" {
+            documents.push(Ok(&text[start..at]));
+        }
+        start = end;
     }
     documents.push(Ok(&text[start..]));
     documents

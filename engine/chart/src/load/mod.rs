@@ -12,7 +12,7 @@ use crate::chart::{Chart, File};
 use crate::error::LoadError;
 use crate::metadata::Metadata;
 
-pub use archive::unpack;
+pub use archive::{archived_metadata, unpack};
 pub use assemble::read_values;
 pub(crate) use assemble::{merge_maps, split_documents};
 

@@ -2,6 +2,7 @@
 
 use kpkg_yaml::node::{Node, NodeOptions, Scalar, read_node};
 
+use super::comments::carried_over;
 use crate::error::{Error, Result};
 use crate::selector::compile;
 use crate::tree::{Step, kind_name, lookup, step};
@@ -172,7 +173,8 @@ pub(super) fn set_within_text(node: &mut Node, path: &[String], value: &Node, ma
 /// The document as text, in JSON if the old text was JSON.
 fn written_like(old: &str, document: &Node) -> Result<Option<String>> {
     if !old.trim_start().starts_with(['{', '[']) {
-        return Ok(Some(kpkg_yaml::node::source_text(document).trim().to_owned()));
+        let written = kpkg_yaml::node::source_text(document).trim().to_owned();
+        return Ok(Some(carried_over(old, written)));
     }
     let Ok(json) = document.to_json() else { return Ok(None) };
     let text = if old.contains('\n') && old.contains("  ") {

@@ -8,7 +8,7 @@ use crate::documents::read_resources;
 use crate::error::{Error, Result, Within};
 use crate::files::Folder;
 use crate::kustomization::{Patch, PatchOptions, Selector};
-use crate::merge::strategic;
+use crate::merge::merge;
 use crate::resource::Resource;
 use crate::set::ResourceSet;
 
@@ -143,7 +143,7 @@ impl JsonPatchTransformer {
             (path, "") => folder.read_text(path, session.remote())?,
             _ => return Err(Error::rule("must specify a file path or jsonOp, not both")),
         };
-        let source = if patch.path.is_empty() { "inline".to_owned() } else { patch.path.clone() };
+        let source = if patch.path.is_empty() { format!("{:?}", patch.patch) } else { patch.path.clone() };
         let operations = json_patch(&text).within(|| format!("decoding {source}"))?;
         if operations.as_array().is_none_or(Vec::is_empty) {
             return Err(Error::rule(format!("patch appears to be empty; file={}", patch.path)));
@@ -242,11 +242,13 @@ fn patch_one(set: &mut ResourceSet, at: usize, patch: &Resource, session: &Sessi
         resource.remember_id();
     }
     let before = session.is_strict().then(|| resource.node.clone());
-    let node = std::mem::replace(&mut resource.node, Node::map());
-    let merged = strategic(node, patch.node.clone(), &session.schemas())
+    let mut node = std::mem::replace(&mut resource.node, Node::map());
+    let is_left = merge(&mut node, patch.node.clone(), &session.schemas())
         .within(|| format!("patching {kind}/{name} with {}", patch.id()))?;
-    let Some(merged) = merged.filter(|node| !node.is_empty()) else { return Ok(()) };
-    resource.node = merged;
+    if !is_left || node.is_empty() {
+        return Ok(());
+    }
+    resource.node = node;
     if !patch.memory.allow_kind_change {
         resource.set_root("kind", &kind);
     }

@@ -1,6 +1,6 @@
 //! Kustomizations made at random, built by us and by the real Kustomize.
 //!
-//! `KPKG_GENERATED=N` makes N of them; `KPKG_GENERATED_SEED` chooses which.
+//! `KPKG_GENERATED=N` makes N of each sort; `KPKG_GENERATED_SEED` chooses which.
 
 use crate::tree::Tree;
 
@@ -80,15 +80,97 @@ fn folder(numbers: &mut Numbers, path: &str, bases: &[&str]) -> String {
     format!("{files}=== {path}{name}\n{text}")
 }
 
+/// How many to make, and out of which numbers.
+fn wanted() -> (usize, Numbers) {
+    let text = |name: &str| std::env::var(name).unwrap_or_default();
+    let seed = text("KPKG_GENERATED_SEED").parse().unwrap_or(1);
+    (text("KPKG_GENERATED").parse().unwrap_or(40), Numbers(seed))
+}
+
 #[test]
 fn random_trees() {
-    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
-    let count = number("KPKG_GENERATED").unwrap_or(40);
-    let mut numbers = Numbers(number("KPKG_GENERATED_SEED").unwrap_or(1));
+    let (count, mut numbers) = wanted();
     for at in 0..count {
         let files =
             [folder(&mut numbers, "a/", &[]), folder(&mut numbers, "b/", &[]), folder(&mut numbers, "", &["a", "b"])];
         let tree = Tree::new(&files.concat());
         tree.compare(&format!("tree {at}:\n{}", files.concat()), "");
+    }
+}
+
+/// Parts of lists that are merged: keys that are missing, repeated, null or texts; directives only where they may be.
+struct Elements {
+    field: &'static str,
+    parts: &'static [&'static [&'static str]],
+}
+
+const PORTS: Elements = Elements {
+    field: "ports",
+    parts: &[
+        &["containerPort: 80", "containerPort: 81", "containerPort: '80'", "hostPort: 80", ""],
+        &["protocol: TCP", "protocol: UDP", "protocol: null", "", ""],
+        &["name: a", "name: null", "", ""],
+    ],
+};
+const ENV: Elements = Elements {
+    field: "env",
+    parts: &[&["name: A", "name: B", "name: C", "name: D", ""], &["value: x", "value: 1", "value: null", "value: ''"]],
+};
+const MOUNTS: Elements = Elements {
+    field: "volumeMounts",
+    parts: &[&["mountPath: /a", "mountPath: /b", ""], &["name: a", "name: b", "readOnly: null"]],
+};
+
+fn list(numbers: &mut Numbers, elements: &Elements, is_patch: bool) -> String {
+    let element = |numbers: &mut Numbers| {
+        let mut fields: Vec<&str> = elements.parts.iter().map(|choices| numbers.one(choices)).collect();
+        if is_patch && numbers.below(6) == 0 {
+            fields.push(numbers.one(&["$patch: delete", "$patch: replace", "$patch: merge"]));
+        }
+        fields.retain(|field| !field.is_empty());
+        format!("{{{}}}", fields.join(", "))
+    };
+    let count = numbers.below(5);
+    let mut all: Vec<String> = (0..count).map(|_| element(numbers)).collect();
+    if is_patch && numbers.below(4) == 0 {
+        let directive = numbers.one(&["delete", "replace", "merge", "dance"]);
+        all.insert(numbers.below(count + 1), format!("{{$patch: {directive}}}"));
+    }
+    if numbers.below(12) == 0 {
+        all.push(numbers.one(&["null", "{}", "x"]).to_owned());
+    }
+    format!("{}: [{}]", elements.field, all.join(", "))
+}
+
+fn pod(numbers: &mut Numbers, is_patch: bool) -> String {
+    let mut containers = Vec::new();
+    for _ in 0..numbers.below(4) {
+        let mut fields = vec![numbers.one(&["name: a", "name: b", "name: c", "image: i"]).to_owned()];
+        for elements in [&PORTS, &ENV, &MOUNTS] {
+            if numbers.below(2) == 0 {
+                fields.push(list(numbers, elements, is_patch));
+            }
+        }
+        containers.push(format!("{{{}}}", fields.join(", ")));
+    }
+    let metadata = numbers.one(&["", ", finalizers: [a, b, a]", ", finalizers: [c]", ", finalizers: null"]);
+    let more = numbers.one(&["", "x: {y: null, z: {$patch: delete}}\n", "x: {y: , z: [null]}\n", "x: {y: {z: 1}}\n"]);
+    let containers = containers.join(", ");
+    format!(
+        "apiVersion: v1\nkind: PodTemplate\nmetadata: {{name: p{metadata}}}\n\
+         template: {{spec: {{containers: [{containers}]}}}}\n{more}"
+    )
+}
+
+#[test]
+fn random_merges() {
+    let (count, mut numbers) = wanted();
+    for at in 0..count {
+        let files = format!(
+            "=== r.yaml\n{}=== p.yaml\n{}=== kustomization.yaml\nresources: [r.yaml]\npatches: [{{path: p.yaml}}]\n",
+            pod(&mut numbers, false),
+            pod(&mut numbers, true)
+        );
+        Tree::new(&files).compare(&format!("merge {at}:\n{files}"), "");
     }
 }

@@ -54,7 +54,7 @@ impl Tree {
 }
 
 /// kubectl with Kustomize 5.8.1 in it, on the search path.
-fn kubectl() -> Option<PathBuf> {
+pub(crate) fn kubectl() -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     let found = std::env::split_paths(&path).map(|folder| folder.join("kubectl")).filter(|file| file.is_file());
     let is_right = |file: &PathBuf| {

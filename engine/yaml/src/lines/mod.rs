@@ -253,7 +253,9 @@ impl<'a, S: Sink<'a>> Lines<'a, '_, S> {
     fn starts_plain(&self, byte: u8, at: usize, end: usize) -> bool {
         match byte {
             b'-' | b'?' | b':' => self.bytes[..end].get(at + 1).is_some_and(|next| *next != b' '),
-            _ => !b",[]{}#&*!|>'\"%@`".contains(&byte),
+            b',' | b'[' | b']' | b'{' | b'}' | b'#' | b'&' | b'*' | b'!' | b'|' | b'>' | b'\'' | b'"' | b'%' | b'@'
+            | b'`' => false,
+            _ => true,
         }
     }
 

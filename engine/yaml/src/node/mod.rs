@@ -214,6 +214,11 @@ impl Fields {
         self.position(key).map(|at| self.entries.remove(at).1)
     }
 
+    /// Drops the fields for which `keep` says no.
+    pub fn retain(&mut self, mut keep: impl FnMut(&Scalar, &mut Node) -> bool) {
+        self.entries.retain_mut(|(key, value)| keep(key, value));
+    }
+
     /// The fields in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Scalar, &Node)> {
         self.entries.iter().map(|(key, value)| (key, value))
@@ -300,6 +305,14 @@ impl Node {
 
     /// The sequence, if it is one.
     pub fn as_list(&self) -> Option<&[Node]> {
+        match self {
+            Self::List(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    /// The sequence, if it is one, to change it.
+    pub fn as_list_mut(&mut self) -> Option<&mut Vec<Node>> {
         match self {
             Self::List(items) => Some(items),
             _ => None,

@@ -160,3 +160,66 @@ fn a_patch_of_kubectl_apply() {
     ]}}}});
     assert_eq!(patched(("apps", "Deployment"), &old, &patch), Ok(want));
 }
+
+/// Where Kustomize and the API server part; what Kustomize does was compared with 5.8.1.
+#[test]
+fn modes_differ() {
+    let type_ = type_of("", "v1", "Pod").expect("a known kind");
+    let both = |object: &Value, patch: &Value| {
+        [Mode::ApiServer, Mode::Kustomize].map(|mode| {
+            let mut object = json!({"spec": object});
+            apply(mode, type_, &mut object, &json!({"spec": patch})).map_err(|why| why.to_string())?;
+            Ok(object["spec"].take())
+        })
+    };
+    let ports = json!({"containers": [{"name": "a", "ports": [{"containerPort": 1, "protocol": "UDP"}]}]});
+    let cases = [
+        (
+            json!({"imagePullSecrets": [{"name": "a"}, {"name": "b"}]}),
+            json!({"imagePullSecrets": [{"name": "b"}, {"name": "c"}]}),
+            [
+                Ok(json!({"imagePullSecrets": [{"name": "a"}, {"name": "b"}, {"name": "c"}]})),
+                Ok(json!({"imagePullSecrets": [{"name": "b"}, {"name": "c"}, {"name": "a"}]})),
+            ],
+        ),
+        (
+            ports,
+            json!({"containers": [{"name": "a", "ports": [{"containerPort": 1, "protocol": "TCP"}]}]}),
+            [
+                Ok(json!({"containers": [{"name": "a", "ports": [{"containerPort": 1, "protocol": "TCP"}]}]})),
+                Ok(json!({"containers": [{"name": "a", "ports": [
+                    {"containerPort": 1, "protocol": "TCP"}, {"containerPort": 1, "protocol": "UDP"}
+                ]}]})),
+            ],
+        ),
+        (
+            json!({"nodeSelector": {"a": "1"}}),
+            json!({"nodeSelector": {"$patch": "delete"}}),
+            [Ok(json!({"nodeSelector": {}})), Ok(json!({}))],
+        ),
+        (
+            json!({"nodeSelector": {"a": "1"}}),
+            json!({"nodeSelector": "text"}),
+            [Ok(json!({"nodeSelector": "text"})), Err("expected a value of kind Map, but received Scalar")],
+        ),
+        (
+            json!({"nodeSelector": {"a": "1"}}),
+            json!({"nodeSelector": {"$patch": "merge", "b": "2"}}),
+            [
+                Err("unknown patch type: merge in map: map[$patch:merge b:2]"),
+                Ok(json!({"nodeSelector": {"a": "1", "b": "2"}})),
+            ],
+        ),
+        (
+            json!({"nodeSelector": {"a": "1"}}),
+            json!({"nodeSelector": {"$retainKeys": ["b"], "b": "2"}}),
+            [
+                Ok(json!({"nodeSelector": {"b": "2"}})),
+                Ok(json!({"nodeSelector": {"$retainKeys": ["b"], "a": "1", "b": "2"}})),
+            ],
+        ),
+    ];
+    for (object, patch, want) in cases {
+        assert_eq!(both(&object, &patch), want.map(|want| want.map_err(str::to_owned)), "{patch}");
+    }
+}
