@@ -14,7 +14,7 @@ pub(crate) fn run(text: &str) {
         return;
     };
     // Half of the keys, picked by their length.
-    let keep = |depth: usize, key: &str| depth > 0 || key.len() % 2 == 0;
+    let keep = |depth: usize, key: &str| depth > 0 || key.len().is_multiple_of(2);
     let parts = read_parts(text, Options::default(), keep).expect("all of it is read");
     if let (Value::Map(parts), Value::Map(all)) = (&parts, &value) {
         let kept = |(key, _): &(&String, &Value)| keep(0, key);

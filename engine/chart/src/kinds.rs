@@ -91,3 +91,56 @@ pub(crate) fn rank(kind: &str) -> (usize, String) {
         None => (INSTALL_ORDER.len(), kind.to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_in_the_order_in_which_they_need_each_other() {
+        let mut kinds = vec![
+            "Zebra",
+            "Service",
+            "Deployment",
+            "APIService",
+            "Namespace",
+            "ConfigMap",
+            "Aardvark",
+            "ClusterRole",
+            "CustomResourceDefinition",
+            "Ingress",
+            "ServiceAccount",
+            "Job",
+            "StatefulSet",
+            "RoleBinding",
+            "Pod",
+            "PriorityClass",
+            "MutatingWebhookConfiguration",
+            "PersistentVolumeClaim",
+            "HorizontalPodAutoscaler",
+        ];
+        kinds.sort_by_key(|kind| rank(kind));
+        let want = [
+            "PriorityClass",
+            "Namespace",
+            "ServiceAccount",
+            "ConfigMap",
+            "PersistentVolumeClaim",
+            "CustomResourceDefinition",
+            "ClusterRole",
+            "RoleBinding",
+            "Service",
+            "Pod",
+            "Deployment",
+            "HorizontalPodAutoscaler",
+            "StatefulSet",
+            "Job",
+            "Ingress",
+            "APIService",
+            "MutatingWebhookConfiguration",
+            "Aardvark",
+            "Zebra",
+        ];
+        assert_eq!(kinds, want);
+    }
+}

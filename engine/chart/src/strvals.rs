@@ -348,6 +348,22 @@ mod tests {
             ("a=007", r#"{"a":"007"}"#),
             ("a=1.5", r#"{"a":"1.5"}"#),
             ("a[0][1]=x", r#"{"a":[[null,"x"]]}"#),
+            ("a=1,,b=2", r#"error: key "" has no value (cannot end with ,)"#),
+            ("a=,b=2", r#"{"a":"","b":2}"#),
+            ("a.b=", r#"{"a":{"b":""}}"#),
+            ("a.=b", r#"error: key map "a" has no value"#),
+            ("a.b", r#"error: key "b" has no value"#),
+            ("a={1,b,true}", r#"{"a":[1,"b",true]}"#),
+            ("a={1},b={2}", r#"{"a":[1],"b":[2]}"#),
+            ("a[0]=x,", r#"{"a":["x"]}"#),
+            ("a[0]", r#"{"a":[]}"#),
+            ("a[0]=", r#"{"a":[""]}"#),
+            ("a[1].b=x,a[0].b=y", r#"{"a":[{"b":"y"},{"b":"x"}]}"#),
+            ("a[0].b=1,a[0].c=", r#"{"a":[{"b":1,"c":""}]}"#),
+            ("a.b[0].c=x", r#"{"a":{"b":[{"c":"x"}]}}"#),
+            ("a.b[0].c=", r#"{"a":{"b":[]}}"#),
+            ("a[0]b.c=x", r#"error: unexpected data at end of array index: "b""#),
+            ("a=1234567890,b=00009,c=0", r#"{"a":1234567890,"b":"00009","c":0}"#),
             ("a", r#"error: key "a" has no value"#),
             ("a,b=1", r#"error: key "a" has no value (cannot end with ,)"#),
             (
@@ -369,7 +385,18 @@ mod tests {
     #[test]
     fn other_readings() {
         assert_eq!(parsed("a=1,b=true", &Reading::Text), r#"{"a":"1","b":"true"}"#);
-        assert_eq!(parsed("a=1,b=true", &Reading::Literal), r#"{"a":"1,b=true"}"#);
+        for (text, want) in [
+            ("a=1,b=true", r#"{"a":"1,b=true"}"#),
+            ("a=", r#"{"a":""}"#),
+            ("a=x=y.z[0]", r#"{"a":"x=y.z[0]"}"#),
+            (r"a=x\y{,", r#"{"a":"x\\y{,"}"#),
+            ("a.b[0].c=x", r#"{"a":{"b":[{"c":"x"}]}}"#),
+            ("a[1]=x", r#"{"a":[null,"x"]}"#),
+            ("a", r#"error: key "a" has no value"#),
+            ("a.b", r#"error: key "b" has no value"#),
+        ] {
+            assert_eq!(parsed(text, &Reading::Literal), want, "{text}");
+        }
         assert_eq!(parsed(r#"a={"x":[1]},b=2"#, &Reading::Json), r#"{"a":{"x":[1]},"b":2}"#);
         let read = |name: &str| Ok(format!("<{name}>"));
         assert_eq!(parsed("a=f.txt,b=g", &Reading::File(&read)), r#"{"a":"<f.txt>","b":"<g>"}"#);

@@ -118,7 +118,8 @@ OBJECTS = {
 
 
 def table(kpkg, subjects):
-    print(f'{"chart":30} {"kpkg":>10} {"Helm":>10} {"faster":>8} {"kpkg":>9} {"Helm":>9} {"memory":>8}')
+    print(f'{"":30} {"wall clock, the best of " + str(ROUNDS):>30} {"memory at its peak":>28}')
+    print(f'{"chart":30} {"kpkg":>10} {"Helm":>10} {"faster":>8} {"kpkg":>9} {"Helm":>9} {"of it":>8}')
     for name, folder in subjects:
         theirs = folder and helm_best(folder)
         if not theirs:
@@ -135,7 +136,9 @@ def table(kpkg, subjects):
 def sweep(kpkg, root):
     from reference import Engine
     engine, ours, theirs, count = Engine(), 0.0, 0.0, 0
-    for _, folder in charts(root):
+    folders = [folder for _, folder in charts(root)]
+    print(f'each of {len(folders)} charts once, with default values ...', flush=True)
+    for folder in folders:
         try:
             _, cpu = engine.measure(folder)
         except Exception:
@@ -144,8 +147,8 @@ def sweep(kpkg, root):
         if code == 0:
             ours, theirs, count = ours + own, theirs + cpu, count + 1
     if count:
-        print(f'{count} charts with default values, processor time: kpkg {ours:.2f} s (whole processes), '
-              f'Helm {theirs:.2f} s, {theirs / ours:.1f}x')
+        print(f'processor time of the {count} that both render: kpkg {ours:.2f} s (whole processes), '
+              f'Helm {theirs:.2f} s (loading and rendering alone), {theirs / ours:.1f}x')
 
 
 def main():

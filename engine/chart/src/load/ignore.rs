@@ -84,6 +84,35 @@ mod tests {
         ] {
             assert_eq!(rules.ignores(path, folder), want, "{path}");
         }
+        let cases = [
+            ("helm.txt", "helm.txt", false, true),
+            ("helm.*", "helm.txt", false, true),
+            ("tiller*.txt", "tiller.txt", false, true),
+            ("*", "a.txt", false, true),
+            ("cargo/*.txt", "cargo/a.txt", false, true),
+            ("cargo/*.*", "cargo/a.txt", false, true),
+            ("ru[c-e]?er.txt", "rudder.txt", false, true),
+            ("templates/.?*", "templates/.dotfile", false, true),
+            ("cargo/", "cargo", true, true),
+            ("helm.txt/", "helm.txt", false, false),
+            ("!helm.txt", "helm.txt", false, false),
+            ("!helm.txt", "tiller.txt", false, true),
+            ("!*.txt", "cargo", true, true),
+            ("!cargo/", "mast", true, true),
+            ("/a.txt", "a.txt", false, true),
+            ("/cargo/a.txt", "cargo/a.txt", false, true),
+            ("/cargo/a.txt", "mast/a.txt", false, false),
+            ("/helm.txt", "cargo/helm.txt", false, false),
+            ("mast/a.txt", "mast/a.txt", false, true),
+            ("a.txt", "mast/a.txt", false, true),
+            (" a.txt \r", "a.txt", false, true),
+            ("# a.txt", "a.txt", false, false),
+        ];
+        for (pattern, path, folder, want) in cases {
+            let rules = Rules::parse(pattern).expect("valid");
+            assert_eq!(rules.ignores(path, folder), want, "{pattern} on {path}");
+        }
         assert!(Rules::parse("a/**\n").is_err());
+        assert!(Rules::parse("[").is_err());
     }
 }

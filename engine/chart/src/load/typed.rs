@@ -157,7 +157,7 @@ impl Fields<'_> {
 
 fn maintainer(map: Option<&Map>) -> Result<Maintainer, String> {
     let map = map.ok_or("validation: maintainers must not contain empty or null nodes")?;
-    let fields = Fields { map, path: "Maintainer" };
+    let fields = Fields { map, path: "Maintainer.maintainers" };
     let mut maintainer = Maintainer::default();
     fields.text("name", &mut maintainer.name)?;
     fields.text("email", &mut maintainer.email)?;
@@ -167,7 +167,7 @@ fn maintainer(map: Option<&Map>) -> Result<Maintainer, String> {
 
 fn dependency(map: Option<&Map>) -> Result<Dependency, String> {
     let map = map.ok_or("validation: dependencies must not contain empty or null nodes")?;
-    let fields = Fields { map, path: "Dependency" };
+    let fields = Fields { map, path: "Dependency.dependencies" };
     let mut dependency = Dependency::default();
     fields.text("name", &mut dependency.name)?;
     fields.text("version", &mut dependency.version)?;

@@ -198,7 +198,7 @@ fn agree(wanted: &Answer, got: &Answer) -> bool {
 fn trees_equal_the_real_ones() {
     let Some(python) = engine::python() else { return };
     let mut chance = Chance(setting("KPKG_SNIPPET_SEED", 1));
-    let cases: Vec<(BTreeMap<String, String>, Value)> = (0..setting("KPKG_SNIPPETS", 20) * 15)
+    let cases: Vec<(BTreeMap<String, String>, Value)> = (0..setting("KPKG_SNIPPETS", 20) * 5)
         .map(|_| {
             let mut files = BTreeMap::new();
             chart(&mut chance, "root", 2, "", &mut files);
