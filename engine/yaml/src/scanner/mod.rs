@@ -30,8 +30,10 @@ pub struct Mark {
 pub enum Style {
     /// Without quotes: its meaning is resolved.
     Plain,
-    /// In quotes.
+    /// In double quotes.
     Quoted,
+    /// In single quotes.
+    Single,
     /// A literal block.
     Block,
     /// A folded block.
