@@ -1,7 +1,7 @@
 //! From a chart on the command line to the draft of a release's next revision.
 
 use anyhow::Result;
-use kpkg_chart::{Ambient, Chart, ReleaseInfo, values};
+use kpkg_chart::{Ambient, Chart, Clock, ReleaseInfo, values};
 use kpkg_release::draft::{self, Draft};
 use kpkg_release::record::Status;
 use kpkg_release::sealed::Sealed;
@@ -77,7 +77,7 @@ pub(crate) async fn draft(
     let rendered = rendering.finish(rendered)?;
     if request.values.strict_values {
         let (inputs, facts) = (request.values.inputs()?, prepare::facts(&session.cluster));
-        let ambient = Ambient::new(rand::random(), jiff::Zoned::now());
+        let ambient = Ambient::new(rand::random(), Clock::system());
         let run = Run { values: &values, inputs: &inputs, release: &release, facts: &facts, ambient: &ambient };
         run.check_values()?;
     }

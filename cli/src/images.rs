@@ -107,7 +107,7 @@ pub(crate) async fn make(
     live.now(&format!("building {reference}"));
     let read = |path: &str| {
         let found = files.iter().find(|file| file.name == path);
-        found.map(|file| file.data.to_vec()).ok_or_else(|| std::io::ErrorKind::NotFound.into())
+        found.map(|file| file.data().to_vec()).ok_or_else(|| std::io::ErrorKind::NotFound.into())
     };
     let progress = |step: &str| live.tick(&format!("building {reference}: {step}"));
     let built = build::build(store, recipe, reference, &read, &progress).await;
@@ -128,7 +128,7 @@ fn recipes(chart: &Chart) -> Result<Vec<(Recipe, Vec<File>)>> {
             let beside = chart
                 .files
                 .iter()
-                .filter_map(|other| Some(File::new(other.name.strip_prefix("images/")?, other.data.clone())));
+                .filter_map(|other| Some(File::new(other.name.strip_prefix("images/")?, other.data())));
             found.push((recipe, beside.collect()));
         }
     }

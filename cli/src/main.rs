@@ -5,11 +5,13 @@
 
 mod bundled;
 mod commands;
+mod connection;
 mod drafting;
 mod durations;
 mod embedded;
 mod failure;
 mod format;
+mod helm_flags;
 mod holder;
 #[cfg(target_os = "linux")]
 mod images;
@@ -69,7 +71,8 @@ fn parse() -> Cli {
         // Help and complaints need to know all commands, which are described one by one as they are used.
         let mut all = Cli::command();
         all.build();
-        Cli::from_arg_matches(&all.get_matches()).unwrap_or_else(|error| error.exit())
+        let line = helm_flags::translate(std::env::args_os(), &all);
+        Cli::from_arg_matches(&all.get_matches_from(line)).unwrap_or_else(|error| error.exit())
     })
 }
 

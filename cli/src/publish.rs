@@ -135,7 +135,8 @@ impl TrustArgs {
             let missing = || format!("{} has no provenance file", fetched.source);
             let provenance = fetched.provenance.as_ref().with_context(missing)?;
             let ring = keyring(self.keyring.as_ref(), "pubring.gpg")?;
-            kpkg_registry::provenance::verify(&fetched.archive, &fetched.file_name(), provenance, &ring, now())?;
+            let archive = fetched.archive.bytes()?;
+            kpkg_registry::provenance::verify(&archive, &fetched.file_name(), provenance, &ring, now())?;
         }
         if let Some(path) = &self.verify_key {
             let Some(digest) = &fetched.manifest_digest else {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use kpkg_chart::values::{self, Checks};
-use kpkg_chart::{Ambient, Chart, File, ReleaseInfo, Rendered, Values};
+use kpkg_chart::{Ambient, Chart, Clock, File, LoadError, ReleaseInfo, Rendered, Values};
 use kpkg_release::{Cluster, prepare};
 use kpkg_secrets::sops::Opened;
 
@@ -115,10 +115,19 @@ pub(crate) fn load(reference: &str) -> Result<Chart> {
 /// Loads a chart: a path if it looks like one or exists, then what is elsewhere (`oci://...`,
 /// `REPOSITORY/NAME`), else a bundled chart's name.
 pub(crate) fn load_from(reference: &str, elsewhere: &ChartArgs) -> Result<Chart> {
+    load_by(kpkg_chart::load, reference, elsewhere)
+}
+
+/// As [`load_from`], for nothing but rendering: of a folder's files, those that a template may want are read when it does.
+pub(crate) fn load_to_render(reference: &str, elsewhere: &ChartArgs) -> Result<Chart> {
+    load_by(kpkg_chart::load_to_render, reference, elsewhere)
+}
+
+fn load_by(load: fn(&Path) -> Result<Chart, LoadError>, reference: &str, elsewhere: &ChartArgs) -> Result<Chart> {
     let path = Path::new(reference);
     if reference.starts_with(['.', '/']) || path.join("Chart.yaml").exists() || path.is_file() {
         elsewhere.check_local(reference, path)?;
-        return kpkg_chart::load(path).with_context(|| format!("cannot load chart `{reference}`"));
+        return load(path).with_context(|| format!("cannot load chart `{reference}`"));
     }
     if elsewhere.is_remote(reference) {
         return Ok(publish::fetch(reference, elsewhere, false)?.load()?);
@@ -156,7 +165,7 @@ pub(crate) async fn against(
     release: &ReleaseInfo,
     resolver: Option<fn(&str) -> String>,
 ) -> Result<Rendered> {
-    let ambient = Ambient::new(rand::random(), jiff::Zoned::now());
+    let ambient = Ambient::new(rand::random(), Clock::system());
     against_with(cluster, chart, values, release, resolver, &ambient).await
 }
 

@@ -39,13 +39,7 @@ pub(crate) struct RenderArgs {
 impl RenderArgs {
     /// Loads a chart that can be installed, with its dependencies.
     pub(crate) fn load(&self, reference: &str, source: &ChartArgs) -> Result<Chart> {
-        let mut chart = render::load_from(reference, source)?;
-        let folder = Path::new(reference);
-        if self.dependency_update && !chart.missing_dependencies().is_empty() && folder.is_dir() {
-            update(folder, source).context("cannot fetch the chart's dependencies")?;
-            chart = render::load_from(reference, source)?;
-        }
-        render::check_dependencies(&chart)?;
+        let chart = load_complete(reference, source, self.dependency_update, render::load_from)?;
         if chart.is_library() {
             anyhow::bail!("library charts are not installable: their templates are for other charts to use");
         }
@@ -89,6 +83,23 @@ fn with_sources(text: &str) -> Vec<(&str, String)> {
     let mut documents: Vec<_> = documents.filter(|(_, body)| !body.trim().is_empty()).collect();
     documents.sort_by_key(|(source, _)| *source);
     documents
+}
+
+/// Loads a chart with all its dependencies, which are fetched into its folder if that is wanted.
+pub(crate) fn load_complete(
+    reference: &str,
+    source: &ChartArgs,
+    dependency_update: bool,
+    load: fn(&str, &ChartArgs) -> Result<Chart>,
+) -> Result<Chart> {
+    let mut chart = load(reference, source)?;
+    let folder = Path::new(reference);
+    if dependency_update && !chart.missing_dependencies().is_empty() && folder.is_dir() {
+        update(folder, source).context("cannot fetch the chart's dependencies")?;
+        chart = load(reference, source)?;
+    }
+    render::check_dependencies(&chart)?;
+    Ok(chart)
 }
 
 fn update(folder: &Path, source: &ChartArgs) -> Result<()> {

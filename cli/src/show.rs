@@ -10,7 +10,7 @@ use kpkg_release::diff::{self, Difference, Line};
 use kpkg_release::record::Hook;
 use kpkg_release::resources::Table;
 use kpkg_release::{Plan, Release, values};
-use kpkg_template::{Ambient, Limits, Map, MapKind, NoHost, Renderer, Templates, Value, with_stack};
+use kpkg_template::{Ambient, Clock, Limits, Map, MapKind, NoHost, Renderer, Templates, Value, with_stack};
 
 use crate::format;
 
@@ -127,7 +127,7 @@ pub(crate) fn everything(release: &Release) -> Result<String> {
 pub(crate) fn by_template(release: &Release, template: &str) -> Result<String> {
     let templates = Templates::parse([("template", template)]).map_err(|(_, error)| error)?;
     let data = kpkg_yaml::Value::from_json(&serde_json::json!({"Release": in_go(release)}));
-    let ambient = Ambient::new(rand::random(), jiff::Zoned::now());
+    let ambient = Ambient::new(rand::random(), Clock::system());
     let text = with_stack(|| {
         let data =
             Value::Map(Map::new(MapKind::Any, kpkg_template::entries(data.as_map().unwrap_or(&BTreeMap::new()))));

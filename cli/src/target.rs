@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 
+use crate::connection::ConnectionArgs;
+
 /// The flags that choose a cluster and a namespace in it.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct TargetArgs {
@@ -19,6 +21,9 @@ pub(crate) struct TargetArgs {
     /// Namespace to work in
     #[arg(short, long, value_name = "NAME")]
     namespace: Option<String>,
+
+    #[command(flatten)]
+    connection: ConnectionArgs,
 }
 
 /// The cluster that was chosen.
@@ -43,14 +48,17 @@ impl TargetArgs {
             (None, _) if self.context.is_some() => Some(Kubeconfig::read().context("cannot read the kubeconfig")?),
             (None, _) => None,
         };
+        let kubeconfig = kubeconfig.or_else(|| self.connection.names_server().then(Kubeconfig::default));
         let named = kubeconfig.filter(|it| {
             self.kubeconfig.is_some()
                 || self.context.is_some()
+                || self.connection.names_server()
                 || it.current_context.as_ref().is_some_and(|name| !name.is_empty())
         });
-        let Some(kubeconfig) = named else {
+        let Some(mut kubeconfig) = named else {
             return Ok(Target::Embedded { namespace: self.namespace.clone().unwrap_or_else(|| "default".to_owned()) });
         };
+        self.connection.put_over(&mut kubeconfig, self.context.as_deref());
         let options = KubeConfigOptions { context: self.context.clone(), ..KubeConfigOptions::default() };
         let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await;
         let config = config.context("cannot use the kubeconfig")?;

@@ -113,6 +113,24 @@ fn a_file_comes_from_a_web_server() {
     assert!(ran.code == 1 && ran.out.is_empty() && ran.err.contains("404"), "{}", ran.err);
 }
 
+/// CVE-2022-31016: a server that never ends, and does not say so, is not listened to for ever.
+#[test]
+fn a_file_without_end_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            drop(BufReader::new(&stream).read_line(&mut String::new()));
+            drop(stream.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"));
+            while stream.write_all(&[b'#'; 1 << 16]).is_ok() {}
+        }
+    });
+    write(folder.path(), "kustomization.yaml", &format!("resources: ['http://{address}/pod.yaml']\n"));
+    let ran = kpkg(folder.path(), &["build"]);
+    assert!(ran.code == 1 && ran.err.contains("larger than 67108864 bytes"), "{}", ran.err);
+}
+
 #[test]
 fn a_localized_copy_needs_nothing_remote() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use crate::{schema, shell};
+use crate::{advisories, schema, shell};
 
 /// A source file may have this many lines of code (STYLE: over 500 needs a reason).
 const MAX_LINES: usize = 600;
@@ -16,6 +16,7 @@ const LONG: [(&str, &str); 1] =
 /// Runs all checks, the quick ones first.
 pub(crate) fn run() -> Result<()> {
     house_rules()?;
+    advisories::check()?;
     shell::cargo(&["fmt", "--all", "--check"])?;
     shell::cargo(&["clippy", "--workspace", "--quiet", "--", "-D", "warnings"])?;
     let mut doc = shell::command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));

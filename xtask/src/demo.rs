@@ -7,7 +7,6 @@ use crate::{packages, shell};
 /// Installs what is needed, builds kpkg, and installs WordPress with it.
 pub(crate) fn run() -> Result<()> {
     packages::debian(&[&packages::BUILD[..], &packages::RECIPES[..]].concat())?;
-    // The same selection as the tests build, so that nothing is compiled twice.
-    shell::cargo(&["build", "--workspace", "--bins"])?;
-    shell::run(shell::command(shell::target_dir().join("debug/kpkg")).args(["install", "wordpress"]))
+    let programs = shell::build(shell::Profile::Debug)?;
+    shell::run(shell::command(programs.join("kpkg")).args(["install", "wordpress"]))
 }

@@ -24,8 +24,7 @@ fn side_by_side(script: &str, charts: &str) -> Result<()> {
     }
     packages::debian(&packages::BUILD)?;
     let python = packages::python_tools()?.join("python");
-    shell::cargo(&["build", "--release", "--package", "kpkg"])?;
-    let kpkg = shell::target_dir().join("release/kpkg");
+    let kpkg = shell::optimised_kpkg()?;
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/helm").join(script);
     shell::run(shell::command(python).env("PYTHONDONTWRITEBYTECODE", "1").arg(script).arg(kpkg).arg(charts))
 }

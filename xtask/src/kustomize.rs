@@ -22,7 +22,7 @@ enum Outcome {
 /// Builds recorded cases, or every kustomization below a folder, and prints the totals.
 pub(crate) fn parity(folder: &str) -> Result<()> {
     let folder = unpacked(existing(folder)?)?;
-    let kpkg = kpkg()?;
+    let kpkg = optimised()?;
     let mut totals: BTreeMap<Outcome, usize> = BTreeMap::new();
     let mut note = |name: &str, outcome: Outcome| {
         *totals.entry(outcome).or_default() += 1;
@@ -84,7 +84,7 @@ fn compared(ours: &Output, they_succeed: bool, theirs: &[u8]) -> Outcome {
 /// Prints how much faster `kpkg build` is than `kubectl kustomize`, whole process: on the largest kustomizations below
 /// a folder, and on made ones of growing size.
 pub(crate) fn bench(trees: Option<&str>) -> Result<()> {
-    let kpkg = kpkg()?;
+    let kpkg = optimised()?;
     let kubectl = packages::python_tools()?.join("kubectl");
     let made = std::env::temp_dir().join(format!("kpkg-bench-build-{}", std::process::id()));
     let mut list = Vec::new();
@@ -177,14 +177,9 @@ fn unpacked(folder: PathBuf) -> Result<PathBuf> {
     Ok(unpacked)
 }
 
-/// kpkg, optimised: the program that `KPKG_BINARY` names, or one that is built here.
-fn kpkg() -> Result<PathBuf> {
-    if let Some(binary) = std::env::var_os("KPKG_BINARY") {
-        return Ok(PathBuf::from(binary));
-    }
+fn optimised() -> Result<PathBuf> {
     packages::debian(&packages::BUILD)?;
-    shell::cargo(&["build", "--release", "--package", "kpkg"])?;
-    Ok(shell::target_dir().join("release/kpkg"))
+    shell::optimised_kpkg()
 }
 
 /// All folders below that hold a kustomization file.

@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stderr, clippy::print_stdout, reason = "chores talk to whoever runs them")]
 
+mod advisories;
 mod checks;
 mod demo;
 mod fuzz;

@@ -52,3 +52,28 @@ fn shown_args(command: &Command) -> String {
 pub(crate) fn cargo(args: &[&str]) -> Result<()> {
     run(command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())).args(args))
 }
+
+/// How well programs are compiled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Profile {
+    Debug,
+    Release,
+}
+
+/// Builds the workspace's programs; answers the folder with them. Every chore builds this very selection: cargo
+/// compiles dependencies with the features of all that is built together, and another one would compile them anew.
+pub(crate) fn build(profile: Profile) -> Result<PathBuf> {
+    match profile {
+        Profile::Debug => cargo(&["build", "--workspace", "--bins"])?,
+        Profile::Release => cargo(&["build", "--release", "--workspace", "--bins"])?,
+    }
+    Ok(target_dir().join(if profile == Profile::Debug { "debug" } else { "release" }))
+}
+
+/// kpkg, optimised: the program that `KPKG_BINARY` names, or one that is built here.
+pub(crate) fn optimised_kpkg() -> Result<PathBuf> {
+    match std::env::var_os("KPKG_BINARY") {
+        Some(binary) => Ok(std::path::absolute(binary)?),
+        None => Ok(build(Profile::Release)?.join("kpkg")),
+    }
+}

@@ -4,12 +4,13 @@ use std::ffi::OsString;
 
 use anyhow::Result;
 
+use crate::shell::Profile;
 use crate::{kustomize, packages, shell};
 
 /// Installs what the tests need and runs them; `filter` goes to the test runner.
 pub(crate) fn run(filter: &[&str]) -> Result<()> {
     let path = prepare()?;
-    shell::cargo(&["build", "--workspace", "--bins"])?;
+    shell::build(Profile::Debug)?;
     let mut test = shell::command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     test.args(["test", "--workspace"]).args(filter).env("PATH", path);
     test.env("KPKG_HELM_PYTHON", packages::python_tools()?.join("python"));
@@ -22,8 +23,7 @@ pub(crate) fn run(filter: &[&str]) -> Result<()> {
 /// Runs the benchmarks, optimised, against the reference programs; `args` go to them.
 pub(crate) fn bench(args: &[OsString]) -> Result<()> {
     let path = prepare()?;
-    shell::cargo(&["build", "--release", "--workspace", "--bins"])?;
-    let mut bench = shell::command(shell::target_dir().join("release/bench"));
+    let mut bench = shell::command(shell::build(Profile::Release)?.join("bench"));
     bench.args(args).env("PATH", path).env("KPKG_HELM_PYTHON", packages::python_tools()?.join("python"));
     shell::run(&mut bench)
 }

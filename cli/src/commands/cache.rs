@@ -10,14 +10,8 @@ use crate::publish::AccessArgs;
 use crate::{durations, show};
 
 /// List or prune what was fetched from registries and repositories
-#[derive(Debug, clap::Args)]
-pub(crate) struct Args {
-    #[command(subcommand)]
-    command: Command,
-}
-
 #[derive(Debug, clap::Subcommand)]
-enum Command {
+pub(crate) enum Command {
     /// List what is kept, the longest unused first
     Ls {
         #[command(flatten)]
@@ -39,8 +33,8 @@ enum Command {
 }
 
 /// Lists or prunes.
-pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
-    match args.command {
+pub(crate) fn run(command: Command, printer: &Printer) -> Result<ExitCode> {
+    match command {
         Command::Ls { access } => {
             let entries = access.client(None)?.cache.list()?;
             let rows: Vec<Vec<String>> = entries

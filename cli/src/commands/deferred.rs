@@ -2,7 +2,7 @@
 
 use clap::{ArgMatches, Command, Error, FromArgMatches};
 
-/// A command's arguments.
+/// A command's arguments, or the commands below it.
 #[derive(Debug)]
 pub(crate) struct Deferred<T>(pub(crate) Box<T>);
 
@@ -17,6 +17,20 @@ impl<T: clap::Args> clap::Args for Deferred<T> {
 
     fn group_id() -> Option<clap::Id> {
         T::group_id()
+    }
+}
+
+impl<T: clap::Subcommand> clap::Subcommand for Deferred<T> {
+    fn augment_subcommands(command: Command) -> Command {
+        command.defer(T::augment_subcommands)
+    }
+
+    fn augment_subcommands_for_update(command: Command) -> Command {
+        command.defer(T::augment_subcommands_for_update)
+    }
+
+    fn has_subcommand(name: &str) -> bool {
+        T::has_subcommand(name)
     }
 }
 

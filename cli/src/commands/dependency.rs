@@ -15,14 +15,8 @@ use crate::{runtime, show};
 ///
 /// `update` chooses versions and writes `Chart.lock`; `build` brings what the lock names, and holds the digests
 /// in it against what comes.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Args {
-    #[command(subcommand)]
-    command: Command,
-}
-
 #[derive(Debug, clap::Subcommand)]
-enum Command {
+pub(crate) enum Command {
     /// List what `Chart.yaml` declares, and how it stands
     #[command(visible_alias = "ls")]
     List {
@@ -38,7 +32,7 @@ enum Command {
 }
 
 #[derive(Debug, clap::Args)]
-struct FetchArgs {
+pub(crate) struct FetchArgs {
     /// Folder of the chart
     #[arg(default_value = ".")]
     chart: PathBuf,
@@ -59,8 +53,8 @@ struct FetchArgs {
 }
 
 /// Does what was asked.
-pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
-    let (outcome, chart) = match args.command {
+pub(crate) fn run(command: Command, printer: &Printer) -> Result<ExitCode> {
+    let (outcome, chart) = match command {
         Command::List { chart } => {
             list(&chart, printer)?;
             return Ok(ExitCode::SUCCESS);

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use kpkg_chart::{Ambient, ClusterFacts, ReleaseInfo, Rendered};
+use kpkg_chart::{Ambient, Clock, ClusterFacts, ReleaseInfo, Rendered};
 
 use crate::lock;
 use crate::printer::Printer;
@@ -40,6 +40,6 @@ pub(super) fn rendered(chart: &str, values: &ValuesArgs, elsewhere: &ChartArgs) 
     let values = values.merge(&chart)?;
     let name = chart.name().to_owned();
     let release = ReleaseInfo { name, namespace: "default".to_owned(), revision: 1, is_upgrade: false };
-    let ambient = Ambient::new(rand::random(), jiff::Zoned::now());
+    let ambient = Ambient::new(rand::random(), Clock::system());
     Ok(kpkg_chart::render(&chart, &values, &release, &ClusterFacts::default(), &ambient)?)
 }

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
-use kpkg_chart::{Ambient, Chart};
+use kpkg_chart::{Ambient, Chart, Clock};
 use kpkg_release::{Desired, Outcome, operation};
 
 use crate::drafting::{self, Drafted, Request};
@@ -95,7 +95,7 @@ pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
             Some(_) if args.name_template.is_some() => bail!("cannot set --name-template and also specify a name"),
             Some(name) => name.to_owned(),
             None if let Some(template) = &args.name_template => {
-                naming::from_template(template, &Ambient::new(rand::random(), jiff::Zoned::now()))?
+                naming::from_template(template, &Ambient::new(rand::random(), Clock::system()))?
             }
             None if args.generate_name => format!("{}-{}", chart.name(), jiff::Timestamp::now().as_second()),
             None => chart.name().to_owned(),

@@ -19,7 +19,7 @@ use crate::render::ValuesArgs;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Folders or archives of charts
-    #[arg(value_name = "CHART", required_unless_present = "list_rules")]
+    #[arg(value_name = "CHART", default_value = ".")]
     charts: Vec<PathBuf>,
 
     #[command(flatten)]

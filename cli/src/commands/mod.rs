@@ -50,8 +50,8 @@ use crate::printer::Printer;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Create(Deferred<create::Args>),
-    #[command(visible_alias = "dep")]
-    Dependency(Deferred<dependency::Args>),
+    #[command(subcommand, visible_alias = "dep")]
+    Dependency(Deferred<dependency::Command>),
     Install(Deferred<install::Args>),
     Upgrade(Deferred<upgrade::Args>),
     Rollback(Deferred<rollback::Args>),
@@ -69,23 +69,28 @@ pub(crate) enum Command {
     Template(Deferred<template::Args>),
     Uninstall(Deferred<uninstall::Args>),
     Build(Deferred<build::Args>),
-    Overlay(Deferred<overlay::Args>),
+    #[command(subcommand)]
+    Overlay(Deferred<overlay::Command>),
     Verify(Deferred<verify::Args>),
     Images(Deferred<images::Args>),
     Lock(Deferred<lock::Args>),
-    Cache(Deferred<cache::Args>),
+    #[command(subcommand)]
+    Cache(Deferred<cache::Command>),
     Login(Deferred<login::Args>),
     Logout(Deferred<logout::Args>),
     Package(Deferred<package::Args>),
     Pull(Deferred<pull::Args>),
     Push(Deferred<push::Args>),
-    Repo(Deferred<repo::Args>),
+    #[command(subcommand)]
+    Repo(Deferred<repo::Command>),
     Search(Deferred<search::Args>),
     Tags(Deferred<tags::Args>),
     #[cfg(target_os = "linux")]
-    Bundle(Deferred<bundle::Args>),
+    #[command(subcommand)]
+    Bundle(Deferred<bundle::Command>),
     #[cfg(target_os = "linux")]
-    Cluster(Deferred<cluster::Args>),
+    #[command(subcommand)]
+    Cluster(Deferred<cluster::Command>),
     #[cfg(target_os = "linux")]
     Image(Deferred<image::Args>),
 }

@@ -52,7 +52,7 @@ pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
         if args.untar {
             unpack(&fetched, &args.destination.join(&args.untardir))?;
         } else {
-            write(&args.destination.join(fetched.file_name()), &fetched.archive)?;
+            fetched.archive.save(&args.destination.join(fetched.file_name()))?;
         }
         if let Some(provenance) = provenance {
             write(&args.destination.join(format!("{}.prov", fetched.file_name())), provenance)?;
@@ -75,11 +75,11 @@ fn unpack(fetched: &Fetched, folder: &Path) -> Result<()> {
     let context = || format!("cannot unpack into {}", folder.display());
     let scratch = tempfile::Builder::new().prefix(".kpkg-").tempdir_in(folder).with_context(context)?;
     let root = scratch.path().join("chart");
-    // Names were checked when the archive was unpacked in memory: none leads out of the chart.
-    for file in kpkg_chart::unpack(&fetched.archive)? {
+    // Names are checked as the archive is unpacked in memory: none leads out of the chart.
+    for file in fetched.files()? {
         let path = root.join(&file.name);
         std::fs::create_dir_all(path.parent().unwrap_or(&root)).with_context(context)?;
-        std::fs::write(&path, &*file.data).with_context(context)?;
+        std::fs::write(&path, &*file.data()).with_context(context)?;
     }
     std::fs::rename(&root, &target).with_context(context)?;
     Ok(())

@@ -13,14 +13,8 @@ use crate::{runtime, show};
 /// Add, list, update and remove chart repositories, or make an index for one
 ///
 /// The list is Helm's own: both programs see the same repositories.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Args {
-    #[command(subcommand)]
-    command: Command,
-}
-
 #[derive(Debug, clap::Subcommand)]
-enum Command {
+pub(crate) enum Command {
     /// Add a repository; its index is fetched first
     Add(Box<AddArgs>),
     /// List the repositories
@@ -60,7 +54,7 @@ enum Command {
 }
 
 #[derive(Debug, clap::Args)]
-struct AddArgs {
+pub(crate) struct AddArgs {
     /// Name for the repository
     name: String,
     /// Where it is
@@ -78,8 +72,8 @@ struct AddArgs {
 }
 
 /// Does what was asked.
-pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
-    match args.command {
+pub(crate) fn run(command: Command, printer: &Printer) -> Result<ExitCode> {
+    match command {
         Command::Add(args) => add(&args, printer)?,
         Command::List(access) => {
             let client = access.client(None)?;

@@ -58,7 +58,7 @@ pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
         What::Values(Values { reference, jsonpath: None }) => (Part::Values, reference),
         What::Values(Values { reference, jsonpath: Some(template) }) => {
             let chart = render::load_from(&reference.chart, &reference.source)?;
-            let values = kpkg_yaml::Value::Map(chart.values.clone()).to_json();
+            let values = kpkg_yaml::Value::Map((*chart.values).clone()).to_json();
             printer.data(&jsonpath::evaluate(&template, &values)?)?;
             return Ok(ExitCode::SUCCESS);
         }

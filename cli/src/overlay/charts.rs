@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use kpkg_chart::listing::{self, Selection};
 use kpkg_chart::values::{self, Checks, Input};
-use kpkg_chart::{Ambient, Chart, ClusterFacts, KubeVersion, ReleaseInfo};
+use kpkg_chart::{Ambient, Chart, Clock, ClusterFacts, KubeVersion, ReleaseInfo};
 use kpkg_overlay::{Charts, Error, HelmChart, HelmGlobals};
 
 use crate::publish::{self, ChartArgs};
@@ -38,7 +38,7 @@ impl NamedCharts {
         let namespace = if wanted.namespace.is_empty() { "default" } else { &wanted.namespace };
         let release =
             ReleaseInfo { name: name.to_owned(), namespace: namespace.to_owned(), revision: 1, is_upgrade: false };
-        let ambient = Ambient::new(rand::random(), jiff::Zoned::now());
+        let ambient = Ambient::new(rand::random(), Clock::system());
         let rendered = kpkg_chart::render(&chart, &values, &release, &self.facts(wanted)?, &ambient)?;
         let selection = Selection { crds: wanted.include_crds, hooks: !wanted.skip_hooks, tests: !wanted.skip_tests };
         let crds = listing::crds(&values);
@@ -67,7 +67,8 @@ impl NamedCharts {
         let fetched =
             publish::fetch(&reference, &args, false).with_context(|| format!("cannot fetch chart `{reference}`"))?;
         let source = fetched.source.clone();
-        let files = kpkg_chart::unpack(&fetched.archive)?;
+        let bytes = fetched.archive.bytes().with_context(|| format!("cannot read chart {source}"))?;
+        let files = kpkg_chart::unpack(&bytes)?;
         kpkg_chart::load_files(files).with_context(|| format!("cannot load chart {source}"))
     }
 

@@ -1,11 +1,14 @@
 //! Repositories and files elsewhere, fetched by `git` and `curl`.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use kpkg_overlay::{Address, Error, Remote, without_logins};
+
+/// The longest file that is fetched.
+const LONGEST_FILE: u64 = 64 << 20;
 
 /// Repositories and files elsewhere, fetched with `git` and kept in a cache.
 #[derive(Debug)]
@@ -75,7 +78,7 @@ impl Repository {
         git.current_dir(folder)
             .args(args)
             .env("GIT_TERMINAL_PROMPT", "0")
-            .env("GIT_ALLOW_PROTOCOL", "file:git:http:https:ssh")
+            .env("GIT_ALLOW_PROTOCOL", protocols(&self.url))
             .env("GIT_HTTP_LOW_SPEED_LIMIT", "1")
             .env("GIT_HTTP_LOW_SPEED_TIME", stalled.to_string())
             .stdin(Stdio::null())
@@ -98,6 +101,13 @@ impl Repository {
         }
         Err(String::from_utf8_lossy(&output.stderr).trim().to_owned())
     }
+}
+
+/// What git may speak to get a repository and the submodules that it names: what came from elsewhere does not lead
+/// git to repositories on this machine.
+fn protocols(repository: &str) -> &'static str {
+    let is_elsewhere = repository.contains("://") && !repository.starts_with("file://");
+    if is_elsewhere { "git:http:https:ssh" } else { "file:git:http:https:ssh" }
 }
 
 /// Waits for a program to end, for so long at most.
@@ -126,17 +136,27 @@ impl Remote for Fetcher {
     fn get(&self, url: &str) -> kpkg_overlay::Result<Vec<u8>> {
         let failed = |problem: String| Error::remote(url, &problem);
         let mut curl = Command::new("curl");
-        curl.args(["--fail", "--silent", "--show-error", "--location"]);
-        curl.args(["--max-time", "60", "--max-filesize", "67108864", "--proto", "=http,https", "--config", "-"]);
+        curl.args(["--fail", "--silent", "--show-error", "--location", "--max-time", "60"]);
+        curl.args(["--proto", "=http,https", "--config", "-"]);
         curl.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = curl.spawn().map_err(|error| failed(format!("cannot run curl: {error}")))?;
+        let cannot = |error: std::io::Error| failed(format!("cannot run curl: {error}"));
+        let mut child = curl.spawn().map_err(cannot)?;
         // A login in the address would be seen among the arguments.
         let mut stdin = child.stdin.take().expect("standard input is a pipe");
         let written = stdin.write_all(setting("url", url).as_bytes());
         drop(stdin);
-        let output = child.wait_with_output().map_err(|error| failed(format!("cannot run curl: {error}")))?;
+        // Not by a flag of curl's: it would believe what the server says of the length.
+        let mut bytes = Vec::new();
+        let output = child.stdout.take().expect("standard output is a pipe");
+        output.take(LONGEST_FILE + 1).read_to_end(&mut bytes).map_err(cannot)?;
+        if bytes.len() as u64 > LONGEST_FILE {
+            drop(child.kill());
+            drop(child.wait());
+            return Err(failed(format!("it is larger than {LONGEST_FILE} bytes")));
+        }
+        let output = child.wait_with_output().map_err(cannot)?;
         if output.status.success() && written.is_ok() {
-            return Ok(output.stdout);
+            return Ok(bytes);
         }
         Err(failed(String::from_utf8_lossy(&output.stderr).trim().to_owned()))
     }
@@ -147,5 +167,22 @@ impl Remote for Fetcher {
         let root = self.fetch(&address).map_err(failed)?;
         let folder = root.join(address.folder.trim_start_matches('/'));
         Ok(kpkg_overlay::Clone { root, folder })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_came_from_elsewhere_leads_to_no_repository_here() {
+        for (repository, want) in [
+            ("https://example.com/a/b.git", false),
+            ("ssh://git@example.com/a", false),
+            ("file:///a/b", true),
+            ("/a/b", true),
+        ] {
+            assert_eq!(protocols(repository).starts_with("file:"), want, "{repository}");
+        }
     }
 }

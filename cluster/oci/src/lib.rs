@@ -16,12 +16,16 @@
 mod auth;
 mod challenge;
 mod credentials;
+mod download;
 mod error;
+mod inflow;
 mod manifest;
 mod reference;
 mod registry;
 pub mod transport;
 mod upload;
+
+use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
 
@@ -43,5 +47,8 @@ pub fn digest_of(bytes: &[u8]) -> String {
 
 /// Bytes as lower-case hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}"); // writing to a String cannot fail
+        text
+    })
 }

@@ -1,36 +1,29 @@
 //! A conversation with one registry.
 
 use std::collections::HashMap;
-use std::io::Write;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{self, HeaderName, HeaderValue};
 use http::{Method, StatusCode};
 use reqwest::Response;
-use sha2::{Digest, Sha256};
 use url::Url;
 
 use crate::challenge::{self, Challenge};
 use crate::credentials::Credentials;
-use crate::manifest::{DOCKER_LIST, DOCKER_MANIFEST, Descriptor, INDEX, LONGEST_MANIFEST, MANIFEST};
+use crate::manifest::{DOCKER_LIST, DOCKER_MANIFEST, INDEX, LONGEST_MANIFEST, MANIFEST};
 use crate::reference::Reference;
-use crate::transport::{Access, Request, Transport, may_pass, onward, read_bounded, refused, same_origin, shown};
-use crate::{Error, auth, digest_of, hex};
+use crate::transport::{Access, Request, Transport, onward, read_bounded, refused, same_origin, shown};
+use crate::{Error, auth, digest_of};
 
 const LONGEST_TAGS: u64 = 8 << 20;
 const MAX_TAG_PAGES: usize = 1000;
-const ATTEMPTS: u32 = 5;
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
-/// So much of a blob forgives earlier failures: a long download over a bad line ends some day.
-const FORGIVING: u64 = 4 << 20;
 
 /// One registry, with the login for it.
 #[derive(Debug)]
 pub struct Registry {
     pub(super) transport: Transport,
-    host: String,
+    pub(super) host: String,
     base: Url,
     credentials: Option<Credentials>,
     /// What the registry accepted so far, by scope.
@@ -85,95 +78,6 @@ impl Registry {
             Some(expected) if expected != found => Err(Error::Digest { what, found, expected }),
             _ => Ok((bytes, found)),
         }
-    }
-
-    /// Writes a blob to `sink`, going on after a broken connection where it stopped; wrong contents are an error.
-    pub async fn blob(
-        &self,
-        repository: &str,
-        wanted: &Descriptor,
-        sink: &mut (dyn Write + Send),
-    ) -> Result<(), Error> {
-        let mut hash = Sha256::new();
-        let (mut done, mut failures) = (0, 0);
-        loop {
-            let before = done;
-            let outcome = self.transfer(repository, wanted, &mut done, &mut hash, sink).await;
-            failures = if done - before >= FORGIVING { 1 } else { failures + 1 };
-            match outcome {
-                // Some servers end a broken answer as if it were whole.
-                Ok(()) if done < wanted.size && done > before && failures < ATTEMPTS => {}
-                Ok(()) => break,
-                Err(Error::Transport { source, .. }) if failures < ATTEMPTS && may_pass(&source) => {}
-                Err(error) => return Err(error),
-            }
-            tracing::debug!(digest = wanted.digest, done, "going on with a blob");
-            tokio::time::sleep(FIRST_PAUSE * 2_u32.pow(failures - 1)).await;
-        }
-        let found = format!("sha256:{}", hex(&hash.finalize()));
-        if done != wanted.size || found != wanted.digest {
-            let what = format!("a blob of {}/{repository} ({done} bytes of {})", self.host, wanted.size);
-            return Err(Error::Digest { what, found, expected: wanted.digest.clone() });
-        }
-        Ok(())
-    }
-
-    async fn transfer(
-        &self,
-        repository: &str,
-        wanted: &Descriptor,
-        done: &mut u64,
-        hash: &mut Sha256,
-        sink: &mut (dyn Write + Send),
-    ) -> Result<(), Error> {
-        let url = self.url(&format!("{repository}/blobs/{}", wanted.digest))?;
-        let mut request = Request::get(url);
-        if *done > 0 {
-            request = request.header(header::RANGE, &format!("bytes={done}-"));
-        }
-        let mut answer = self.call(&pull_scope(repository), request).await?;
-        // A registry that knows no ranges sends everything: what is here already is skipped.
-        let mut skip = if answer.status() == StatusCode::PARTIAL_CONTENT { 0 } else { *done };
-        match answer.status() {
-            StatusCode::OK | StatusCode::PARTIAL_CONTENT => {}
-            StatusCode::NOT_FOUND => {
-                return Err(Error::NotFound { what: format!("{}/{repository}@{}", self.host, wanted.digest) });
-            }
-            _ => return Err(refused(answer).await),
-        }
-        let broken = |source: reqwest::Error| Error::Transport {
-            url: format!("{}/{repository}@{}", self.host, wanted.digest),
-            source: source.without_url(),
-        };
-        while let Some(mut chunk) = answer.chunk().await.map_err(broken)? {
-            if skip > 0 {
-                let drop = usize::try_from(skip).unwrap_or(usize::MAX).min(chunk.len());
-                skip -= drop as u64;
-                chunk = chunk.slice(drop..);
-            }
-            *done += chunk.len() as u64;
-            if *done > wanted.size {
-                return Err(Error::TooLarge {
-                    what: format!("{}/{repository}@{}", self.host, wanted.digest),
-                    limit: wanted.size,
-                });
-            }
-            hash.update(&chunk);
-            let what = || format!("{}/{repository}@{}", self.host, wanted.digest);
-            sink.write_all(&chunk).map_err(|source| Error::Sink { what: what(), source })?;
-        }
-        Ok(())
-    }
-
-    /// A blob that fits in memory.
-    pub async fn blob_bytes(&self, repository: &str, wanted: &Descriptor, limit: u64) -> Result<Vec<u8>, Error> {
-        if wanted.size > limit {
-            return Err(Error::TooLarge { what: format!("{}/{repository}@{}", self.host, wanted.digest), limit });
-        }
-        // What the manifest claims is not trusted with memory before the bytes are there.
-        let mut bytes = Vec::new();
-        self.blob(repository, wanted, &mut bytes).await?;
-        Ok(bytes)
     }
 
     /// All tags of a repository, as the registry orders them.

@@ -13,6 +13,7 @@ use reqwest::Response;
 use url::Url;
 
 use crate::Error;
+use crate::inflow::Inflow;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long a server may be silent.
@@ -260,6 +261,39 @@ pub async fn read_bounded(mut answer: Response, what: &str, limit: u64) -> Resul
         bytes.extend_from_slice(&chunk);
     }
     Ok(bytes.freeze())
+}
+
+/// Writes a body that is not longer than `limit` to `sink`, on a thread of its own; hands the sink back, with the
+/// digest of what came.
+pub async fn receive<S: std::io::Write + Send + 'static>(
+    mut answer: Response,
+    what: &str,
+    limit: u64,
+    sink: S,
+) -> Result<(S, String), Error> {
+    let too_large = || Error::TooLarge { what: what.to_owned(), limit };
+    let lost = |source| Error::Sink { what: what.to_owned(), source };
+    if answer.content_length().is_some_and(|length| length > limit) {
+        return Err(too_large());
+    }
+    let mut inflow = Inflow::new(sink);
+    let mut fill = async || {
+        let url = shown(answer.url());
+        let broken = |source: reqwest::Error| Error::Transport { url: url.clone(), source: source.without_url() };
+        while let Some(chunk) = answer.chunk().await.map_err(broken)? {
+            if inflow.size() + chunk.len() as u64 > limit {
+                return Err(too_large());
+            }
+            if inflow.take(&chunk).await.is_break() {
+                return Ok(()); // ending it says why
+            }
+        }
+        Ok(())
+    };
+    if let Err(error) = fill().await {
+        return Err(inflow.stop().await.map_or(error, lost));
+    }
+    inflow.finish().await.map_err(lost)
 }
 
 /// The error that an answer of another status than the wanted one stands for.

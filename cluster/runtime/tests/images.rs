@@ -476,16 +476,137 @@ impl Server {
     }
 }
 
+/// An image of one layer as a registry would send it: its manifest as JSON, and the blobs.
+fn image() -> (serde_json::Value, Vec<u8>, Vec<u8>) {
+    let mut tar = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_gnu();
+    header.set_size(100_000);
+    header.set_mode(0o644);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(0);
+    tar.append_data(&mut header, "file", &vec![7; 100_000][..]).unwrap();
+    let layer = tar.into_inner().unwrap();
+    let config = serde_json::json!({"architecture": "amd64", "os": "linux",
+        "rootfs": {"type": "layers", "diff_ids": [digest(&layer)]}});
+    let config = config.to_string().into_bytes();
+    let descriptor = |kind: &str, bytes: &[u8]| serde_json::json!({"mediaType": format!("application/vnd.oci.image.{kind}"), "digest": digest(bytes), "size": bytes.len()});
+    let manifest = serde_json::json!({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": descriptor("config.v1+json", &config), "layers": [descriptor("layer.v1.tar", &layer)]});
+    (manifest, config, layer)
+}
+
+fn digest(bytes: &[u8]) -> String {
+    use sha2::Digest;
+    let digest = sha2::Sha256::digest(bytes);
+    format!("sha256:{}", digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+}
+
+#[tokio::test]
+async fn lies_of_a_registry_leave_nothing() {
+    if !is_root() {
+        return;
+    }
+    type Edit = fn(&mut serde_json::Value, &mut Vec<u8>, &mut Vec<u8>);
+    let cases: [(&str, Edit, &str); 11] = [
+        ("the truth", |_, _, _| {}, ""),
+        ("a layer said to be longer", |it, _, _| it["layers"][0]["size"] = 200_000.into(), "digest"),
+        ("a layer said to be shorter", |it, _, _| it["layers"][0]["size"] = 90_000.into(), "larger than 90000"),
+        ("a gigantic layer", |it, _, _| it["layers"][0]["size"] = (1_u64 << 60).into(), "digest"),
+        ("a layer of another type", |it, _, _| it["layers"][0]["mediaType"] = "text/html".into(), "layer"),
+        ("a layer that is none", |_, _, layer| *layer = b"<html>".to_vec(), "digest"),
+        ("a layer changed at its end", |_, _, layer| *layer.last_mut().unwrap() ^= 1, "digest"),
+        (
+            "one layer more",
+            |it, _, _| {
+                let layer = it["layers"][0].clone();
+                it["layers"].as_array_mut().unwrap().push(layer);
+            },
+            "layers",
+        ),
+        ("another configuration", |_, config, _| config.push(b' '), "larger than"),
+        ("a gigantic configuration", |it, _, _| it["config"]["size"] = (1_u64 << 40).into(), "configuration"),
+        ("digests that are paths", |it, _, _| it["layers"][0]["digest"] = "sha256:../../x".into(), "not valid"),
+    ];
+    for (name, edit, want) in cases {
+        let (mut manifest, mut config, mut layer) = image();
+        edit(&mut manifest, &mut config, &mut layer);
+        let config_digest = manifest["config"]["digest"].as_str().unwrap().to_owned();
+        let server = Server::start(move |path, _| {
+            let body = match path {
+                path if path.contains("/manifests/") => manifest.to_string().into_bytes(),
+                path if path.ends_with(&config_digest) => config.clone(),
+                _ => layer.clone(),
+            };
+            ("200 OK".to_owned(), body)
+        });
+        let lab = Lab::new();
+        let pulled = lab.store.pull(&format!("{}/app:1", server.address), &PullOptions::default(), &silent).await;
+        if want.is_empty() {
+            pulled.unwrap();
+            continue;
+        }
+        let error = pulled.err().unwrap_or_else(|| panic!("{name} is believed"));
+        let told = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source())
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(": ");
+        assert!(told.contains(want), "{name}: {told}");
+        assert!(lab.store.list().unwrap().is_empty(), "{name}");
+        assert_eq!((lab.entries("layers"), lab.entries("images/ingest")), (0, 0), "{name}");
+    }
+    for (name, body) in
+        [("a web page", b"<html>".to_vec()), ("a gigantic manifest", vec![b' '; 5 << 20]), ("nothing", Vec::new())]
+    {
+        let server = Server::start(move |_, _| ("200 OK".to_owned(), body.clone()));
+        let lab = Lab::new();
+        assert!(
+            lab.store.pull(&format!("{}/app:1", server.address), &PullOptions::default(), &silent).await.is_err(),
+            "{name}"
+        );
+        assert_eq!((lab.entries("images/blobs/sha256"), lab.entries("images/names")), (0, 0), "{name}");
+    }
+}
+
+/// A connection that breaks in the middle of a layer: the rest is asked for, and unpacking goes on with it.
+#[tokio::test]
+async fn a_layer_goes_on_where_its_connection_broke() {
+    if !is_root() {
+        return;
+    }
+    let (manifest, config, layer) = image();
+    let config_digest = manifest["config"]["digest"].as_str().unwrap().to_owned();
+    let server = Server::start(move |path, head| {
+        let from = head
+            .to_lowercase()
+            .find("range: bytes=")
+            .map(|at| head[at + 13..].split('-').next().unwrap().parse().unwrap());
+        match (path, from) {
+            (path, _) if path.contains("/manifests/") => ("200 OK".to_owned(), manifest.to_string().into_bytes()),
+            (path, _) if path.ends_with(&config_digest) => ("200 OK".to_owned(), config.clone()),
+            // Half of it, ended as if it were whole.
+            (_, None) => ("200 OK".to_owned(), layer[..layer.len() / 2].to_vec()),
+            (_, Some(from)) => {
+                let from: usize = from;
+                ("206 Partial Content".to_owned(), layer[from..].to_vec())
+            }
+        }
+    });
+    let lab = Lab::new();
+    lab.store.pull(&format!("{}/app:1", server.address), &PullOptions::default(), &silent).await.unwrap();
+    let layers = fs::read_dir(lab.dir.path().join("root/layers")).unwrap();
+    let files: Vec<PathBuf> = layers.map(|layer| layer.unwrap().path().join("fs/file")).collect();
+    assert_eq!(files.len(), 1);
+    assert_eq!(fs::read(&files[0]).unwrap(), vec![7; 100_000]);
+    assert_eq!(server.heads.lock().unwrap().iter().filter(|head| head.to_lowercase().contains("range:")).count(), 1);
+}
+
 #[tokio::test]
 async fn a_login_is_not_shown_to_the_host_of_a_redirect() {
     // CVE-2020-15157
     if !is_root() {
         return;
     }
-    use sha2::Digest;
-    let digest = |bytes: &[u8]| {
-        format!("sha256:{}", sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect::<String>())
-    };
     let config = br#"{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}"#.to_vec();
     let elsewhere = {
         let config = config.clone();

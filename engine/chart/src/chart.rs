@@ -1,31 +1,131 @@
 //! A chart as loaded: what its files say, before any values are given.
 
-use std::sync::Arc;
+use std::borrow::Cow;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 
 use kpkg_yaml::Map;
 
+use crate::error::LoadError;
+use crate::load::read_file;
 use crate::metadata::{Dependency, Lock, Metadata};
 
-/// A file of a chart; the name is relative to the chart's folder, with slashes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A file of a chart; the name is relative to the chart's folder, with slashes. Cloning shares the contents.
+#[derive(Debug, Clone)]
 pub struct File {
     /// The path inside the chart.
     pub name: String,
-    /// What the file holds, without a byte order mark.
-    pub data: Arc<[u8]>,
+    content: Content,
+}
+
+/// What a file holds, without a byte order mark.
+#[derive(Debug, Clone)]
+enum Content {
+    Text(Arc<str>),
+    /// Something that is not UTF-8.
+    Bytes(Arc<[u8]>),
+    /// What is read when first asked for.
+    Unread(Arc<Unread>),
+}
+
+#[derive(Debug)]
+struct Unread {
+    path: PathBuf,
+    size: u64,
+    read: OnceLock<Result<Content, LoadError>>,
+}
+
+impl Content {
+    fn new(data: &[u8]) -> Self {
+        match std::str::from_utf8(data) {
+            Ok(text) => Self::Text(text.into()),
+            Err(_) => Self::Bytes(data.into()),
+        }
+    }
+
+    /// What was read; nothing if that failed, which [`Chart::check_read`] reports.
+    fn read(&self) -> Option<&Self> {
+        match self {
+            Self::Unread(unread) => {
+                let read = || read_file(&unread.path).map(|data| Self::new(&data));
+                unread.read.get_or_init(read).as_ref().ok()
+            }
+            held => Some(held),
+        }
+    }
 }
 
 impl File {
     /// A file with a name and contents.
-    pub fn new(name: impl Into<String>, data: impl Into<Arc<[u8]>>) -> Self {
-        Self { name: name.into(), data: data.into() }
+    pub fn new(name: impl Into<String>, data: impl AsRef<[u8]>) -> Self {
+        Self { name: name.into(), content: Content::new(data.as_ref()) }
+    }
+
+    /// A file that is read when its contents are first asked for.
+    pub(crate) fn unread(name: impl Into<String>, path: PathBuf, size: u64) -> Self {
+        let unread = Unread { path, size, read: OnceLock::new() };
+        Self { name: name.into(), content: Content::Unread(Arc::new(unread)) }
+    }
+
+    /// The same file under another name.
+    pub(crate) fn renamed(&self, name: impl Into<String>) -> Self {
+        Self { name: name.into(), content: self.content.clone() }
+    }
+
+    /// The contents.
+    pub fn data(&self) -> Arc<[u8]> {
+        match self.content.read() {
+            Some(Content::Text(text)) => text.clone().into(),
+            Some(Content::Bytes(bytes)) => bytes.clone(),
+            _ => Arc::default(),
+        }
     }
 
     /// The contents as text; bytes that are not UTF-8 are replaced.
-    pub fn text(&self) -> std::borrow::Cow<'_, str> {
-        kpkg_template::lossy(&self.data)
+    pub fn text(&self) -> Cow<'_, str> {
+        match self.content.read() {
+            Some(Content::Text(text)) => Cow::Borrowed(text),
+            Some(Content::Bytes(bytes)) => kpkg_template::lossy(bytes),
+            _ => Cow::Borrowed(""),
+        }
+    }
+
+    /// As [`File::text`], to be kept: a text is not copied.
+    pub(crate) fn shared_text(&self) -> Arc<str> {
+        match self.content.read() {
+            Some(Content::Text(text)) => text.clone(),
+            _ => self.text().into(),
+        }
+    }
+
+    /// How many bytes there are, or are to read.
+    pub(crate) fn size(&self) -> usize {
+        match &self.content {
+            Content::Text(text) => text.len(),
+            Content::Bytes(bytes) => bytes.len(),
+            Content::Unread(unread) => usize::try_from(unread.size).unwrap_or(usize::MAX),
+        }
+    }
+
+    /// Fails if the file was asked for and could not be read.
+    fn check_read(&self) -> Result<(), LoadError> {
+        match &self.content {
+            Content::Unread(unread) if matches!(unread.read.get(), Some(Err(_))) => {
+                // Once more, for the error.
+                read_file(&unread.path).map(|_| ())
+            }
+            _ => Ok(()),
+        }
     }
 }
+
+impl PartialEq for File {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name && self.data() == other.data()
+    }
+}
+
+impl Eq for File {}
 
 /// A chart with its subcharts. Cloning shares the files' contents.
 #[derive(Debug, Clone, Default)]
@@ -41,7 +141,7 @@ pub struct Chart {
     /// The files that are nothing else: what `.Files` offers, CRDs among them.
     pub files: Vec<File>,
     /// `values.yaml`.
-    pub values: Map,
+    pub values: Arc<Map>,
     /// `values.schema.json`.
     pub schema: Option<Arc<[u8]>>,
     /// The charts under `charts/`.
@@ -81,6 +181,13 @@ impl Chart {
         for dependency in &self.dependencies {
             dependency.collect_crds(&format!("{path}/charts/{}", dependency.name()), found);
         }
+    }
+
+    /// Fails if a file of a chart loaded by [`load_to_render`](crate::load_to_render) was asked for and could not be read: it
+    /// then counted as empty. [`render`](crate::render()) looks itself.
+    pub fn check_read(&self) -> Result<(), LoadError> {
+        self.files.iter().try_for_each(File::check_read)?;
+        self.dependencies.iter().try_for_each(Self::check_read)
     }
 
     /// Dependencies that `Chart.yaml` declares and `charts/` lacks.

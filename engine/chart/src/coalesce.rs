@@ -6,6 +6,7 @@
 use kpkg_template::{Entries, Map, MapKind, Text, Value};
 
 use crate::chart::Chart;
+use crate::dependencies::Asked;
 
 const GLOBAL: &[u8] = b"global";
 
@@ -13,12 +14,58 @@ const GLOBAL: &[u8] = b"global";
 /// `merge`, nulls stay for a later round; without, they remove the default below them.
 pub(crate) fn coalesce(chart: &Chart, supplied: &Map, merge: bool) -> Result<Map, String> {
     let values = copy(supplied);
-    coalesce_chart(chart, &values, merge)?;
+    coalesce_chart(chart, &values, merge, Part::All)?;
     Ok(values)
 }
 
-fn coalesce_chart(chart: &Chart, values: &Map, merge: bool) -> Result<(), String> {
-    coalesce_defaults(chart, values, merge);
+/// As [`coalesce`] without `merge`, but only of what is asked for, and of what was supplied.
+pub(crate) fn coalesce_asked(chart: &Chart, supplied: &Map, asked: &Asked) -> Result<Map, String> {
+    let values = copy(supplied);
+    coalesce_chart(chart, &values, false, Part::of_asked(Some(asked)))?;
+    Ok(values)
+}
+
+/// Which defaults are merged.
+#[derive(Clone, Copy)]
+enum Part<'a> {
+    All,
+    /// Those asked for, if any are.
+    Asked(Option<&'a Asked>),
+}
+
+impl<'a> Part<'a> {
+    fn of_asked(asked: Option<&'a Asked>) -> Self {
+        if asked.is_some_and(|asked| asked.is_whole) { Self::All } else { Self::Asked(asked) }
+    }
+
+    fn below(self, key: &str) -> Self {
+        match self {
+            Self::All => Self::All,
+            Self::Asked(asked) => Self::of_asked(asked.and_then(|asked| asked.below(key))),
+        }
+    }
+
+    fn is_nothing(self) -> bool {
+        matches!(self, Self::Asked(None))
+    }
+
+    /// The part of plain values, as a map to be shared.
+    fn of(self, map: &kpkg_yaml::Map) -> Map {
+        let Self::Asked(_) = self else { return from_plain(map) };
+        let asked = map.iter().filter(|(key, _)| !self.below(key).is_nothing());
+        let entries = asked.map(|(key, value)| {
+            let value = match value {
+                kpkg_yaml::Value::Map(inner) => Value::Map(self.below(key).of(inner)),
+                other => Value::from(other),
+            };
+            (key.as_str().into(), value)
+        });
+        Map::new(MapKind::Any, entries.collect())
+    }
+}
+
+fn coalesce_chart(chart: &Chart, values: &Map, merge: bool, part: Part<'_>) -> Result<(), String> {
+    coalesce_defaults(chart, values, merge, part);
     for subchart in &chart.dependencies {
         let name = subchart.name();
         let inner = match values.get(name.as_bytes()) {
@@ -31,7 +78,7 @@ fn coalesce_chart(chart: &Chart, values: &Map, merge: bool) -> Result<(), String
             Some(other) => return Err(type_mismatch(name, &other)),
         };
         coalesce_globals(&inner, values);
-        coalesce_chart(subchart, &inner, merge)?;
+        coalesce_chart(subchart, &inner, merge, part.below(name))?;
     }
     Ok(())
 }
@@ -89,8 +136,8 @@ fn snapshot(map: &Map) -> Vec<(Text, Value)> {
     map.entries().iter().map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
-fn coalesce_defaults(chart: &Chart, values: &Map, merge: bool) {
-    for (key, default) in snapshot(&from_plain(&chart.values)) {
+fn coalesce_defaults(chart: &Chart, values: &Map, merge: bool, part: Part<'_>) {
+    for (key, default) in snapshot(&part.of(&chart.values)) {
         match values.get(key.as_bytes()) {
             Some(Value::Nil) if !merge => values.remove(key.as_bytes()),
             Some(Value::Map(given)) => match default {

@@ -1,21 +1,101 @@
 //! Which subcharts take part: conditions, tags and aliases, and the values that parents import.
 
+use std::collections::BTreeMap;
+
 use kpkg_template::semver::is_compatible;
 use kpkg_template::{Map, Value};
 
 use crate::chart::Chart;
-use crate::coalesce::{coalesce, coalesce_tables, copy, from_plain, new_map, to_plain};
+use crate::coalesce::{coalesce, coalesce_asked, coalesce_tables, copy, from_plain, new_map, to_plain};
 use crate::metadata::Dependency;
 
 /// The chart with the dependencies that the values switch on, under their aliases, and with imported values.
 pub(crate) fn resolve(chart: &Chart, supplied: &Map) -> Result<Chart, String> {
     let mut chart = chart.clone();
-    enable(&mut chart, supplied, "")?;
+    let mut asked = Asked::default();
+    asked.collect(&chart, "");
+    enable(&mut chart, supplied, "", &asked)?;
     import_values(&mut chart)?;
     Ok(chart)
 }
 
-fn enable(chart: &mut Chart, values: &Map, path: &str) -> Result<(), String> {
+/// Keys of values that something depends on, and what is asked of the mappings under them. All other values need not be
+/// merged to find out.
+#[derive(Default)]
+pub(crate) struct Asked {
+    below: BTreeMap<String, Asked>,
+    /// Whether everything below matters.
+    pub(crate) is_whole: bool,
+}
+
+impl Asked {
+    /// What must be a table, and all that schemas check.
+    pub(crate) fn by_schemas(chart: &Chart) -> Self {
+        let mut asked = Self::default();
+        asked.tables(chart, "");
+        asked.schemas(chart, "");
+        asked
+    }
+
+    /// What is asked of the value under a key, if anything is.
+    pub(crate) fn below(&self, key: &str) -> Option<&Self> {
+        self.below.get(key)
+    }
+
+    fn schemas(&mut self, chart: &Chart, path: &str) {
+        if chart.schema.is_some() {
+            // Globals come from above.
+            self.add("global").is_whole = true;
+            self.add(path).is_whole = true;
+            return;
+        }
+        for present in &chart.dependencies {
+            let dot = if path.is_empty() { "" } else { "." };
+            self.schemas(present, &format!("{path}{dot}{}", present.name()));
+        }
+    }
+
+    fn collect(&mut self, chart: &Chart, path: &str) {
+        for dependency in &chart.metadata.dependencies {
+            for condition in dependency.condition.trim().split(',') {
+                self.add(&format!("{path}{condition}"));
+            }
+            for tag in &dependency.tags {
+                self.add(&format!("tags.{tag}"));
+            }
+        }
+        // What is no table where a subchart's values should stand is refused, whether the subchart takes part or not.
+        self.tables(chart, "");
+        for present in &chart.dependencies {
+            names(chart, present).for_each(|name| self.collect(present, &format!("{path}{name}.")));
+        }
+    }
+
+    fn tables(&mut self, chart: &Chart, path: &str) {
+        for present in &chart.dependencies {
+            for name in names(chart, present) {
+                let inner = format!("{path}{name}");
+                self.add(&inner);
+                self.tables(present, &format!("{inner}."));
+            }
+        }
+    }
+
+    /// What is asked at a dotted path; an empty one is all values.
+    fn add(&mut self, path: &str) -> &mut Self {
+        let keys = path.split('.').filter(|_| !path.is_empty());
+        keys.fold(self, |asked, key| asked.below.entry(key.to_owned()).or_default())
+    }
+}
+
+/// The names that a subchart's values may go by: its own, and those that the chart gives it.
+fn names<'c>(chart: &'c Chart, present: &'c Chart) -> impl Iterator<Item = &'c str> {
+    let of_it = |wanted: &&Dependency| wanted.name == present.name() && !wanted.alias.is_empty();
+    let aliases = chart.metadata.dependencies.iter().filter(of_it).map(|wanted| wanted.alias.as_str());
+    std::iter::once(present.name()).chain(aliases)
+}
+
+fn enable(chart: &mut Chart, values: &Map, path: &str, asked: &Asked) -> Result<(), String> {
     if chart.metadata.dependencies.is_empty() {
         return Ok(());
     }
@@ -41,7 +121,7 @@ fn enable(chart: &mut Chart, values: &Map, path: &str) -> Result<(), String> {
         wanted.enabled = true;
     }
     chart.dependencies = kept;
-    let all = coalesce(chart, values, false)?;
+    let all = coalesce_asked(chart, values, asked)?;
     let wanted = &mut chart.metadata.dependencies;
     apply_tags(wanted, &all);
     apply_conditions(wanted, &all, path);
@@ -51,7 +131,7 @@ fn enable(chart: &mut Chart, values: &Map, path: &str) -> Result<(), String> {
     wanted.retain(|dependency| !disabled.contains(&dependency.name));
     for subchart in &mut chart.dependencies {
         let inner = format!("{path}{}.", subchart.name());
-        enable(subchart, &all, &inner)?;
+        enable(subchart, &all, &inner, asked)?;
     }
     Ok(())
 }
@@ -130,9 +210,13 @@ fn import_values(chart: &mut Chart) -> Result<(), String> {
             }
         }
     }
+    if imported.is_empty() {
+        chart.values = to_plain(&all).into();
+        return Ok(());
+    }
     let values = copy(&all);
     coalesce_tables(&values, &imported, true);
-    chart.values = to_plain(&values);
+    chart.values = to_plain(&values).into();
     Ok(())
 }
 

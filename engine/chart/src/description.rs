@@ -39,7 +39,7 @@ pub fn describe(chart: &Chart, part: Part) -> String {
     }
     if is_all || part == Part::Crds {
         for crd in chart.crds() {
-            let separator = if crd.file.data.starts_with(b"---") { "" } else { "---\n" };
+            let separator = if crd.file.text().starts_with("---") { "" } else { "---\n" };
             let _ = writeln!(text, "{separator}{}", crd.file.text());
         }
     }

@@ -114,6 +114,9 @@ pub enum RenderError {
         /// The document that was written.
         text: String,
     },
+    /// A file that a template asked for cannot be read.
+    #[error(transparent)]
+    File(#[from] LoadError),
     /// The system has no thread to give.
     #[error("cannot start a thread to render on")]
     Thread(#[source] io::Error),

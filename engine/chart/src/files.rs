@@ -11,15 +11,15 @@ use crate::chart::File;
 use crate::glob::Glob;
 
 /// Files by name.
-pub(crate) struct Files(BTreeMap<String, Text>);
+pub(crate) struct Files(BTreeMap<String, File>);
 
 impl Files {
     pub(crate) fn new(files: &[File]) -> Self {
-        Self(files.iter().map(|file| (file.name.clone(), file.data.clone().into())).collect())
+        Self(files.iter().map(|file| (file.name.clone(), file.clone())).collect())
     }
 
     fn get(&self, name: &str) -> Text {
-        self.0.get(name).cloned().unwrap_or_else(|| "".into())
+        self.0.get(name).map_or_else(|| "".into(), |file| file.data().into())
     }
 
     fn glob(&self, pattern: &str) -> Self {
@@ -28,14 +28,15 @@ impl Files {
             self.0
                 .iter()
                 .filter(|(name, _)| glob.matches(name))
-                .map(|(name, data)| (name.clone(), data.clone()))
+                .map(|(name, file)| (name.clone(), file.clone()))
                 .collect(),
         )
     }
 
     /// The last part of each name, and the contents, as a YAML mapping.
     fn as_yaml(&self, text: impl Fn(&Text) -> String) -> String {
-        let map = self.0.iter().map(|(name, data)| (base(name).to_owned(), kpkg_yaml::Value::String(text(data))));
+        let text = |file: &File| kpkg_yaml::Value::String(text(&file.data().into()));
+        let map = self.0.iter().map(|(name, file)| (base(name).to_owned(), text(file)));
         let mut yaml = kpkg_yaml::write(&kpkg_yaml::Value::Map(map.collect()));
         yaml.pop();
         yaml
@@ -76,7 +77,7 @@ impl Object for Files {
         let pairs: Vec<String> = self
             .0
             .iter()
-            .map(|(name, data)| format!("{name}:{}", kpkg_template::print(&Value::Bytes(data.clone()))))
+            .map(|(name, file)| format!("{name}:{}", kpkg_template::print(&Value::Bytes(file.data().into()))))
             .collect();
         format!("map[{}]", pairs.join(" "))
     }
@@ -123,7 +124,7 @@ impl Object for Files {
     }
 
     fn entries(&self) -> Option<Entries> {
-        Some(self.0.iter().map(|(name, data)| (name.as_str().into(), Value::Bytes(data.clone()))).collect())
+        Some(self.0.iter().map(|(name, file)| (name.as_str().into(), Value::Bytes(file.data().into()))).collect())
     }
 
     fn plain(&self) -> Value {

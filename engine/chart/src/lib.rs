@@ -65,10 +65,10 @@ pub mod values;
 
 pub use chart::{Chart, Crd, File};
 pub use error::{LoadError, RenderError, ValuesError};
-pub use kpkg_template::Ambient;
-pub use load::{load, load_files, read_values, unpack};
+pub use kpkg_template::{Ambient, Clock};
+pub use load::{archived_metadata, load, load_files, load_to_render, read_values, unpack};
 pub use manifests::split_manifests;
-pub use metadata::{Dependency, Lock, Maintainer, Metadata};
+pub use metadata::{Dependency, Lock, Maintainer, Metadata, sanitize};
 pub use render::{render, render_files};
 pub use rendered::{
     ClusterFacts, Hook, KubeVersion, LookupKey, Manifest, ReleaseInfo, Rendered, Values, check_release_name,

@@ -2,7 +2,6 @@
 
 use std::io::Write;
 
-use crate::load::ignore::matches;
 use crate::manifests::split_manifests;
 use crate::rendered::{Rendered, Values};
 
@@ -124,7 +123,7 @@ pub fn show_only(text: &str, patterns: &[String]) -> Result<String, NotFound> {
     let mut shown = String::new();
     for pattern in patterns {
         let mut found = false;
-        for (_, document) in documents.iter().filter(|(path, _)| matches(pattern, path) == Some(true)) {
+        for (_, document) in documents.iter().filter(|(path, _)| kpkg_gopath::matches(pattern, path) == Ok(true)) {
             found = true;
             shown.push_str("---\n");
             shown.push_str(document);

@@ -95,13 +95,16 @@ fn split(text: &str) -> Vec<Document<'_>> {
             documents.push(Document { text: part, start, line: lines });
         }
     };
-    let mut start = text.len() - text.trim_start().len();
+    let opening = text.len() - text.trim_start().len();
+    let mut start = opening;
     let line_starts = memchr::memmem::find_iter(text.as_bytes(), "\n---").map(|at| at + 1);
-    for at in text.starts_with("---").then_some(0).into_iter().chain(line_starts) {
-        if at >= start {
-            add(start, text[..at].trim_end().len().max(start));
+    let at_opening = text[opening..].starts_with("---").then_some(opening);
+    for at in at_opening.into_iter().chain(line_starts.filter(|at| *at > opening)) {
+        // A cut takes the blanks after it along: what follows at once no longer begins a line.
+        if at > start || at == opening {
+            add(start, text[..at].trim_ascii_end().len().max(start));
             let after = at + "---".len();
-            start = text.len() - text[after..].trim_start().len();
+            start = text.len() - text[after..].trim_ascii_start().len();
         }
     }
     add(start, text.len());
@@ -273,11 +276,15 @@ mod tests {
         let cases: &[(&str, &[&str])] = &[
             ("a: 1\n---\nb: 2\n", &["a: 1", "b: 2\n"]),
             ("a: 1\n  \n\n---\nb: 2\n  \n", &["a: 1", "b: 2\n  \n"]),
-            ("---\na: 1\n---   \n\n---\n", &["a: 1"]),
+            ("---\na: 1\n---   \n\n", &["a: 1"]),
+            ("a: 1\n---   \n\n---\n---\n", &["a: 1", "---"]),
+            ("a: 1\n\u{a0}\n---\u{a0}\n---\nb: 2", &["a: 1\n\u{a0}", "b: 2"]),
             ("a: 1\n---b: 2\n", &["a: 1", "b: 2\n"]),
             ("a: |\n  ---\n", &["a: |\n  ---\n"]),
             ("\n\n  a: 1\n", &["a: 1\n"]),
             ("a\n--- # x\nb\n", &["a", "# x\nb\n"]),
+            ("  ---\na\n", &["a\n"]),
+            ("---\n---\na\n---\n---\nb\n", &["---\na", "---\nb\n"]),
         ];
         for (text, want) in cases {
             assert_eq!(split_manifests(text), *want, "{text:?}");

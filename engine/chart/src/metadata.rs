@@ -240,8 +240,8 @@ impl Metadata {
     }
 }
 
-/// Spaces of all kinds become plain ones; what cannot be printed goes.
-fn sanitize(text: &mut String) {
+/// Makes a text fit to be printed: spaces of all kinds become plain ones; what cannot be printed goes.
+pub fn sanitize(text: &mut String) {
     if text.chars().any(|character| character.is_control() || character.is_whitespace() && character != ' ') {
         let clean = text.chars().map(|character| if character.is_whitespace() { ' ' } else { character });
         *text = clean.filter(|character| !character.is_control()).collect();

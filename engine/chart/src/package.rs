@@ -95,12 +95,13 @@ fn archive(name: &str, mut files: Vec<File>, time: u64) -> std::io::Result<Vec<u
     builder.mode(tar::HeaderMode::Deterministic);
     for file in &files {
         let mut header = tar::Header::new_gnu();
-        header.set_size(file.data.len() as u64);
+        let data = file.data();
+        header.set_size(data.len() as u64);
         header.set_mode(0o644);
         header.set_uid(0);
         header.set_gid(0);
         header.set_mtime(time);
-        builder.append_data(&mut header, format!("{name}/{}", file.name), &*file.data)?;
+        builder.append_data(&mut header, format!("{name}/{}", file.name), &*data)?;
     }
     builder.into_inner()?.finish()
 }

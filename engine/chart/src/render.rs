@@ -1,6 +1,7 @@
 //! A chart and its values into manifests, hooks and notes.
 
 use std::cell::RefCell;
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
@@ -112,11 +113,10 @@ impl Job<'_> {
         let mut units = Vec::new();
         let root = Scope { release: self.release(), capabilities: Value::object(Capabilities::new(self.facts)) };
         root.collect(chart, chart.name(), true, all.with_kind(MapKind::Values), &mut units);
+        // Of several templates with one path, as subcharts with one name have, the last counts.
+        units.reverse();
         // Deeper paths first, then in reverse: a chart's own definitions replace those of its subcharts.
-        units.sort_by(|left, right| {
-            let depth = |unit: &Unit<'_>| unit.path.matches('/').count();
-            depth(right).cmp(&depth(left)).then_with(|| right.path.cmp(&left.path))
-        });
+        units.sort_by_cached_key(|unit| Reverse((unit.path.matches('/').count(), unit.path.clone())));
         units.dedup_by(|left, right| left.path == right.path);
         let compiled = self.values.compiled.get_or_init(|| compile(&units)).as_ref();
         let templates = compiled.map_err(|(path, error)| failure(path, error, Vec::new()))?;
@@ -140,9 +140,16 @@ impl Job<'_> {
             if let (Some(watched), Some(trace)) = (&mut watched, renderer.take_trace()) {
                 watched.note(&unit.path, text.as_deref().ok(), trace);
             }
-            let text = text.map_err(|error| failure(&unit.path, &error, host.missed()))?;
+            let text = match text {
+                Ok(text) => text,
+                Err(error) => {
+                    chart.check_read()?;
+                    return Err(failure(&unit.path, &error, host.missed()));
+                }
+            };
             files.insert(unit.path.clone(), text);
         }
+        chart.check_read()?;
         Ok((files, host.missed()))
     }
 
@@ -161,8 +168,7 @@ impl Job<'_> {
 
 /// Parses the templates; which they are depends on the chart alone.
 fn compile(units: &[Unit<'_>]) -> Result<Templates, (String, Error)> {
-    let texts: Vec<_> = units.iter().map(|unit| (unit.path.as_str(), unit.file.text())).collect();
-    Templates::parse(texts.iter().map(|(path, text)| (*path, text.as_ref())))
+    Templates::parse(units.iter().map(|unit| (unit.path.as_str(), unit.file.shared_text())))
 }
 
 fn into_text(bytes: Vec<u8>) -> String {

@@ -7,6 +7,7 @@ use kpkg_template::{Error, Templates};
 use kpkg_yaml::{Map, Value};
 
 use crate::chart::Chart;
+use crate::coalesce::{coalesce, from_plain, to_plain};
 
 /// The release that a chart is rendered for: `.Release`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,10 +131,10 @@ pub struct Rendered {
 pub struct Values {
     /// What the user gave, merged: what a release records as its configuration.
     pub supplied: Map,
-    /// Everything, the defaults of the chart and its subcharts included: `.Values`.
-    pub all: Map,
     /// The chart with the dependencies that these values switch on, under their aliases.
     pub(crate) chart: Arc<Chart>,
+    /// See [`Values::all`].
+    pub(crate) all: OnceLock<Map>,
     /// Its templates once something rendered them, or the file that is wrong: `lookup` and explanations make them run
     /// again.
     pub(crate) compiled: Arc<OnceLock<Result<Templates, (String, Error)>>>,
@@ -143,5 +144,12 @@ impl Values {
     /// The chart with the dependencies that these values switch on, under their aliases.
     pub fn chart(&self) -> &Chart {
         &self.chart
+    }
+
+    /// Everything, the defaults of the chart and its subcharts included: `.Values`.
+    pub fn all(&self) -> &Map {
+        // That they can be merged was found out when they were made.
+        let merge = || coalesce(&self.chart, &from_plain(&self.supplied), false).map(|all| to_plain(&all));
+        self.all.get_or_init(|| merge().unwrap_or_default())
     }
 }

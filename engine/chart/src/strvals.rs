@@ -145,7 +145,7 @@ impl Parser<'_> {
             Reading::Json => self.json(),
             Reading::Literal => {
                 let text = std::mem::take(&mut self.rest);
-                Ok((text.into(), true))
+                Ok((text.into(), false))
             }
             _ if self.rest.is_empty() => Ok(("".into(), true)),
             _ if self.rest.starts_with('{') => {
@@ -247,15 +247,18 @@ impl Parser<'_> {
                 Ok(())
             }
             Some(_) => {
-                let mut inner = match list.get(at) {
-                    Some(Value::Map(inner)) => inner.clone(),
-                    _ => Map::new(),
-                };
-                let result = self.key(&mut inner, depth);
-                if result.is_ok() {
-                    set_index(list, at, Value::Map(inner));
+                // What is there is changed in place: a value may end the text, which leaves a new element unset.
+                if let Some(element) = list.get_mut(at) {
+                    if !matches!(element, Value::Map(_)) {
+                        *element = Value::Map(Map::new());
+                    }
+                    let Value::Map(inner) = element else { unreachable!("made a mapping above") };
+                    return self.key(inner, depth);
                 }
-                result
+                let mut inner = Map::new();
+                self.key(&mut inner, depth)?;
+                set_index(list, at, Value::Map(inner));
+                Ok(())
             }
         }
     }

@@ -1,11 +1,11 @@
 //! What the user gives, merged: files in order, then the `--set` family in Helm's order.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use kpkg_yaml::{Map, Value};
 
 use crate::chart::Chart;
-use crate::coalesce::{coalesce, to_plain};
+use crate::coalesce::{coalesce_asked, to_plain};
 use crate::dependencies;
 use crate::error::ValuesError;
 use crate::load::{merge_maps, read_values};
@@ -73,11 +73,12 @@ pub fn merge_with(chart: &Chart, inputs: &[Input], checks: Checks) -> Result<Val
     let supplied = supplied(inputs)?;
     let shared = dependencies::shared(&supplied);
     let active = dependencies::resolve(chart, &shared).map_err(ValuesError::Dependencies)?;
-    let all = to_plain(&coalesce(&active, &shared, false).map_err(ValuesError::Dependencies)?);
+    let asked = dependencies::Asked::by_schemas(&active);
+    let checked = coalesce_asked(&active, &shared, &asked).map_err(ValuesError::Dependencies)?;
     if checks.schema {
-        schema::check(&active, &all).map_err(ValuesError::Schema)?;
+        schema::check(&active, &to_plain(&checked)).map_err(ValuesError::Schema)?;
     }
-    Ok(Values { supplied, all, chart: Arc::new(active), compiled: Arc::default() })
+    Ok(Values { supplied, chart: Arc::new(active), all: OnceLock::new(), compiled: Arc::default() })
 }
 
 /// Merges what the user gives, without a chart.
@@ -113,8 +114,10 @@ fn apply(input: &Input, base: &mut Map) -> Result<(), ValuesError> {
             parse_into(text, base, &Reading::File(&read)).map_err(failed("--set-file"))
         }
         Input::SetJson(text) if text.trim_start().starts_with('{') => {
-            let json: serde_json::Value = serde_json::from_str(text.trim())
-                .map_err(|_| ValuesError::Set { option: "--set-json", problem: format!("JSON: {text}") })?;
+            let json: serde_json::Value = serde_json::from_str(text.trim()).map_err(|error| ValuesError::Set {
+                option: "--set-json",
+                problem: format!("JSON: {text}: {error}"),
+            })?;
             if let Value::Map(map) = Value::from_json(&json) {
                 merge_maps(base, map);
             }

@@ -30,11 +30,11 @@ fn blocks() -> Vec<(String, String)> {
 
 #[test]
 fn both_languages_write_what_the_page_says() {
-    let mut files = vec![File::new("Chart.yaml", CHART.as_bytes().to_vec())];
+    let mut files = vec![File::new("Chart.yaml", CHART.as_bytes())];
     let mut wanted = Vec::new();
     for (purpose, text) in blocks() {
         match purpose.split_once('=') {
-            Some(("file", name)) => files.push(File::new(name, text.into_bytes())),
+            Some(("file", name)) => files.push(File::new(name, text.as_bytes())),
             Some(("output", names)) => wanted.extend(names.split(',').map(|name| (name.to_owned(), text.clone()))),
             _ => panic!("a block says `{purpose}`"),
         }

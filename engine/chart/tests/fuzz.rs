@@ -2,30 +2,17 @@
 //!
 //! `KPKG_FUZZ_SECONDS=N` gives each target N seconds instead of a moment; `KPKG_FUZZ_SEED` changes the inputs.
 
-use std::io::Write;
 use std::time::{Duration, Instant};
 
-use flate2::write::GzEncoder;
-use kpkg_chart::{File, load_files, unpack, values};
-
-const YAML: &[&str] = &[
-    "a: 1\nb: [x, {y: z}]\nc: |\n  text\n d: >-\n  more\n",
-    "&a a: *a\n? k\n: v\n!!str 1: !x y\n--- \n...\n",
-    "\"q\\n\\u00e9\": 'it''s'\n- - - 1\n<<: {a: 1}\n0x1F: 1e3\n",
-    "a: {b: [1, 2.5, ~, yes, 2020-01-01]} # c\n\tb: 1\n",
-];
-const TEMPLATES: &[&str] = &[
-    "{{- with $x := .Values.a | default \"b\" -}}{{ printf \"%5.2f %v\" 1.5 $x }}{{ else }}{{/* c */}}{{ end }}",
-    "{{ define \"a\" }}{{ range $i, $v := until 3 }}{{ if eq $i 1 }}{{ continue }}{{ end }}{{ $v }}{{ end }}{{ end }}",
-    "{{ template \"a\" (dict \"k\" (list 1 'x' `raw` nil)) }}{{ block \"b\" . }}{{ .a.b.c }}{{ end }}{{ (index . 0).x }}",
-    "{{ $x := 0x1p-2 }}{{ $x = 1_000 }}{{ include \"a\" $ | nindent 2 | trim }}{{ not true | ternary 1 2 }}",
-];
-const SETS: &[&str] = &[
-    "a.b[0].c={x,y},d=null,e\\.f=1\\,2",
-    "a[3][2]=true,a[0]=,b={},c=007",
-    "a={\"x\":[1,2]},b=\"c\"",
-    "[0]=1,.=2,a.=3,=4",
-];
+// What cargo-fuzz runs, so that every test run compiles it, too.
+#[path = "../../../fuzz/doors/archive.rs"]
+mod archive;
+#[path = "../../../fuzz/doors/set.rs"]
+mod set;
+#[path = "../../../fuzz/doors/template.rs"]
+mod template;
+#[path = "../../../fuzz/doors/yaml.rs"]
+mod yaml;
 
 struct Chance(u64);
 
@@ -83,71 +70,31 @@ fn fuzz(seeds: Vec<Vec<u8>>, target: impl Fn(&[u8])) {
     assert!(count > 0, "no input was tried");
 }
 
-fn bytes(texts: &[&str]) -> Vec<Vec<u8>> {
-    texts.iter().map(|text| text.as_bytes().to_vec()).collect()
+/// The inputs that a target begins with.
+fn seeds(target: &str) -> Vec<Vec<u8>> {
+    let folder = format!("{}/../../fuzz/seeds/{target}", env!("CARGO_MANIFEST_DIR"));
+    let mut paths: Vec<_> =
+        std::fs::read_dir(folder).expect("there").map(|entry| entry.expect("there").path()).collect();
+    paths.sort();
+    paths.iter().map(|path| std::fs::read(path).expect("readable")).collect()
 }
 
 #[test]
 fn yaml_reader() {
-    fuzz(bytes(YAML), |input| {
-        let text = String::from_utf8_lossy(input);
-        if let Ok(value) = kpkg_yaml::read(&text) {
-            // What was read can be written and read again. It need not say the same: Go's writer indents
-            // block texts that are keys otherwise than its reader expects.
-            let _ = kpkg_yaml::read(&kpkg_yaml::write(&value));
-        }
-    });
+    fuzz(seeds("yaml"), |input| yaml::run(&String::from_utf8_lossy(input)));
 }
 
 #[test]
 fn template_parser() {
-    fuzz(bytes(TEMPLATES), |input| {
-        let text = String::from_utf8_lossy(input);
-        let _ = kpkg_template::Templates::parse([("x", text.as_ref())]);
-    });
+    fuzz(seeds("template"), |input| template::run(&String::from_utf8_lossy(input)));
 }
 
 #[test]
 fn set_parser() {
-    fuzz(bytes(SETS), |input| {
-        let text = String::from_utf8_lossy(input).into_owned();
-        for assignment in [
-            values::Input::Set(text.clone()),
-            values::Input::SetString(text.clone()),
-            values::Input::SetJson(text.clone()),
-            values::Input::SetLiteral(text.clone()),
-        ] {
-            let _ = values::supplied(&[assignment]);
-        }
-        let _ = values::files_named(&text);
-    });
+    fuzz(seeds("set"), |input| set::run(&String::from_utf8_lossy(input)));
 }
 
 #[test]
 fn archive_loader() {
-    let mut builder = tar::Builder::new(Vec::new());
-    for (name, data) in [
-        ("c/Chart.yaml", "apiVersion: v2\nname: c\nversion: 0.1.0\ndependencies: [{name: d, version: 1.0.0}]\n"),
-        ("c/values.yaml", "a: 1\nd: {e: f}\n"),
-        ("c/templates/x.yaml", "a: {{ .Values.a }}\n"),
-        ("c/charts/d/Chart.yaml", "apiVersion: v1\nname: d\nversion: 1.0.0\n"),
-    ] {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(data.len() as u64);
-        builder.append_data(&mut header, name, data.as_bytes()).expect("in memory");
-    }
-    let plain = builder.into_inner().expect("complete");
-    let packed = |bytes: &[u8]| {
-        let mut gzip = GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        gzip.write_all(bytes).expect("in memory");
-        gzip.finish().expect("in memory")
-    };
-    let whole = packed(&plain);
-    fuzz(vec![plain, whole], |input| {
-        // Damage inside the compressed stream, and outside.
-        for bytes in [packed(input), input.to_vec()] {
-            let _ = unpack(&bytes).and_then(load_files);
-        }
-    });
-    let _ = load_files(vec![File::new("Chart.yaml", Vec::new())]);
+    fuzz(seeds("archive"), archive::run);
 }

@@ -320,6 +320,7 @@ impl<'a> Session<'a> {
         let Some(charts) = self.options.charts else {
             return Err(Error::rule("must specify --enable-helm"));
         };
+        crate::charts::permitted(chart, globals, folder).within(|| format!("rendering chart {}", chart.name))?;
         let text = charts.render(chart, globals, &folder.root).within(|| format!("rendering chart {}", chart.name))?;
         let mut resources = crate::documents::read_resources(&text, &chart.name)?;
         for resource in &mut resources {

@@ -188,7 +188,13 @@ impl Folder {
         fs::read(&real).map_err(failed)
     }
 
-    fn permitted(&self, path: &Path) -> Result<PathBuf> {
+    /// The root of the repository that this folder came with, if it came with one.
+    pub(crate) fn clone_root(&self) -> Option<&Path> {
+        self.containing_clone().map(|(root, _)| root.as_path())
+    }
+
+    /// Where a file of this machine really is, if it may be read.
+    pub(crate) fn permitted(&self, path: &Path) -> Result<PathBuf> {
         if !self.restricted {
             return Ok(path.to_owned());
         }

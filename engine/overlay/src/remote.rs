@@ -92,7 +92,7 @@ impl Address {
         let (host, rest) = split_host(rest)?;
         let (path, folder) = split_path(rest, host == "file://")?;
         let first = folder.trim_start_matches('/').split('/').find(|part| !part.is_empty() && *part != ".");
-        if path.is_empty() || first == Some("..") || crate::edit::clean(&folder).starts_with("..") {
+        if path.is_empty() || first == Some("..") || kpkg_gopath::clean(&folder).starts_with("..") {
             return None;
         }
         let asked = |name: &str| {

@@ -190,9 +190,7 @@ pub async fn pull(registry: &Registry, reference: &Reference, path: &Path) -> Re
     let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
     let file = tempfile::Builder::new().prefix(".kpkg-").tempfile_in(folder);
     let file = file.map_err(oci::Error::file("write into", folder))?;
-    let mut out = BufWriter::new(file);
-    registry.blob(&reference.repository, layer, &mut out).await?;
-    let file = out.into_inner().map_err(|error| oci::Error::file("write", path)(error.into_error()))?;
+    let file = registry.blob(&reference.repository, layer, file, &|_| ()).await?;
     let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o644);
     file.as_file().set_permissions(permissions).map_err(oci::Error::file("write", path))?;
     file.persist(path).map_err(|error| oci::Error::file("write", path)(error.error))?;

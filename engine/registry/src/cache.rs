@@ -3,21 +3,25 @@
 //! Several processes may use a cache at a time, and any of them may be killed: a blob is written under a
 //! temporary name, which its writer holds locked, and appears by rename once its digest is known. Whoever reads
 //! checks the digest again, so that damage on the disk is found and the blob fetched anew. Pruning takes blobs by
-//! age and temporary files that nobody holds.
+//! age and temporary files that nobody holds. A blob may have a second name in a folder of the user's (see
+//! [`Archive::save`]), so a blob is never written to, and the time of its last use is its access time.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs::{self, File, FileTimes};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
+use crate::archive::Archive;
 use crate::oci::digest_of;
 use crate::{Error, oci};
 
 /// The size to which a cache is cut back by itself.
 const DEFAULT_LIMIT: u64 = 2 << 30;
 const TEMPORARY: &str = "incoming";
+const BUFFER: usize = 256 << 10;
 
 /// A folder of blobs.
 #[derive(Debug, Clone)]
@@ -74,17 +78,20 @@ impl Cache {
 
     /// A blob, if it is here whole. Damaged ones are thrown away.
     pub fn get(&self, digest: &str) -> Option<Vec<u8>> {
+        self.open(digest)?.into_bytes().ok()
+    }
+
+    /// The same without reading it into memory.
+    pub fn open(&self, digest: &str) -> Option<Archive> {
         let path = self.path(digest)?;
-        let bytes = fs::read(&path).ok()?;
-        if digest_of(&bytes) != digest {
+        let mut file = File::open(&path).ok()?;
+        if digest_of_file(&mut file).ok()? != digest {
             tracing::warn!(digest, "a damaged blob leaves the cache");
             let _ = fs::remove_file(&path);
             return None;
         }
-        if let Ok(file) = File::options().append(true).open(&path) {
-            let _ = file.set_modified(now()); // a cache that cannot be written is of use all the same
-        }
-        Some(bytes)
+        let _ = file.set_times(FileTimes::new().set_accessed(now())); // a cache of somebody else is of use all the same
+        Archive::of_file(file).ok()
     }
 
     /// Keeps a blob; answers its digest.
@@ -107,21 +114,36 @@ impl Cache {
 
     /// Writes a file of the cache whole or not at all.
     pub(crate) fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), Error> {
-        let mut file = self.temporary()?;
-        file.write_all(bytes).map_err(oci::Error::file("write", file.path()))?;
-        let folder = path.parent().unwrap_or(&self.root);
-        fs::create_dir_all(folder).map_err(oci::Error::file("make", folder))?;
-        file.persist(path).map_err(|error| oci::Error::file("write", path)(error.error))?;
+        let mut incoming = self.incoming()?;
+        incoming.write_all(bytes).map_err(oci::Error::file("write", incoming.0.path()))?;
+        self.place(incoming, path)?;
         Ok(())
     }
 
-    /// A file that is locked while it is written, so that pruning leaves it alone.
-    fn temporary(&self) -> Result<NamedTempFile, Error> {
+    /// A blob in the making. It is locked while it is written, so that pruning leaves it alone.
+    pub(crate) fn incoming(&self) -> Result<Incoming, Error> {
         let folder = self.root.join(TEMPORARY);
         fs::create_dir_all(&folder).map_err(oci::Error::file("make", &folder))?;
         let file = NamedTempFile::new_in(&folder).map_err(oci::Error::file("write into", &folder))?;
         file.as_file().try_lock().map_err(|error| oci::Error::file("lock", file.path())(error.into()))?;
-        Ok(file)
+        Ok(Incoming(file))
+    }
+
+    /// Keeps a blob whose digest was checked while it was written.
+    pub(crate) fn keep(&self, incoming: Incoming, digest: &str) -> Result<Archive, Error> {
+        let path = self.path(digest).ok_or_else(|| oci::Error::NotFound { what: digest.to_owned() })?;
+        let file = self.place(incoming, &path)?;
+        let archive = Archive::of_file(file).map_err(oci::Error::file("read", &path))?;
+        if let Err(error) = self.bound() {
+            crate::chart::unused(&error);
+        }
+        Ok(archive)
+    }
+
+    fn place(&self, incoming: Incoming, path: &Path) -> Result<File, Error> {
+        let folder = path.parent().unwrap_or(&self.root);
+        fs::create_dir_all(folder).map_err(oci::Error::file("make", folder))?;
+        Ok(incoming.0.persist(path).map_err(|error| oci::Error::file("write", path)(error.error))?)
     }
 
     /// All blobs, those unused for longest first.
@@ -129,7 +151,7 @@ impl Cache {
         let folder = self.blobs();
         let mut found = Vec::new();
         for (name, metadata) in files(&folder).map_err(oci::Error::file("list", &folder))? {
-            let used = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+            let used = metadata.accessed().unwrap_or(SystemTime::UNIX_EPOCH);
             found.push(Entry { digest: format!("sha256:{name}"), size: metadata.len(), used });
         }
         found.sort_by(|one, other| (one.used, &one.digest).cmp(&(other.used, &other.digest)));
@@ -178,6 +200,39 @@ impl Cache {
             self.prune(Duration::MAX, self.limit / 4 * 3)?;
         }
         Ok(())
+    }
+}
+
+/// A blob in the making; gone when dropped.
+#[derive(Debug)]
+pub(crate) struct Incoming(NamedTempFile);
+
+impl Incoming {
+    /// What came so far, for those who check it before it is kept.
+    pub(crate) fn archive(&self) -> io::Result<Archive> {
+        Archive::of_file(self.0.as_file().try_clone()?)
+    }
+}
+
+impl Write for Incoming {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+fn digest_of_file(file: &mut File) -> io::Result<String> {
+    let mut hash = Sha256::new();
+    let length = usize::try_from(file.metadata()?.len()).unwrap_or(BUFFER);
+    let mut buffer = vec![0; length.clamp(1, BUFFER)];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(format!("sha256:{}", oci::hex(&hash.finalize()))),
+            count => hash.update(&buffer[..count]),
+        }
     }
 }
 
@@ -240,7 +295,8 @@ mod tests {
             .map(|number| {
                 let digest = cache.put(&[u8::try_from(number).unwrap(); 100]).unwrap();
                 let file = File::options().append(true).open(cache.path(&digest).unwrap()).unwrap();
-                file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(1000 + number)).unwrap();
+                let used = SystemTime::UNIX_EPOCH + Duration::from_secs(1000 + number);
+                file.set_times(FileTimes::new().set_accessed(used)).unwrap();
                 digest
             })
             .collect();

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use kpkg_chart::{Chart, File, Metadata, unpack};
+use kpkg_chart::{Chart, File, LoadError, Metadata, unpack};
 
+use crate::archive::Archive;
 use crate::cache::Cache;
 use crate::oci::Reference;
-use crate::oci::{Descriptor, MANIFEST, Manifest, Registry, Source, digest_of};
+use crate::oci::{Descriptor, MANIFEST, Manifest, Registry, Source};
 use crate::{Error, oci};
 
 /// The type of the configuration: `Chart.yaml` as JSON.
@@ -32,14 +33,14 @@ pub struct Pushed {
 }
 
 /// A chart's archive, and how it came here.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Fetched {
     /// The chart's name.
     pub name: String,
     /// The chart's version.
     pub version: String,
-    /// The archive.
-    pub archive: Vec<u8>,
+    /// The archive. Its digest was checked; what is in it is looked at by who uses it.
+    pub archive: Archive,
     /// The archive's digest.
     pub archive_digest: String,
     /// The provenance file, if it was asked for and there is one.
@@ -56,35 +57,39 @@ impl Fetched {
         format!("{}-{}.tgz", self.name, self.version)
     }
 
-    /// Makes one of an archive; its own `Chart.yaml` says what it is.
-    pub(crate) fn of(archive: Vec<u8>, source: String) -> Result<Self, Error> {
-        let digest = digest_of(&archive);
-        Self::checked(archive, digest, source)
-    }
-
-    /// The same of one whose digest was checked already.
-    pub(crate) fn checked(archive: Vec<u8>, archive_digest: String, source: String) -> Result<Self, Error> {
-        let metadata = metadata_of(&archive, &source)?;
+    /// Makes one of an archive whose digest was checked; its own `Chart.yaml` says what it is.
+    pub(crate) fn of(archive: Archive, archive_digest: String, source: String) -> Result<Self, Error> {
+        let metadata = archive.read(|bytes| kpkg_chart::archived_metadata(bytes)).and_then(checked);
+        let metadata = metadata.map_err(|error| Error::Chart { reference: source.clone(), source: error })?;
         let (name, version) = (metadata.name, metadata.version);
         Ok(Self { name, version, archive, archive_digest, provenance: None, source, manifest_digest: None })
     }
 
+    /// The files of the chart.
+    pub fn files(&self) -> Result<Vec<File>, Error> {
+        unpack(&self.archive.bytes()?).map_err(|source| Error::Chart { reference: self.source.clone(), source })
+    }
+
     /// The chart.
     pub fn load(&self) -> Result<Chart, Error> {
-        let wrong = |source| Error::Chart { reference: self.source.clone(), source };
-        kpkg_chart::load_files(unpack(&self.archive).map_err(wrong)?).map_err(wrong)
+        kpkg_chart::load_files(self.files()?).map_err(|source| Error::Chart { reference: self.source.clone(), source })
     }
 }
 
 /// What an archive says of itself. The whole of it is unpacked, within bounds: a bad archive is found here.
 pub fn metadata_of(archive: &[u8], source: &str) -> Result<Metadata, Error> {
-    let wrong = |error| Error::Chart { reference: source.to_owned(), source: error };
-    let files: Vec<File> = unpack(archive).map_err(wrong)?;
-    let chart = kpkg_chart::load_files(files.into_iter().filter(|file| !file.name.starts_with("charts/")).collect());
-    let metadata = chart.map_err(wrong)?.metadata;
-    kpkg_chart::package::check_name(&metadata.name).map_err(wrong)?;
+    let read = || {
+        let files = unpack(archive)?.into_iter().filter(|file| !file.name.starts_with("charts/"));
+        checked(kpkg_chart::load_files(files.collect())?.metadata)
+    };
+    read().map_err(|error| Error::Chart { reference: source.to_owned(), source: error })
+}
+
+/// Name and version make the name of a file.
+fn checked(metadata: Metadata) -> Result<Metadata, LoadError> {
+    kpkg_chart::package::check_name(&metadata.name)?;
     if metadata.version.contains(['/', '\\']) {
-        return Err(wrong(kpkg_chart::LoadError::Invalid("validation: chart.metadata.version is invalid".to_owned())));
+        return Err(LoadError::Invalid("validation: chart.metadata.version is invalid".to_owned()));
     }
     Ok(metadata)
 }
@@ -149,10 +154,11 @@ pub async fn pull(
         return Err(Error::NotAChart { reference: reference.to_string(), media_type });
     };
     let archive = blob(registry, cache, reference, layer, LONGEST_ARCHIVE).await?;
-    let mut fetched = Fetched::checked(archive, layer.digest.clone(), format!("oci://{reference}"))?;
+    let mut fetched = Fetched::of(archive, layer.digest.clone(), format!("oci://{reference}"))?;
     fetched.manifest_digest = Some(digest);
     if provenance && let Some(layer) = manifest.layer(&[PROVENANCE_TYPE]) {
-        fetched.provenance = Some(blob(registry, cache, reference, layer, LONGEST_PROVENANCE).await?);
+        let provenance = blob(registry, cache, reference, layer, LONGEST_PROVENANCE).await?;
+        fetched.provenance = Some(provenance.into_bytes()?);
     }
     Ok(fetched)
 }
@@ -163,26 +169,36 @@ async fn blob(
     reference: &Reference,
     wanted: &Descriptor,
     limit: u64,
-) -> Result<Vec<u8>, Error> {
-    if let Some(bytes) = cache.get(&wanted.digest) {
-        return if bytes.len() as u64 == wanted.size {
-            Ok(bytes)
+) -> Result<Archive, Error> {
+    if let Some(archive) = cache.open(&wanted.digest) {
+        return if archive.size() == wanted.size {
+            Ok(archive)
         } else {
             let what = format!("a layer of {reference}");
-            Err(oci::Error::Document { what, problem: format!("its size is {}, not {}", bytes.len(), wanted.size) }
+            Err(oci::Error::Document { what, problem: format!("its size is {}, not {}", archive.size(), wanted.size) }
                 .into())
         };
     }
-    let bytes = registry.blob_bytes(&reference.repository, wanted, limit).await?;
-    keep(cache, &wanted.digest, &bytes);
-    Ok(bytes)
+    if wanted.size > limit {
+        let what = format!("{}@{}", reference.place(), wanted.digest);
+        return Err(oci::Error::TooLarge { what, limit }.into());
+    }
+    let through = async {
+        let incoming = registry.blob(&reference.repository, wanted, cache.incoming()?, &|_| ()).await?;
+        cache.keep(incoming, &wanted.digest)
+    };
+    match through.await {
+        Err(error) if error.is_of_cache() => {
+            unused(&error);
+            Ok(registry.blob_bytes(&reference.repository, wanted, limit).await?.into())
+        }
+        outcome => outcome,
+    }
 }
 
-/// Puts bytes, whose digest was checked, into the cache. A cache that is full or may not be written costs time, not the command.
-pub(crate) fn keep(cache: &Cache, digest: &str, bytes: &[u8]) {
-    if let Err(error) = cache.put_checked(digest, bytes) {
-        tracing::warn!(error = oci::transport::chain(&error), "the cache was not used");
-    }
+/// A cache that is full or may not be written costs time, not the command.
+pub(crate) fn unused(error: &Error) {
+    tracing::warn!(error = oci::transport::chain(error), "the cache was not used");
 }
 
 /// The time of the archive's first file: pushing the same archive twice makes the same manifest.

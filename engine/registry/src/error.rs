@@ -53,6 +53,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether only the files here failed: what was fetched can still be had without keeping it.
+    pub(crate) fn is_of_cache(&self) -> bool {
+        matches!(self, Self::Oci(kpkg_oci::Error::File { .. } | kpkg_oci::Error::Sink { .. }))
+    }
+
     /// Whether what was asked for is not there.
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::Oci(error) if error.is_not_found())

@@ -16,6 +16,7 @@
 //!
 //! It reads no environment and knows no terminal; it renders nothing and deploys nothing.
 
+mod archive;
 pub mod bundle;
 pub mod cache;
 pub mod chart;
@@ -29,6 +30,7 @@ pub mod repository;
 mod resolve;
 pub mod version;
 
+pub use archive::Archive;
 pub use chart::Fetched;
 pub use client::{Client, Connections};
 pub use error::Error;

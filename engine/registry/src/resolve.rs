@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use crate::chart::{self, Fetched, LONGEST_ARCHIVE, tag_of, version_of};
+use crate::chart::{self, Fetched, tag_of, version_of};
 use crate::client::Client;
 use crate::error::Error;
 use crate::oci::Reference;
@@ -112,9 +112,8 @@ fn parsed(text: &str) -> Result<Url, Error> {
 async fn from_url(client: &Client, text: &str, wanted: &Wanted) -> Result<Fetched, Error> {
     let url = parsed(text)?;
     let repository = Repository::unnamed(text, client.login.as_ref())?;
-    let archive = repository.get(client, &url, LONGEST_ARCHIVE).await?;
-    let mut fetched = Fetched::of(archive, oci::transport::shown(&url))?;
-    chart::keep(&client.cache, &fetched.archive_digest, &fetched.archive);
+    let (archive, digest) = repository.archive(client, &url, None).await?;
+    let mut fetched = Fetched::of(archive, digest, oci::transport::shown(&url))?;
     if wanted.provenance {
         fetched.provenance = repository.provenance(client, &url).await?;
     }

@@ -35,7 +35,7 @@ pub fn reuse(given: Map, last: &Release, reuse: Reuse, chart: &mut Chart) -> Res
         Reuse::IfNoneGiven => Ok(given),
         Reuse::ResetThenReuse => Ok(over(given, &before)),
         Reuse::Reuse => {
-            chart.values = computed(last)?;
+            chart.values = computed(last)?.into();
             Ok(over(given, &before))
         }
     }
@@ -51,14 +51,14 @@ pub fn computed(release: &Release) -> Result<Map> {
     let metadata = serde_json::json!({
         "apiVersion": "v2", "name": release.chart_metadata("name"), "version": release.chart_metadata("version"),
     });
-    let file = File::new("Chart.yaml", metadata.to_string().into_bytes());
+    let file = File::new("Chart.yaml", metadata.to_string().as_bytes());
     let mut chart = kpkg_chart::load_files(vec![file]).map_err(|error| refuse(error.to_string()))?;
     if let Value::Map(map) = Value::from_json(&release.chart["values"]) {
-        chart.values = map;
+        chart.values = map.into();
     }
-    let Value::Map(config) = Value::from_json(&release.config) else { return Ok(chart.values) };
+    let Value::Map(config) = Value::from_json(&release.config) else { return Ok((*chart.values).clone()) };
     let merged = values::merge_with(&chart, &[values::Input::Map(config)], values::Checks { schema: false });
-    Ok(merged.map_err(|error| refuse(error.to_string()))?.all)
+    Ok(merged.map_err(|error| refuse(error.to_string()))?.all().clone())
 }
 
 /// `given` over `before`; a null takes a value away again (Helm's `CoalesceTables`).

@@ -1,35 +1,69 @@
 //! Randomness and the clock, as arguments.
 
+use std::sync::{Arc, OnceLock};
+
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+
+/// The time that `now` gives, in the zone that dates are printed in.
+#[derive(Debug, Clone)]
+pub struct Clock(Moment);
+
+#[derive(Debug, Clone)]
+enum Moment {
+    Zoned(jiff::Zoned),
+    /// A time in the system's zone, which is looked up when it is first asked for: to find zones takes longer than to
+    /// render a small chart, and few ask.
+    Local(jiff::Timestamp, Arc<OnceLock<jiff::Zoned>>),
+}
+
+impl Clock {
+    /// The time that it is, in the system's zone; it stands still from now on.
+    pub fn system() -> Self {
+        Self(Moment::Local(jiff::Timestamp::now(), Arc::default()))
+    }
+
+    pub(crate) fn now(&self) -> &jiff::Zoned {
+        match &self.0 {
+            Moment::Zoned(now) => now,
+            Moment::Local(now, zoned) => zoned.get_or_init(|| now.to_zoned(jiff::tz::TimeZone::system())),
+        }
+    }
+}
+
+impl From<jiff::Zoned> for Clock {
+    fn from(now: jiff::Zoned) -> Self {
+        Self(Moment::Zoned(now))
+    }
+}
 
 /// What a rendering may know of chance and time. The same seed and time give the same output.
 #[derive(Debug)]
 pub struct Ambient {
     seed: [u8; 32],
-    random: StdRng,
-    /// The time that `now` gives, in the zone that dates are printed in.
-    pub now: jiff::Zoned,
+    /// Made when it is first asked for.
+    random: Option<StdRng>,
+    clock: Clock,
 }
 
 /// A clone starts its stream anew.
 impl Clone for Ambient {
     fn clone(&self) -> Self {
-        Self::new(self.seed, self.now.clone())
+        Self::new(self.seed, self.clock.clone())
     }
 }
 
 impl Ambient {
     /// From a seed, random or chosen, and a time.
-    pub fn new(seed: [u8; 32], now: jiff::Zoned) -> Self {
-        Self { seed, random: StdRng::from_seed(seed), now }
+    pub fn new(seed: [u8; 32], clock: impl Into<Clock>) -> Self {
+        Self { seed, random: None, clock: clock.into() }
     }
 
     /// From a number as the user gives it.
-    pub fn seeded(seed: u64, now: jiff::Zoned) -> Self {
+    pub fn seeded(seed: u64, clock: impl Into<Clock>) -> Self {
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
-        Self::new(bytes, now)
+        Self::new(bytes, clock)
     }
 
     /// The source for one template file: its own stream, so that files may run in any order.
@@ -39,12 +73,17 @@ impl Ambient {
         let mut digest = Sha256::new();
         digest.update(self.seed);
         digest.update(name.as_bytes());
-        Self::new(digest.finalize().into(), self.now.clone())
+        Self::new(digest.finalize().into(), self.clock.clone())
+    }
+
+    /// The time that it is.
+    pub(crate) fn now(&self) -> &jiff::Zoned {
+        self.clock.now()
     }
 
     /// Fills a buffer.
     pub fn fill(&mut self, bytes: &mut [u8]) {
-        self.random.fill_bytes(bytes);
+        self.generator().fill_bytes(bytes);
     }
 
     /// A number below a limit, which must not be zero.
@@ -52,7 +91,7 @@ impl Ambient {
         // Rejection keeps all numbers equally likely.
         let zone = u64::MAX - u64::MAX % limit;
         loop {
-            let value = self.random.next_u64();
+            let value = self.generator().next_u64();
             if value < zone {
                 return value % limit;
             }
@@ -60,6 +99,6 @@ impl Ambient {
     }
 
     pub(crate) fn generator(&mut self) -> &mut StdRng {
-        &mut self.random
+        self.random.get_or_insert_with(|| StdRng::from_seed(self.seed))
     }
 }

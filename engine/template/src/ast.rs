@@ -1,14 +1,36 @@
 //! A parsed template. Names of functions are resolved; variables and fields are found as it runs.
 //!
-//! Large charts have hundreds of thousands of nodes: lists are slices, without room to grow, and what is rare or large
-//! is boxed.
+//! Large charts have hundreds of thousands of nodes. All nodes of a text stand in a few tables ([`Code`]), and names
+//! are places in the text: what a template costs in time and memory is its text and little more.
 
 use std::fmt::{self, Display, Formatter};
 use std::ops::Range;
 use std::sync::Arc;
 
 use crate::funcs::Function;
-use crate::text::Text;
+
+/// A stretch of a text, or of one of the tables of [`Code`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+}
+
+impl Span {
+    /// Texts that are parsed, and so the tables of their nodes, are below four gigabytes.
+    pub(crate) fn new(start: usize, end: usize) -> Self {
+        let narrow = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        Self { start: narrow(start), end: narrow(end) }
+    }
+
+    pub(crate) fn range(self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+
+    pub(crate) fn is_empty(self) -> bool {
+        self.start == self.end
+    }
+}
 
 /// A template as it runs, and the file it came from.
 #[derive(Debug)]
@@ -17,7 +39,10 @@ pub(crate) struct Tree {
     pub(crate) name: Arc<str>,
     /// The file, or whatever else was parsed.
     pub(crate) source: Arc<Source>,
-    pub(crate) root: Arc<[Node]>,
+    /// The nodes of all templates of that file.
+    pub(crate) code: Arc<Code>,
+    /// This template's own, among [`Code::nodes`].
+    pub(crate) root: Span,
 }
 
 impl Tree {
@@ -29,12 +54,17 @@ impl Tree {
         let source = Arc::new(Source { name: file.into(), text: self.source.text.clone() });
         // The file's own tree bears the file's name.
         let name = if self.name == self.source.name { source.name.clone() } else { self.name.clone() };
-        Arc::new(Self { name, source, root: self.root.clone() })
+        Arc::new(Self { name, source, code: self.code.clone(), root: self.root })
     }
 
     /// Whether it is only blanks: such a definition does not replace another.
     pub(crate) fn is_empty(&self) -> bool {
-        is_empty(&self.root, &self.source.text)
+        self.code.is_blank(self.root, &self.source.text)
+    }
+
+    /// What a node looks like.
+    pub(crate) fn show<'t, T>(&'t self, node: &'t T) -> Shown<'t, T> {
+        Shown { text: &self.source.text, code: &self.code, node }
     }
 }
 
@@ -47,23 +77,60 @@ pub(crate) struct Source {
 
 impl Source {
     /// Line from 1 and column from 0, in bytes, as Go counts them.
-    pub(crate) fn position(&self, pos: usize) -> (usize, usize) {
-        let before = &self.text.as_bytes()[..pos.min(self.text.len())];
+    pub(crate) fn position(&self, pos: u32) -> (usize, usize) {
+        let before = &self.text.as_bytes()[..(pos as usize).min(self.text.len())];
         let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
         let column = before.iter().rev().take_while(|byte| **byte != b'\n').count();
         (line, column)
     }
 }
 
-#[derive(Debug)]
+/// The nodes of a text. Those of a list, a pipeline or a command stand side by side.
+#[derive(Debug, Default)]
+pub(crate) struct Code {
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) branches: Vec<Branch>,
+    pub(crate) calls: Vec<Call>,
+    /// Pipelines in parentheses; others stand in their nodes.
+    pub(crate) pipes: Vec<Pipe>,
+    pub(crate) commands: Vec<Command>,
+    pub(crate) args: Vec<Arg>,
+    pub(crate) numbers: Vec<Number>,
+    /// Variables that pipelines declare or assign.
+    pub(crate) declared: Vec<Span>,
+}
+
+impl Code {
+    pub(crate) fn commands(&self, pipe: &Pipe) -> &[Command] {
+        &self.commands[pipe.commands.range()]
+    }
+
+    pub(crate) fn args(&self, command: &Command) -> &[Arg] {
+        &self.args[command.args.range()]
+    }
+
+    pub(crate) fn declared(&self, pipe: &Pipe) -> &[Span] {
+        &self.declared[pipe.declared.range()]
+    }
+
+    /// Whether a list of nodes is nothing but blanks.
+    pub(crate) fn is_blank(&self, list: Span, text: &str) -> bool {
+        let is_blank = |span: Span| text.as_bytes()[span.range()].iter().all(u8::is_ascii_whitespace);
+        self.nodes[list.range()].iter().all(|node| matches!(node, Node::Text(span) if is_blank(*span)))
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum Node {
     /// A part of the source's text.
-    Text(Range<usize>),
+    Text(Span),
     Action(Pipe),
-    If(Box<Branch>),
-    With(Box<Branch>),
-    Range(Box<Branch>),
-    Template(Call),
+    /// One of [`Code::branches`].
+    If(u32),
+    With(u32),
+    Range(u32),
+    /// One of [`Code::calls`].
+    Template(u32),
     Break,
     Continue,
 }
@@ -71,51 +138,71 @@ pub(crate) enum Node {
 #[derive(Debug)]
 pub(crate) struct Branch {
     pub(crate) pipe: Pipe,
-    pub(crate) list: Box<[Node]>,
-    pub(crate) otherwise: Option<Box<[Node]>>,
+    pub(crate) list: Span,
+    pub(crate) otherwise: Option<Span>,
 }
 
 /// `{{template "name" pipe}}`
 #[derive(Debug)]
 pub(crate) struct Call {
-    pub(crate) pos: usize,
-    pub(crate) name: Arc<str>,
+    pub(crate) pos: u32,
+    pub(crate) name: Box<str>,
     pub(crate) pipe: Option<Pipe>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Pipe {
-    pub(crate) pos: usize,
+    pub(crate) pos: u32,
     pub(crate) assign: bool,
-    pub(crate) declared: Box<[Arc<str>]>,
-    pub(crate) commands: Box<[Command]>,
+    /// Part of [`Code::declared`].
+    pub(crate) declared: Span,
+    /// Part of [`Code::commands`].
+    pub(crate) commands: Span,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Command {
-    pub(crate) pos: usize,
-    pub(crate) args: Box<[Arg]>,
+    pub(crate) pos: u32,
+    /// Part of [`Code::args`].
+    pub(crate) args: Span,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Arg {
-    pub(crate) pos: usize,
+    pub(crate) pos: u32,
     pub(crate) kind: ArgKind,
 }
 
-#[derive(Debug)]
+/// Spans are of the text.
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum ArgKind {
     Dot,
     Nil,
     Bool(bool),
-    Number(Box<Number>),
-    /// The literal as written, and what it says.
-    String(Box<str>, Text),
-    Field(Vec<Text>),
-    Variable(Arc<str>, Vec<Text>),
-    Chain(Box<Arg>, Vec<Text>),
+    /// One of [`Code::numbers`].
+    Number(u32),
+    /// A literal that says what stands between its quotes.
+    Plain(Span),
+    /// A literal with escapes.
+    Escaped(Span),
+    /// `.a.b`
+    Field(Span),
+    /// `$x`
+    Variable(Span),
+    /// `$x.a.b`: where the dot is.
+    VariableField(Span, u32),
+    /// Fields of what one of [`Code::args`] gives.
+    Chain(u32, Span),
     Identifier(&'static Function),
-    Pipe(Box<Pipe>),
+    /// One of [`Code::pipes`].
+    Pipe(u32),
+}
+
+impl ArgKind {
+    /// Whether it stands for itself: such a thing has no fields, and takes no argument.
+    pub(crate) fn is_constant(&self) -> bool {
+        matches!(self, Self::Bool(_) | Self::Dot | Self::Nil | Self::Number(_) | Self::Plain(_) | Self::Escaped(_))
+    }
 }
 
 /// A number may be of several types at once; its use decides.
@@ -128,78 +215,90 @@ pub(crate) struct Number {
     pub(crate) complex: bool,
 }
 
-impl Display for Pipe {
+/// A node as messages show it.
+pub(crate) struct Shown<'t, T> {
+    text: &'t str,
+    code: &'t Code,
+    node: &'t T,
+}
+
+impl<'t, T> Shown<'t, T> {
+    pub(crate) fn new(text: &'t str, code: &'t Code, node: &'t T) -> Self {
+        Self { text, code, node }
+    }
+
+    fn other<U>(&self, node: &'t U) -> Shown<'t, U> {
+        Shown { text: self.text, code: self.code, node }
+    }
+}
+
+impl Display for Shown<'_, Pipe> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        if !self.declared.is_empty() {
-            f.write_str(&self.declared.join(", "))?;
-            f.write_str(if self.assign { " = " } else { " := " })?;
+        let declared = self.code.declared(self.node);
+        for (index, name) in declared.iter().enumerate() {
+            let comma = if index > 0 { ", " } else { "" };
+            write!(f, "{comma}{}", &self.text[name.range()])?;
         }
-        for (index, command) in self.commands.iter().enumerate() {
-            if index > 0 {
-                f.write_str(" | ")?;
-            }
-            write!(f, "{command}")?;
+        if !declared.is_empty() {
+            f.write_str(if self.node.assign { " = " } else { " := " })?;
+        }
+        for (index, command) in self.code.commands(self.node).iter().enumerate() {
+            let bar = if index > 0 { " | " } else { "" };
+            write!(f, "{bar}{}", self.other(command))?;
         }
         Ok(())
     }
 }
 
-impl Display for Command {
+impl Display for Shown<'_, Command> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        for (index, arg) in self.args.iter().enumerate() {
-            if index > 0 {
-                f.write_str(" ")?;
-            }
-            match &arg.kind {
-                ArgKind::Pipe(pipe) => write!(f, "({pipe})")?,
-                _ => write!(f, "{arg}")?,
-            }
+        for (index, arg) in self.code.args(self.node).iter().enumerate() {
+            let space = if index > 0 { " " } else { "" };
+            f.write_str(space)?;
+            self.other(arg).write_operand(f)?;
         }
         Ok(())
     }
 }
 
-fn write_fields(f: &mut Formatter<'_>, fields: &[Text]) -> fmt::Result {
-    fields.iter().try_for_each(|field| write!(f, ".{}", field.to_str()))
+impl Shown<'_, Arg> {
+    /// As part of something larger: pipelines in parentheses.
+    fn write_operand(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.node.kind {
+            ArgKind::Pipe(_) => write!(f, "({self})"),
+            _ => write!(f, "{self}"),
+        }
+    }
 }
 
-impl Display for Arg {
+impl Display for Shown<'_, Arg> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match &self.kind {
+        match self.node.kind {
             ArgKind::Dot => f.write_str("."),
             ArgKind::Nil => f.write_str("nil"),
             ArgKind::Bool(value) => write!(f, "{value}"),
-            ArgKind::Number(number) => f.write_str(&number.text),
-            ArgKind::String(literal, _) => f.write_str(literal),
-            ArgKind::Field(fields) => write_fields(f, fields),
-            ArgKind::Variable(name, fields) => {
-                f.write_str(name)?;
-                write_fields(f, fields)
-            }
-            ArgKind::Chain(arg, fields) => {
-                match &arg.kind {
-                    ArgKind::Pipe(pipe) => write!(f, "({pipe})")?,
-                    _ => write!(f, "{arg}")?,
-                }
-                write_fields(f, fields)
+            ArgKind::Number(number) => f.write_str(&self.code.numbers[number as usize].text),
+            ArgKind::Plain(span)
+            | ArgKind::Escaped(span)
+            | ArgKind::Field(span)
+            | ArgKind::Variable(span)
+            | ArgKind::VariableField(span, _) => f.write_str(&self.text[span.range()]),
+            ArgKind::Chain(inner, fields) => {
+                self.other(&self.code.args[inner as usize]).write_operand(f)?;
+                f.write_str(&self.text[fields.range()])
             }
             ArgKind::Identifier(function) => f.write_str(function.name),
-            ArgKind::Pipe(pipe) => write!(f, "{pipe}"),
+            ArgKind::Pipe(pipe) => self.other(&self.code.pipes[pipe as usize]).fmt(f),
         }
     }
 }
 
-impl Display for Call {
+impl Display for Shown<'_, Call> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{{{{template {}", crate::quote::quote(self.name.as_bytes()))?;
-        if let Some(pipe) = &self.pipe {
-            write!(f, " {pipe}")?;
+        write!(f, "{{{{template {}", crate::quote::quote(self.node.name.as_bytes()))?;
+        if let Some(pipe) = &self.node.pipe {
+            write!(f, " {}", self.other(pipe))?;
         }
         f.write_str("}}")
     }
-}
-
-fn is_empty(nodes: &[Node], text: &str) -> bool {
-    let is_blank = |range: &Range<usize>| text.as_bytes()[range.clone()].iter().all(u8::is_ascii_whitespace);
-    nodes.iter().all(|node| matches!(node, Node::Text(range) if is_blank(range)))
 }

@@ -95,7 +95,7 @@ impl Object for Time {
             "Weekday" => WEEKDAYS[usize::from(time.weekday().to_sunday_zero_offset().unsigned_abs())].into(),
             "YearDay" => Value::int(time.day_of_year().into()),
             "UTC" => Self::value(stamp.to_zoned(TimeZone::UTC)),
-            "Local" => Self::value(stamp.to_zoned(context.ambient.now.time_zone().clone())),
+            "Local" => Self::value(stamp.to_zoned(context.ambient.now().time_zone().clone())),
             "IsZero" => Value::Bool(*self == zero()),
             _ => self.print().into(),
         })

@@ -3,7 +3,8 @@
 //! Texts are parsed once into [`Templates`]; a [`Renderer`] runs them on [`Value`]s. Values are Go's:
 //! `int`, `int64` and `float64` kept apart, strings of bytes, maps that are shared and change in place.
 //! What the host adds are [`Object`]s with fields and methods, and a [`Host`] that answers `lookup`.
-//! Nothing here reads a file, a clock, the environment or a network: chance and time come as [`Ambient`].
+//! Nothing here reads a file, the environment or a network: chance and time come as [`Ambient`], and only
+//! [`Clock::system`] asks what time it is, and where.
 //!
 //! - [`Templates::parse`], [`Renderer::render`]: start here
 //! - [`Value`], [`Object`]: what templates see
@@ -50,7 +51,7 @@ mod trace;
 mod value;
 mod weight;
 
-pub use ambient::Ambient;
+pub use ambient::{Ambient, Clock};
 pub use error::{Error, ErrorKind, Failure, Place, helm_text};
 pub use exec::{Context, Limits};
 pub use funcs::{Type, names as function_names};

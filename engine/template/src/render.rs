@@ -60,7 +60,8 @@ impl Renderer {
             return Err(Error::plain(format!("template: no template {quoted} associated with template \"gotpl\"")));
         };
         self.context.ambient = self.ambient.for_file(name);
-        let mut out = Vec::new();
+        // Most of what a file writes is its own text.
+        let mut out = Vec::with_capacity(tree.source.text.len());
         execute(&tree, dot, &mut out, &mut self.context)?;
         Ok(remove_no_value(out))
     }

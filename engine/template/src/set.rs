@@ -21,22 +21,25 @@ pub struct Templates {
 impl Templates {
     /// Parses files in order, those named `*.j2` as Jinja; a later definition of a name replaces an earlier one. On failure, says
     /// which file is wrong.
-    pub fn parse<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, (String, Error)> {
-        let (jinja, go): (Vec<_>, Vec<_>) = files.into_iter().partition(|(name, _)| is_jinja(name));
+    pub fn parse<'a>(files: impl IntoIterator<Item = (&'a str, impl Into<Arc<str>>)>) -> Result<Self, (String, Error)> {
+        let files = files.into_iter().map(|(name, text)| (name, text.into()));
+        let (jinja, go): (Vec<_>, Vec<(&str, Arc<str>)>) = files.partition(|(name, _)| is_jinja(name));
         // Subcharts bring the same library again and again: a text is parsed once.
-        let mut first: BTreeMap<&str, &str> = BTreeMap::new();
+        let mut first: BTreeMap<&Arc<str>, &str> = BTreeMap::new();
         for (name, text) in &go {
             first.entry(text).or_insert(name);
         }
-        let texts: Vec<_> = first.into_iter().collect();
-        let parsed = in_parallel(&texts, |(text, _)| text.len(), |(text, name)| parse((*name).into(), (*text).into()));
-        let parsed: BTreeMap<&str, _> = texts.iter().map(|(text, _)| *text).zip(parsed).collect();
+        let mut texts: Vec<_> = first.into_iter().collect();
+        // Long ones first, so that the processors are done at about the same time.
+        texts.sort_by_key(|(text, _)| std::cmp::Reverse(text.len()));
+        let parsed = in_parallel(&texts, |(text, _)| text.len(), |(text, name)| parse((*name).into(), (*text).clone()));
+        let parsed: BTreeMap<&Arc<str>, _> = texts.iter().map(|(text, _)| *text).zip(parsed).collect();
         let mut trees: BTreeMap<Arc<str>, Arc<Tree>> = BTreeMap::new();
-        for (name, text) in go {
+        for (name, text) in &go {
             match &parsed[text] {
                 Ok(own) => own.iter().for_each(|tree| add(&mut trees, tree.under(name))),
                 // The first file with a wrong text is the one that was parsed.
-                Err(error) => return Err((name.to_owned(), error.clone())),
+                Err(error) => return Err(((*name).to_owned(), error.clone())),
             }
         }
         let jinja = if jinja.is_empty() { None } else { Some(Arc::new(Jinja::parse(&jinja)?)) };

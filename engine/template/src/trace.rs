@@ -99,7 +99,7 @@ impl Trace {
         }
     }
 
-    pub(crate) fn wrote(&mut self, since: Moment, until: usize, source: &Source, pos: usize, is_literal: bool) {
+    pub(crate) fn wrote(&mut self, since: Moment, until: usize, source: &Source, pos: u32, is_literal: bool) {
         if until <= since.written || !self.is_room() {
             return;
         }

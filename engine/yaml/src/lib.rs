@@ -1,7 +1,7 @@
 //! YAML read and written as Go's libraries do, byte for byte.
 //!
-//! A text becomes tokens ([`scanner`](self)), tokens become nodes sent to a [`Sink`], and the reader's
-//! sink makes a [`Value`] of them: the JSON model that Helm works on. On the way back, an [`Emitter`]
+//! A text becomes tokens ([`scanner`](self)), tokens become nodes sent to a [`Sink`] (what is common takes a shortcut, line
+//! by line), and the reader's sink makes a [`Value`] of them: the JSON model that Helm works on. On the way back, an [`Emitter`]
 //! chooses styles, folds and orders keys like go-yaml. Words: a *mark* is a place in the text, a
 //! *flavour* names the Go library whose output is equalled, a *natural* order puts `k2` before `k10`.
 //!
@@ -23,6 +23,7 @@
 mod emitter;
 mod error;
 mod keys;
+mod lines;
 pub mod node;
 pub mod number;
 mod parser;

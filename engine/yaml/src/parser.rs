@@ -37,6 +37,10 @@ pub trait Sink<'a> {
     fn begin_mapping(&mut self, properties: Properties<'a>, mark: Mark) -> Result<(), Error>;
     /// The innermost collection ends.
     fn end(&mut self) -> Result<(), Error>;
+    /// Whether the next node is left out, so that nobody looks at its text.
+    fn is_skipping(&self) -> bool {
+        false
+    }
 }
 
 /// Reads the documents of a text, one at a time.

@@ -1,8 +1,9 @@
 //! Reading only what is wanted of a document.
 
 use crate::error::Error;
+use crate::lines;
 use crate::parser::{Parser, Properties, Scalar, Sink};
-use crate::reader::{Composer, Options, check_characters, read_with};
+use crate::reader::{Breaks, Composer, Options, check_characters, read_with};
 use crate::resolve::{Resolved, resolve};
 use crate::scanner::Mark;
 use crate::value::Value;
@@ -11,8 +12,13 @@ use crate::value::Value;
 /// every key of the document's mapping and of mappings inside, with their depth. What is left out is checked all the
 /// same, at a fraction of the cost.
 pub fn read_parts(text: &str, options: Options, keep: impl Fn(usize, &str) -> bool) -> Result<Value, Error> {
-    if text.len() <= options.max_size && check_characters(text).is_ok() {
-        let mut sink = Pruned { composer: Composer::new(options), keep, skipped: Vec::new() };
+    if let Some(breaks) = check_characters(text).ok().filter(|_| text.len() <= options.max_size) {
+        let pruned = || Pruned { composer: Composer::new(options), keep: &keep, skipped: Vec::new() };
+        let mut sink = pruned();
+        if breaks == Breaks::Plain && lines::document(text, &mut sink) {
+            return sink.composer.finish();
+        }
+        let mut sink = pruned();
         if Parser::new(text).document(&mut sink).is_ok() {
             return sink.composer.finish();
         }
@@ -22,9 +28,9 @@ pub fn read_parts(text: &str, options: Options, keep: impl Fn(usize, &str) -> bo
 }
 
 /// Leaves parts of a document out. Anchors, tags and merge keys are beyond it: it gives up on them.
-struct Pruned<K> {
+struct Pruned<'k, K> {
     composer: Composer,
-    keep: K,
+    keep: &'k K,
     /// The collections open inside what is left out.
     skipped: Vec<Skipped>,
 }
@@ -42,7 +48,7 @@ fn beyond() -> Error {
     Error::plain("more than can be left out")
 }
 
-impl<K: Fn(usize, &str) -> bool> Pruned<K> {
+impl<K: Fn(usize, &str) -> bool> Pruned<'_, K> {
     /// Notes that a node of what is left out is complete.
     fn skipped_node(&mut self) {
         match self.skipped.last_mut() {
@@ -58,7 +64,7 @@ impl<K: Fn(usize, &str) -> bool> Pruned<K> {
         if properties.anchor.is_some() || !properties.tag.is_empty() || self.skipped.last() == Some(&Skipped::Key) {
             return Err(beyond());
         }
-        let skips = !self.skipped.is_empty() || self.composer.is_at_unwanted(&self.keep);
+        let skips = self.is_skipping();
         if skips {
             self.skipped.push(waits);
         }
@@ -66,7 +72,7 @@ impl<K: Fn(usize, &str) -> bool> Pruned<K> {
     }
 }
 
-impl<'a, K: Fn(usize, &str) -> bool> Sink<'a> for Pruned<K> {
+impl<'a, K: Fn(usize, &str) -> bool> Sink<'a> for Pruned<'_, K> {
     fn alias(&mut self, _name: &'a str, _mark: Mark) -> Result<(), Error> {
         Err(beyond())
     }
@@ -75,7 +81,7 @@ impl<'a, K: Fn(usize, &str) -> bool> Sink<'a> for Pruned<K> {
         if properties.anchor.is_some() || !properties.tag.is_empty() {
             return Err(beyond());
         }
-        if self.skipped.is_empty() && !self.composer.is_at_unwanted(&self.keep) {
+        if !self.is_skipping() {
             return self.composer.scalar(properties, scalar, mark);
         }
         if scalar.implicit {
@@ -96,6 +102,10 @@ impl<'a, K: Fn(usize, &str) -> bool> Sink<'a> for Pruned<K> {
 
     fn begin_mapping(&mut self, properties: Properties<'a>, mark: Mark) -> Result<(), Error> {
         if self.skips(&properties, Skipped::Key)? { Ok(()) } else { self.composer.begin_mapping(properties, mark) }
+    }
+
+    fn is_skipping(&self) -> bool {
+        !self.skipped.is_empty() || self.composer.is_at_unwanted(self.keep)
     }
 
     fn end(&mut self) -> Result<(), Error> {

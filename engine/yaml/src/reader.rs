@@ -10,6 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::error::Error;
+use crate::lines;
 use crate::number;
 use crate::parser::{Parser, Properties, Scalar, Sink};
 use crate::resolve::{Resolved, resolve};
@@ -43,7 +44,11 @@ pub fn read_with(text: &str, options: Options) -> Result<Value, Error> {
     if text.len() > options.max_size {
         return Err(Error::TooLarge { size: text.len(), limit: options.max_size });
     }
-    check_characters(text)?;
+    let breaks = check_characters(text)?;
+    let mut composer = Composer::new(options);
+    if breaks == Breaks::Plain && lines::document(text, &mut composer) {
+        return composer.finish();
+    }
     let mut composer = Composer::new(options);
     Parser::new(text).document(&mut composer)?;
     composer.finish()
@@ -55,27 +60,45 @@ pub fn read_bytes(bytes: &[u8]) -> Result<Value, Error> {
     read(text)
 }
 
-pub(crate) fn check_characters(text: &str) -> Result<(), Error> {
+/// How the lines of a text end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Breaks {
+    /// All by `\n`; nor is there a byte order mark.
+    Plain,
+    /// Some otherwise.
+    Other,
+}
+
+/// Refuses control characters.
+pub(crate) fn check_characters(text: &str) -> Result<Breaks, Error> {
     /// Bytes looked at in one go: few texts hold any byte that needs a second look.
     const STRIDE: usize = 64;
     let bytes = text.as_bytes();
+    let mut breaks = Breaks::Plain;
     for (number, part) in bytes.chunks(STRIDE).enumerate() {
-        if part.iter().fold(false, |found, byte| found | may_be_control(*byte)) {
+        if part.iter().fold(false, |found, byte| found | may_be_special(*byte)) {
             let start = number * STRIDE;
-            if (start..start + part.len()).any(|index| is_control(&bytes[index..])) {
-                return Err(Error::plain("control characters are not allowed"));
+            for index in start..start + part.len() {
+                match &bytes[index..] {
+                    rest if is_control(rest) => return Err(Error::plain("control characters are not allowed")),
+                    [b'\r', ..] | [0xC2, 0x85, ..] | [0xE2, 0x80, 0xA8 | 0xA9, ..] | [0xEF, 0xBB, 0xBF, ..] => {
+                        breaks = Breaks::Other;
+                    }
+                    _ => {}
+                }
             }
         }
     }
-    Ok(())
+    Ok(breaks)
 }
 
-/// Whether a byte is a control character or may begin one; tabs and line breaks are none.
+/// Whether a byte is a control character, or may begin one or an unusual line break; tabs and `\n` are none.
 #[expect(clippy::needless_bitwise_bool, reason = "without branches, many bytes are looked at in one instruction")]
-fn may_be_control(byte: u8) -> bool {
-    (byte < 0x20) & (byte != b'\t') & (byte != b'\n') & (byte != b'\r')
+fn may_be_special(byte: u8) -> bool {
+    (byte < 0x20) & (byte != b'\t') & (byte != b'\n')
         | (byte == 0x7F)
         | (byte == 0xC2)
+        | (byte == 0xE2)
         | (byte == 0xEF)
 }
 
@@ -169,7 +192,7 @@ impl Composer {
             Some(Frame::List { items, .. }) => items.push(value),
             Some(Frame::Map { map, key, line, .. }) => match std::mem::replace(key, Key::Wanted) {
                 Key::Wanted if origin.merge => *key = Key::Merge,
-                Key::Wanted => *key = Key::Named(key_text(&value, origin)?),
+                Key::Wanted => *key = Key::Named(key_text(value, origin)?),
                 Key::Merge => merge(map, value)?,
                 Key::Named(name) => {
                     if self.options.unique_keys && map.contains_key(&name) {
@@ -250,19 +273,19 @@ fn key_form(resolved: Resolved) -> Option<String> {
     }
 }
 
-fn key_text(value: &Value, origin: &Origin) -> Result<String, Error> {
+fn key_text(value: Value, origin: &Origin) -> Result<String, Error> {
     if let Some(text) = &origin.key {
         return Ok(text.clone());
     }
     match value {
-        Value::String(text) => Ok(text.clone()),
+        Value::String(text) => Ok(text),
         Value::Bool(value) => Ok(value.to_string()),
         Value::Null => Err(Error::NotJson {
             problem: "unsupported map key of type: %!s(<nil>), key: <nil>, value: <nil>".to_owned(),
         }),
         Value::Int(value) => Ok(value.to_string()),
         Value::Uint(value) => Ok(value.to_string()),
-        Value::Float(value) => Ok(number::format_general_32(*value)),
+        Value::Float(value) => Ok(number::format_general_32(value)),
         Value::List(_) => Err(Error::plain("invalid map key: []interface {}{}")),
         Value::Map(_) => Err(Error::plain("invalid map key: map[interface {}]interface {}{}")),
     }

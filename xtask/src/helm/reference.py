@@ -48,7 +48,7 @@ class Engine:
         """Answers `(manifest, hooks)`; raises what Helm complains of. Charts keep traces of use: each is loaded anew."""
         values = self.values(path)
         with Chart.load(folder) as chart:
-            manifest = self.config.install(chart, 'demo', values, namespace='demo-ns', dry_run='client')['manifest']
+            manifest = self.config.install(chart, 'demo', values, namespace='demo-ns', dry_run='client').get('manifest', '')
         with Chart.load(folder) as chart:
             return manifest, hooks(chart.render(values, name='demo', namespace='demo-ns', is_install=True))
 

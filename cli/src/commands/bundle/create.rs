@@ -1,10 +1,10 @@
 //! `kpkg bundle create`: a chart, values and images become one file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use kpkg_chart::{Ambient, ClusterFacts, ReleaseInfo, package};
+use kpkg_chart::{Ambient, Clock, ClusterFacts, ReleaseInfo, package};
 use kpkg_registry::bundle;
 
 use crate::embedded::EmbeddedArgs;
@@ -23,9 +23,9 @@ pub(crate) struct Args {
     /// The chart, as for `kpkg install`
     chart: String,
 
-    /// File to write
+    /// File to write [default: NAME-VERSION.kpkg]
     #[arg(short, long, value_name = "FILE")]
-    output: PathBuf,
+    output: Option<PathBuf>,
 
     /// Leave the images out
     #[arg(long)]
@@ -53,7 +53,7 @@ pub(super) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
     let packed = package::package(&chart, &package::Settings::default())?;
     let release =
         ReleaseInfo { name: chart.name().to_owned(), namespace: "default".to_owned(), revision: 1, is_upgrade: false };
-    let ambient = Ambient::new(rand::random(), jiff::Zoned::now());
+    let ambient = Ambient::new(rand::random(), Clock::system());
     let rendered = kpkg_chart::render(&chart, &values, &release, &ClusterFacts::default(), &ambient)?;
     let supplied = kpkg_yaml::write(&values.supplied.clone().into());
 
@@ -72,8 +72,14 @@ pub(super) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
         live.finish();
         gathered?;
     }
-    bundle::write(&args.output, &packed.bytes, &supplied, with_images.then_some(saved.as_path()))?;
-    let count = if with_images { wanted.len() } else { 0 };
-    printer.say(&format!("{}: {} with {count} images", args.output.display(), packed.file_name));
+    let output = args.output.unwrap_or_else(|| Path::new(&packed.file_name).with_extension("kpkg"));
+    bundle::write(&output, &packed.bytes, &supplied, with_images.then_some(saved.as_path()))?;
+    let images = match &wanted[..] {
+        images if with_images => format!("images {}", images.join(", ")),
+        [] => "which uses no images".to_owned(),
+        _ => "without images".to_owned(),
+    };
+    let chart = format!("{} {}", chart.metadata.name, chart.metadata.version);
+    printer.say(&format!("{}: chart {chart}, {images}", output.display()));
     Ok(ExitCode::SUCCESS)
 }

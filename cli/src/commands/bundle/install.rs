@@ -39,7 +39,8 @@ pub(super) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
         let store = images::open(&args.embedded.image_root()?)?;
         let loaded = runtime::runtime()?.block_on(store.load(&args.bundle));
         let loaded = loaded.with_context(|| format!("cannot load the images of {}", args.bundle.display()))?;
-        printer.say(&format!("loaded {} images", loaded.len()));
+        let count = loaded.len();
+        printer.say(&format!("loaded {count} {}", if count == 1 { "image" } else { "images" }));
     }
     let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
     let (chart, values) = (folder.path().join("chart.tgz"), folder.path().join("values.yaml"));

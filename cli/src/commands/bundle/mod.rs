@@ -11,14 +11,8 @@ use anyhow::Result;
 use crate::printer::Printer;
 
 /// Put a chart and its images into one file, and install from it
-#[derive(Debug, clap::Args)]
-pub(crate) struct Args {
-    #[command(subcommand)]
-    command: Command,
-}
-
 #[derive(Debug, clap::Subcommand)]
-enum Command {
+pub(crate) enum Command {
     Create(Box<create::Args>),
     Install(install::Args),
     /// Push a bundle to an OCI registry
@@ -28,8 +22,8 @@ enum Command {
 }
 
 /// Does what was asked.
-pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
-    match args.command {
+pub(crate) fn run(command: Command, printer: &Printer) -> Result<ExitCode> {
+    match command {
         Command::Create(args) => create::run(*args, printer),
         Command::Install(args) => install::run(args, printer),
         Command::Push(args) => transfer::push(&args, printer),

@@ -12,7 +12,7 @@ use crate::{printer::Printer, progress::Live};
 
 /// Delete the cluster with everything in it: containers, volumes, images, network, files.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(crate) struct Args {
     #[command(flatten)]
     cluster: ClusterArgs,
 

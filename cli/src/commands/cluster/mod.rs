@@ -17,14 +17,8 @@ use crate::{failure::Hint, printer::Printer};
 pub(crate) use start::start;
 
 /// Start, look at, stop and delete the embedded Kubernetes cluster.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Args {
-    #[command(subcommand)]
-    command: Command,
-}
-
 #[derive(Debug, Subcommand)]
-enum Command {
+pub(crate) enum Command {
     Start(start::Args),
     Run(run::Args),
     Status(status::Args),
@@ -61,8 +55,8 @@ struct SettingArgs {
 }
 
 /// Runs one of the commands.
-pub(crate) fn run(args: Args, printer: &Printer) -> anyhow::Result<ExitCode> {
-    match args.command {
+pub(crate) fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitCode> {
+    match command {
         Command::Start(args) => start::run(&args, printer),
         Command::Run(args) => run::run(&args),
         Command::Status(args) => status::run(&args, printer),

@@ -17,7 +17,7 @@ const OPEN_FILES: u64 = 65_536;
 /// Speaks systemd's notify protocol (`Type=notify`). SIGTERM and SIGINT stop the server; containers
 /// go on and are taken up again by the next start (`KillMode=process` in a systemd unit).
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(crate) struct Args {
     #[command(flatten)]
     cluster: ClusterArgs,
 

@@ -13,7 +13,7 @@ use crate::{printer::Printer, progress::Live};
 /// A cluster that runs already is left alone. Access to it is written to `kubeconfig` in the data
 /// directory, and merged into your kubeconfig as context `kpkg` (`kpkg-NAME` for other names).
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(crate) struct Args {
     #[command(flatten)]
     cluster: ClusterArgs,
 

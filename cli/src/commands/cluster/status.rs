@@ -10,7 +10,7 @@ use crate::printer::Printer;
 
 /// Show how the cluster is. Fails if it is not ready.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(crate) struct Args {
     #[command(flatten)]
     cluster: ClusterArgs,
 

@@ -7,7 +7,7 @@ use crate::printer::Printer;
 
 /// Stop the cluster's server. Its containers go on, and the next start takes them up again.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(crate) struct Args {
     #[command(flatten)]
     cluster: ClusterArgs,
 

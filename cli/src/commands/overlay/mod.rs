@@ -11,22 +11,16 @@ use anyhow::Result;
 use crate::printer::Printer;
 
 /// Make and change kustomizations
-#[derive(Debug, clap::Args)]
-pub(crate) struct Args {
-    #[command(subcommand)]
-    command: Command,
-}
-
 #[derive(Debug, clap::Subcommand)]
-enum Command {
+pub(crate) enum Command {
     #[command(alias = "init")]
     Create(create::Args),
     Edit(edit::Args),
     Localize(localize::Args),
 }
 
-pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
-    match args.command {
+pub(crate) fn run(command: Command, printer: &Printer) -> Result<ExitCode> {
+    match command {
         Command::Create(args) => create::run(args),
         Command::Edit(args) => edit::run(args, printer),
         Command::Localize(args) => localize::run(&args, printer),

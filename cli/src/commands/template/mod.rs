@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use kpkg_chart::listing::{self, Listed, Part, Selection};
 use kpkg_chart::provenance::FieldPath;
 use kpkg_chart::values::{self, Checks};
-use kpkg_chart::{Ambient, Chart, ClusterFacts, KubeVersion, ReleaseInfo, RenderError, Rendered, Values};
+use kpkg_chart::{Ambient, Chart, Clock, ClusterFacts, KubeVersion, ReleaseInfo, RenderError, Rendered, Values};
 
 use crate::embedded::EmbeddedArgs;
 use crate::memory::Bound;
@@ -21,6 +21,7 @@ use crate::printer::Printer;
 use crate::provenance::Run;
 use crate::publish::ChartArgs;
 use crate::render::{self, ValuesArgs};
+use crate::rendering;
 use crate::target::TargetArgs;
 
 /// Render a chart's templates and print what they write
@@ -97,6 +98,10 @@ pub(crate) struct Args {
     #[arg(short, long)]
     generate_name: bool,
 
+    /// Fetch the chart's dependencies if they are missing
+    #[arg(long)]
+    dependency_update: bool,
+
     #[command(flatten)]
     overlay: OverlayArgs,
 
@@ -138,6 +143,7 @@ pub(crate) struct Args {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum DryRun {
+    #[value(alias = "none", alias = "true", alias = "false")]
     Client,
     Server,
 }
@@ -179,8 +185,7 @@ pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
 }
 
 fn load(reference: &str, args: &Args, printer: &Printer) -> Result<Chart> {
-    let chart = render::load_from(reference, &args.chart)?;
-    render::check_dependencies(&chart)?;
+    let chart = rendering::load_complete(reference, &args.chart, args.dependency_update, render::load_to_render)?;
     if chart.is_library() {
         printer.warn("library charts are not installable: their templates print nothing themselves");
     }
@@ -192,16 +197,16 @@ fn load(reference: &str, args: &Args, printer: &Printer) -> Result<Chart> {
 
 /// Chance and time: the system's, or what the user fixed.
 fn ambient(args: &Args) -> Result<Ambient> {
-    let now = match (args.clock, args.seed) {
-        (None, None) => jiff::Zoned::now(),
+    let clock = match (args.clock, args.seed) {
+        (None, None) => Clock::system(),
         (clock, _) => {
             let at = jiff::Timestamp::from_second(clock.unwrap_or(0)).context("cannot set the clock")?;
-            at.to_zoned(jiff::tz::TimeZone::UTC)
+            at.to_zoned(jiff::tz::TimeZone::UTC).into()
         }
     };
     Ok(match args.seed {
-        Some(seed) => Ambient::seeded(seed, now),
-        None => Ambient::new(rand::random(), now),
+        Some(seed) => Ambient::seeded(seed, clock),
+        None => Ambient::new(rand::random(), clock),
     })
 }
 
@@ -239,6 +244,7 @@ fn failed(error: RenderError, args: &Args, printer: &Printer, run: &Run<'_>) -> 
 fn print(args: &Args, release: &ReleaseInfo, values: &Values, rendered: &Rendered, printer: &Printer) -> Result<()> {
     let selection = Selection { crds: args.include_crds, hooks: !args.no_hooks, tests: !args.skip_tests };
     let crds = if selection.crds { listing::crds(values) } else { Vec::new() };
+    values.chart().check_read()?;
     let listed = listing::list(&crds, rendered, selection);
     if let Some(folder) = &args.output_dir {
         return write::files(folder, args.release_name.then_some(release.name.as_str()), &listed, printer);

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
+use kpkg_oci::digest_of;
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
@@ -11,15 +12,14 @@ use super::layout::Layout;
 use super::{ImageError, hex};
 use crate::durable;
 
-/// The digest of bytes.
-pub(super) fn digest_of(bytes: &[u8]) -> String {
-    format!("sha256:{}", hex(&Sha256::digest(bytes)))
-}
+/// So much is handed to the disk at a time, while more comes.
+const FLUSHED: u64 = 16 << 20;
 
 /// A blob in the making, whose digest whoever writes it knows.
 pub(super) struct BlobFile {
     file: NamedTempFile,
     size: u64,
+    flushed: u64,
 }
 
 impl BlobFile {
@@ -27,7 +27,12 @@ impl BlobFile {
     pub(super) fn new(layout: &Layout) -> Result<Self, ImageError> {
         let directory = layout.ingest();
         let file = NamedTempFile::new_in(&directory).map_err(ImageError::file("write into", directory))?;
-        Ok(Self { file, size: 0 })
+        Ok(Self { file, size: 0, flushed: 0 })
+    }
+
+    /// Another handle on what is written.
+    pub(super) fn handle(&self) -> io::Result<File> {
+        self.file.as_file().try_clone()
     }
 
     /// Bytes so far.
@@ -49,6 +54,10 @@ impl Write for BlobFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let count = self.file.write(bytes)?;
         self.size += count as u64;
+        if self.size - self.flushed >= FLUSHED {
+            durable::begin_writing(self.file.as_file(), self.flushed, self.size - self.flushed);
+            self.flushed = self.size;
+        }
         Ok(count)
     }
 

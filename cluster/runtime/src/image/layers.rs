@@ -1,13 +1,14 @@
 //! Unpacked layers, named by what they and all below them contain.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek};
+use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
+use kpkg_oci::digest_of;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::blobs::digest_of;
+use super::ahead::Ahead;
 use super::layout::Layout;
 use super::unpack::{self, Limits};
 use super::{ImageError, hex};
@@ -49,9 +50,21 @@ impl Layout {
         self.layer(chain).is_ok_and(|path| path.join("layer.json").exists())
     }
 
-    /// Unpacks the blob `digest` as the last of `chain`, whose uncompressed archive must have the
-    /// digest `diff`. Nothing of it is visible before all of it is there and checked.
+    /// Unpacks the stored blob `digest` as [`Self::unpack_layer_of`] does.
     pub(super) fn unpack_layer(&self, digest: &str, diff: &str, chain: &[String]) -> Result<(), ImageError> {
+        let is_unpacked = chain.last().is_some_and(|id| self.has_layer(id));
+        if is_unpacked { Ok(()) } else { self.unpack_layer_of(self.open_blob(digest)?.1, digest, diff, chain) }
+    }
+
+    /// Unpacks `blob`, whose digest is `digest`, as the last of `chain`; its uncompressed archive must have the
+    /// digest `diff`. Nothing of it is visible before all of it is there and checked.
+    pub(super) fn unpack_layer_of(
+        &self,
+        blob: impl Read + Send + 'static,
+        digest: &str,
+        diff: &str,
+        chain: &[String],
+    ) -> Result<(), ImageError> {
         let (id, below) = chain.split_last().ok_or_else(|| ImageError::Document {
             what: "an image".to_owned(),
             problem: "it has no layers".to_owned(),
@@ -65,7 +78,6 @@ impl Layout {
         let unfinished = unfinished.map_err(ImageError::file("write into", &ingest))?;
         let files = unfinished.path().join("fs");
         std::fs::create_dir(&files).map_err(ImageError::file("make", &files))?;
-        let (_, blob) = self.open_blob(digest)?;
         let found = unpack_checked(blob, &files, &parents)
             .map_err(|source| ImageError::Layer { layer: digest.to_owned(), source })?;
         if found != diff {
@@ -98,35 +110,35 @@ impl Layout {
     }
 }
 
-/// Unpacks while hashing; answers the digest of the uncompressed archive.
-fn unpack_checked(blob: File, files: &Path, parents: &[PathBuf]) -> io::Result<String> {
-    let mut reader = Hashing { inner: decompress(blob)?, hash: Sha256::new() };
+/// Unpacks while inflating and hashing; answers the digest of the uncompressed archive.
+fn unpack_checked(blob: impl Read + Send + 'static, files: &Path, parents: &[PathBuf]) -> io::Result<String> {
+    let mut reader = Hashing { inner: Ahead::new(decompress(blob)?)?, hash: Sha256::new() };
     unpack::unpack(&mut reader, files, parents, Limits::default())?;
     io::copy(&mut reader, &mut io::sink())?;
     Ok(format!("sha256:{}", hex(&reader.hash.finalize())))
 }
 
-/// The plain bytes of a file, whatever it is compressed with: its first bytes tell.
-pub(super) fn decompress(mut file: File) -> io::Result<Box<dyn Read + Send>> {
+/// The plain bytes of a reader, whatever it is compressed with: its first bytes tell.
+pub(super) fn decompress(mut reader: impl Read + Send + 'static) -> io::Result<Box<dyn Read + Send>> {
     let mut magic = [0; 4];
-    let length = read_up_to(&mut file, &mut magic)?;
-    file.rewind()?;
-    let file = BufReader::with_capacity(BUFFER, file);
+    let length = read_up_to(&mut reader, &mut magic)?;
+    let whole = io::Cursor::new(magic).take(length as u64).chain(reader);
+    let whole = BufReader::with_capacity(BUFFER, whole);
     Ok(match &magic[..length] {
-        [0x1f, 0x8b, ..] => Box::new(BufReader::with_capacity(BUFFER, flate2::bufread::MultiGzDecoder::new(file))),
+        [0x1f, 0x8b, ..] => Box::new(BufReader::with_capacity(BUFFER, flate2::bufread::MultiGzDecoder::new(whole))),
         [0x28, 0xb5, 0x2f, 0xfd] => {
-            let mut decoder = zstd::stream::read::Decoder::with_buffer(file)?;
+            let mut decoder = zstd::stream::read::Decoder::with_buffer(whole)?;
             decoder.window_log_max(ZSTD_WINDOW_LOG)?;
             Box::new(BufReader::with_capacity(BUFFER, decoder))
         }
-        _ => Box::new(file),
+        _ => Box::new(whole),
     })
 }
 
-fn read_up_to(file: &mut File, buffer: &mut [u8]) -> io::Result<usize> {
+fn read_up_to(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     let mut length = 0;
     while length < buffer.len() {
-        match file.read(&mut buffer[length..])? {
+        match reader.read(&mut buffer[length..])? {
             0 => break,
             count => length += count,
         }

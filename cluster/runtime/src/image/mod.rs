@@ -6,11 +6,12 @@
 //! pull just brought.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
+mod ahead;
 mod archive;
+mod arrival;
 mod blobs;
 mod collect;
 mod documents;
@@ -29,6 +30,7 @@ pub(crate) use collect::{ContainerUse, USE_FILE, size_of_tree};
 
 pub use error::ImageError;
 pub use kpkg_oci::Credentials;
+pub(crate) use kpkg_oci::hex;
 pub use options::{Progress, ProgressEvent, PullOptions, silent};
 pub use reference::ImageName;
 pub use store::{ImageStore, Removed, Scratch};
@@ -78,12 +80,4 @@ pub struct ImageConfig {
     pub stop_signal: Option<String>,
     /// Labels.
     pub labels: BTreeMap<String, String>,
-}
-
-/// Bytes as lower-case hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}"); // writing to a String cannot fail
-        text
-    })
 }

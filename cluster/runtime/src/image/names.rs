@@ -1,8 +1,8 @@
 //! Which names stand for which manifests: one small file for each name.
 
+use kpkg_oci::digest_of;
 use serde::{Deserialize, Serialize};
 
-use super::blobs::digest_of;
 use super::layout::{Layout, hex_of};
 use super::{ImageError, ImageName};
 use crate::durable::{self, Durability};

@@ -25,6 +25,9 @@ pub(crate) fn tests() -> Vec<Trial> {
             assert_eq!(lab.exec(&id, "kill -9 $$").await.0, 137);
             let big = lab.exec(&id, "head -c 5000000 /dev/zero | tr '\\0' x").await;
             assert_eq!((big.0, big.1.len()), (0, 5_000_000));
+            // CVE-2022-31030
+            let endless = lab.exec(&id, "head -c 40000000 /dev/zero | tr '\\0' x").await;
+            assert_eq!((endless.0, endless.1.len()), (0, 16 << 20));
         }),
         test("a_command_over_its_time_is_killed_with_all_it_started", |lab| async move {
             let sandbox = lab.sandbox().await;

@@ -37,7 +37,7 @@ const DEPENDENCY: [&str; 8] =
 impl Linter<'_> {
     /// Checks the file; what it says, if it can be read.
     pub(super) fn chartfile(&mut self) -> Option<Metadata> {
-        let data = self.file(FILE)?.data.clone();
+        let data = self.file(FILE)?.data();
         let metadata = match load::read_metadata(&data) {
             Ok(metadata) => metadata,
             Err(problem) => {

@@ -5,7 +5,7 @@ use crate::manifests::Head;
 
 /// What each document says of itself; `None` for an empty one.
 pub(super) fn heads(text: &str) -> Vec<Result<Option<Head>, String>> {
-    split_documents(text).into_iter().map(head).collect()
+    split_documents(text).into_iter().map(|document| document.and_then(head)).collect()
 }
 
 fn head(document: &str) -> Result<Option<Head>, String> {
@@ -22,7 +22,7 @@ fn head(document: &str) -> Result<Option<Head>, String> {
 
 /// The same documents as values; those that are no mappings are left out.
 pub(super) fn objects(text: &str) -> Vec<kpkg_yaml::Map> {
-    let read = |document| match kpkg_yaml::read(document) {
+    let read = |document: Result<&str, String>| match kpkg_yaml::read(document.ok()?) {
         Ok(kpkg_yaml::Value::Map(map)) => Some(map),
         _ => None,
     };

@@ -26,7 +26,7 @@ impl Linter<'_> {
                 return;
             }
         };
-        let schema = self.file("values.schema.json").filter(|file| !file.data.is_empty()).map(|file| file.data.clone());
+        let schema = self.file("values.schema.json").map(crate::File::data).filter(|data| !data.is_empty());
         let (Some(schema), false) = (schema, self.settings.skip_schema) else { return };
         let Ok(supplied) = supplied(self.settings.inputs) else { return };
         let all = new_map();
@@ -104,7 +104,7 @@ fn walk(chart: &Chart, defaults: &Map, given: &Map, path: &mut Vec<String>, is_t
             _ if is_top && ["global", "tags", "exports"].contains(&key.as_str()) => {}
             (default, Value::Map(given)) if subchart.is_some() => {
                 let subchart = subchart.expect("the guard has looked");
-                let mut declared = subchart.values.clone();
+                let mut declared = (*subchart.values).clone();
                 if let Some(Value::Map(default)) = default {
                     load::merge_maps(&mut declared, default.clone());
                 }

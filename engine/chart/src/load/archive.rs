@@ -1,19 +1,46 @@
 //! A chart's `.tgz`: bounded in size, its names kept inside the chart.
 
-use std::io::Read;
+use std::io::{BufRead, Read};
+use std::ops::ControlFlow;
 
 use flate2::bufread::MultiGzDecoder;
 
-use super::{MAX_CHART, MAX_FILE, without_bom};
+use super::{MAX_CHART, MAX_FILE, load_files, without_bom};
 use crate::chart::File;
 use crate::error::LoadError;
+use crate::metadata::Metadata;
 
 /// Unpacks an archive in memory. The first part of every name, the chart's folder, is dropped.
 pub fn unpack(bytes: &[u8]) -> Result<Vec<File>, LoadError> {
-    // Headers and padding cost little beside the files; the bound stops archives of nothing else.
-    let unzipped = MultiGzDecoder::new(bytes).take(MAX_CHART * 2);
-    let mut archive = tar::Archive::new(unzipped);
     let mut files = Vec::new();
+    read(bytes, |file| {
+        files.push(file);
+        ControlFlow::Continue(())
+    })?;
+    if files.is_empty() {
+        return Err(LoadError::Refused("no files in chart archive".to_owned()));
+    }
+    Ok(files)
+}
+
+/// What an archive's `Chart.yaml` says. Nothing behind it is looked at, and in most archives it comes first.
+pub fn archived_metadata(archive: impl BufRead) -> Result<Metadata, LoadError> {
+    let mut found = Vec::new();
+    read(archive, |file| {
+        if file.name != "Chart.yaml" {
+            return ControlFlow::Continue(());
+        }
+        found.push(file);
+        ControlFlow::Break(())
+    })?;
+    Ok(load_files(found)?.metadata)
+}
+
+/// Hands over the files of an archive until there is no need for more.
+fn read(archive: impl BufRead, mut take: impl FnMut(File) -> ControlFlow<()>) -> Result<(), LoadError> {
+    // Headers and padding cost little beside the files; the bound stops archives of nothing else.
+    let unzipped = MultiGzDecoder::new(archive).take(MAX_CHART * 2);
+    let mut archive = tar::Archive::new(unzipped);
     let mut remaining = MAX_CHART;
     for entry in archive.entries().map_err(LoadError::Archive)? {
         let mut entry = entry.map_err(LoadError::Archive)?;
@@ -42,12 +69,11 @@ pub fn unpack(bytes: &[u8]) -> Result<Vec<File>, LoadError> {
         if read < size || remaining == 0 {
             return Err(too_large());
         }
-        files.push(File::new(name, without_bom(&data)));
+        if take(File::new(name, without_bom(&data))).is_break() {
+            break;
+        }
     }
-    if files.is_empty() {
-        return Err(LoadError::Refused("no files in chart archive".to_owned()));
-    }
-    Ok(files)
+    Ok(())
 }
 
 fn too_large() -> LoadError {
@@ -63,7 +89,7 @@ fn inner_name(raw: &str) -> Result<String, LoadError> {
     if rest.starts_with('/') {
         return refuse("chart illegally contains absolute paths");
     }
-    let name = clean(&rest);
+    let name = kpkg_gopath::clean(&rest);
     if name == "." {
         return Err(LoadError::Refused(format!(
             "chart illegally contains content outside the base directory: {raw:?}"
@@ -81,21 +107,6 @@ fn inner_name(raw: &str) -> Result<String, LoadError> {
         return refuse("chart yaml not in base directory");
     }
     Ok(name)
-}
-
-/// Go's `path.Clean` of a relative path.
-pub(super) fn clean(path: &str) -> String {
-    let mut parts: Vec<&str> = Vec::new();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." if parts.last().is_some_and(|last| *last != "..") => {
-                parts.pop();
-            }
-            other => parts.push(other),
-        }
-    }
-    if parts.is_empty() { ".".to_owned() } else { parts.join("/") }
 }
 
 #[cfg(test)]
@@ -141,9 +152,20 @@ mod tests {
     }
 
     #[test]
+    fn metadata_is_read_without_the_rest() {
+        let head = b"apiVersion: v2\nname: c\nversion: 1.2.3\n";
+        let big = vec![0; usize::try_from(MAX_FILE).expect("fits") + 1];
+        let ours = archive(&[("c/Chart.yaml", head), ("c/x", &big)]);
+        assert_eq!(archived_metadata(&ours[..]).expect("it comes first").version, "1.2.3");
+        assert!(unpack(&ours).is_err());
+        for bad in [&archive(&[("c/x", &big), ("c/Chart.yaml", head)])[..], &archive(&[("c/x", b"")]), b"<html>"] {
+            assert!(archived_metadata(bad).is_err());
+        }
+    }
+
+    #[test]
     fn unpacks() {
         let files = unpack(&archive(&[("c/Chart.yaml", b"\xEF\xBB\xBFname: c\n"), ("c\\a\\b", b"x")])).expect("valid");
-        let names: Vec<_> = files.iter().map(|file| (file.name.as_str(), &*file.data)).collect();
-        assert_eq!(names, [("Chart.yaml", &b"name: c\n"[..]), ("a/b", b"x")]);
+        assert_eq!(files, [File::new("Chart.yaml", b"name: c\n"), File::new("a/b", b"x")]);
     }
 }

@@ -1,6 +1,7 @@
 //! Sorts a chart's files by what they are, and builds the chart and its subcharts.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use kpkg_template::in_parallel;
 use kpkg_yaml::{Map, Value};
@@ -23,7 +24,7 @@ pub(super) fn assemble(files: Vec<File>, depth: usize) -> Result<Chart, LoadErro
     let mut metadata: Option<Metadata> = None;
     for file in files.iter().filter(|file| file.name == "Chart.yaml") {
         let mut read = metadata.take().unwrap_or_default();
-        typed::metadata(&file.data, &mut read).map_err(|problem| invalid("cannot load Chart.yaml", &problem))?;
+        typed::metadata(&file.data(), &mut read).map_err(|problem| invalid("cannot load Chart.yaml", &problem))?;
         if read.api_version.is_empty() {
             "v1".clone_into(&mut read.api_version);
         }
@@ -39,7 +40,7 @@ pub(super) fn assemble(files: Vec<File>, depth: usize) -> Result<Chart, LoadErro
     chart.metadata = metadata;
     chart.metadata.check().map_err(|problem| LoadError::Invalid(format!("validation: {problem}")))?;
     let subcharts: Vec<_> = subcharts.into_iter().filter(|(name, _)| !name.starts_with(['_', '.'])).collect();
-    let size = |(_, files): &(String, Vec<File>)| files.iter().map(|file| file.data.len()).sum();
+    let size = |(_, files): &(String, Vec<File>)| files.iter().map(File::size).sum();
     let loaded = in_parallel(&subcharts, size, |(name, files)| load_subchart(name, files, depth));
     for ((name, _), subchart) in subcharts.iter().zip(loaded) {
         let wrap = |error: LoadError| {
@@ -75,12 +76,13 @@ fn place(
         "Chart.yaml" => {}
         "Chart.lock" => chart.lock = Some(read_lock(&file)?),
         "values.yaml" => {
-            chart.values = read_values(&file.text()).map_err(|problem| invalid("cannot load values.yaml", &problem))?;
+            let values = read_values(&file.text()).map_err(|problem| invalid("cannot load values.yaml", &problem))?;
+            chart.values = Arc::new(values);
         }
-        "values.schema.json" => chart.schema = Some(file.data),
+        "values.schema.json" => chart.schema = Some(file.data()),
         "requirements.yaml" => {
             let metadata = metadata.get_or_insert_default();
-            typed::metadata(&file.data, metadata)
+            typed::metadata(&file.data(), metadata)
                 .map_err(|problem| invalid("cannot load requirements.yaml", &problem))?;
             if metadata.api_version == "v1" {
                 chart.files.push(file);
@@ -96,8 +98,7 @@ fn place(
         name if name.starts_with("charts/") && !name.ends_with(".prov") => {
             let inner = &name["charts/".len()..];
             let owner = inner.split('/').next().unwrap_or(inner).to_owned();
-            let file = File::new(inner, file.data.clone());
-            subcharts.entry(owner).or_default().push(file);
+            subcharts.entry(owner).or_default().push(file.renamed(inner));
         }
         _ => chart.files.push(file),
     }
@@ -105,7 +106,7 @@ fn place(
 }
 
 fn read_lock(file: &File) -> Result<Lock, LoadError> {
-    typed::lock(&file.data).map_err(|problem| invalid(&format!("cannot load {}", file.name), &problem))
+    typed::lock(&file.data()).map_err(|problem| invalid(&format!("cannot load {}", file.name), &problem))
 }
 
 fn load_subchart(name: &str, files: &[File], depth: usize) -> Result<Chart, LoadError> {
@@ -117,11 +118,11 @@ fn load_subchart(name: &str, files: &[File], depth: usize) -> Result<Chart, Load
                 file.name
             )));
         }
-        return assemble(unpack(&file.data)?, depth + 1);
+        return assemble(unpack(&file.data())?, depth + 1);
     }
     let inner = files.iter().filter_map(|file| {
         let (_, rest) = file.name.split_once('/')?;
-        Some(File::new(rest, file.data.clone()))
+        Some(file.renamed(rest))
     });
     assemble(inner.collect(), depth + 1)
 }
@@ -130,6 +131,7 @@ fn load_subchart(name: &str, files: &[File], depth: usize) -> Result<Chart, Load
 pub fn read_values(text: &str) -> Result<Map, String> {
     let mut values = Map::new();
     for document in split_documents(text) {
+        let document = document.map_err(|problem| format!("error reading yaml document: {problem}"))?;
         match kpkg_yaml::read(document) {
             Ok(Value::Null) => {}
             Ok(Value::Map(map)) => merge_maps(&mut values, map),
@@ -153,22 +155,25 @@ pub fn read_values(text: &str) -> Result<Map, String> {
     Ok(values)
 }
 
-/// Cuts a text at lines that begin with `---`, as Kubernetes' reader does.
-pub(crate) fn split_documents(text: &str) -> Vec<&str> {
+/// Cuts a text at lines that begin with `---`, as Kubernetes' reader does: only a comment may follow on such a line.
+/// Nothing comes after a line that is wrong.
+pub(crate) fn split_documents(text: &str) -> Vec<Result<&str, String>> {
     let mut documents = Vec::new();
-    let (mut start, mut at) = (0, 0);
-    for line in text.split_inclusive('\n') {
-        if line.starts_with("---")
-            && line.trim_end().chars().all(|character| character == '-' || character.is_whitespace())
-        {
-            if text[start..at].trim_end() != "" {
-                documents.push(&text[start..at]);
-            }
-            start = at + line.len();
+    let mut start = 0;
+    let line_starts = memchr::memmem::find_iter(text.as_bytes(), "\n---").map(|at| at + 1);
+    for at in text.starts_with("---").then_some(0).into_iter().chain(line_starts) {
+        let end = memchr::memchr(b'\n', &text.as_bytes()[at..]).map_or(text.len(), |length| at + length + 1);
+        let rest = text[at + "---".len()..end].trim();
+        if !rest.is_empty() && !rest.starts_with('#') {
+            documents.push(Err(format!("invalid Yaml document separator: {rest}")));
+            return documents;
         }
-        at += line.len();
+        if text[start..at].trim_end() != "" {
+            documents.push(Ok(&text[start..at]));
+        }
+        start = end;
     }
-    documents.push(&text[start..]);
+    documents.push(Ok(&text[start..]));
     documents
 }
 
@@ -181,5 +186,24 @@ pub(crate) fn merge_maps(base: &mut Map, over: Map) {
                 base.insert(key, value);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_several_documents() {
+        let read = |text: &str| read_values(text).map(|map| Value::Map(map).to_json().to_string());
+        let all = Ok(r#"{"a":1,"b":2}"#.to_owned());
+        for separator in ["---", "--- # x", "---# x", "--- \t", "---\r"] {
+            assert_eq!(read(&format!("a: 1\n{separator}\nb: 2\n")), all, "{separator:?}");
+        }
+        for (separator, rest) in [("----", "-"), ("---b: 2", "b: 2"), ("--- |", "|")] {
+            let problem = format!("error reading yaml document: invalid Yaml document separator: {rest}");
+            assert_eq!(read(&format!("a: 1\n{separator}\nb: 2\n")), Err(problem));
+        }
+        assert_eq!(read("a: 1\n...\nb: 2\n"), Ok(r#"{"a":1}"#.to_owned()));
     }
 }

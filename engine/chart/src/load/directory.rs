@@ -1,12 +1,12 @@
 //! A folder's files, in the order of their names. Links are followed, as Helm does; what is neither a
 //! file nor a folder is refused.
 
-use std::fs;
-use std::io::Read;
+use std::fs::{self, FileType};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::ignore::Rules;
-use super::{MAX_CHART, MAX_FILE, without_bom};
+use super::{MAX_CHART, MAX_FILE, Reading, without_bom};
 use crate::chart::File;
 use crate::error::LoadError;
 
@@ -14,19 +14,20 @@ use crate::error::LoadError;
 const MAX_DEPTH: usize = 64;
 
 /// Reads a chart's folder.
-pub(super) fn read(root: &Path) -> Result<Vec<File>, LoadError> {
+pub(super) fn read_all(root: &Path, reading: Reading) -> Result<Vec<File>, LoadError> {
     let ignore_file = root.join(".helmignore");
     let text = match fs::read(&ignore_file) {
         Ok(bytes) => kpkg_template::lossy(&bytes).into_owned(),
         Err(_) => String::new(),
     };
-    let mut walk = Walk { rules: Rules::parse(&text)?, files: Vec::new(), size: 0, buffer: Vec::new() };
+    let mut walk = Walk { rules: Rules::parse(&text)?, reading, files: Vec::new(), size: 0, buffer: Vec::new() };
     walk.folder(root, "", 0)?;
     Ok(walk.files)
 }
 
 struct Walk {
     rules: Rules,
+    reading: Reading,
     files: Vec<File>,
     size: u64,
     /// What a file is read into before it gets memory of its own.
@@ -39,45 +40,52 @@ impl Walk {
             return Err(LoadError::Refused(format!("chart folders are nested too deeply at {}", path.display())));
         }
         let wrong = |source| LoadError::ReadFile { path: path.to_owned(), source };
-        let mut names: Vec<String> = Vec::new();
+        let mut entries: Vec<(String, FileType)> = Vec::new();
         for entry in fs::read_dir(path).map_err(wrong)? {
-            names.push(entry.map_err(wrong)?.file_name().to_string_lossy().into_owned());
+            let entry = entry.map_err(wrong)?;
+            let kind = entry.file_type().map_err(wrong)?;
+            entries.push((entry.file_name().to_string_lossy().into_owned(), kind));
         }
-        names.sort_unstable();
-        for name in names {
+        entries.sort_unstable_by(|(left, _), (right, _)| left.cmp(right));
+        for (name, kind) in entries {
             let relative = if prefix.is_empty() { name.clone() } else { format!("{prefix}/{name}") };
-            self.entry(path.join(&name), &relative, depth)?;
+            self.entry(path.join(&name), kind, &relative, depth)?;
         }
         Ok(())
     }
 
-    fn entry(&mut self, path: PathBuf, relative: &str, depth: usize) -> Result<(), LoadError> {
-        // A dangling link counts as a file that cannot be read, unless it is left out.
-        let metadata = match fs::metadata(&path) {
-            Ok(metadata) => metadata,
-            Err(source) => {
-                return Err(LoadError::ReadFile { path, source });
+    fn entry(&mut self, path: PathBuf, kind: FileType, relative: &str, depth: usize) -> Result<(), LoadError> {
+        // A dangling link counts as a file that cannot be read, even if it would be left out.
+        let kind = if kind.is_symlink() {
+            match fs::metadata(&path) {
+                Ok(metadata) => metadata.file_type(),
+                Err(source) => return Err(LoadError::ReadFile { path, source }),
             }
+        } else {
+            kind
         };
-        if metadata.is_dir() {
-            if self.rules.ignores(relative, true) {
-                return Ok(());
-            }
-            return self.folder(&path, relative, depth + 1);
-        }
-        if self.rules.ignores(relative, false) {
+        if self.rules.ignores(relative, kind.is_dir()) {
             return Ok(());
         }
-        if !metadata.is_file() {
+        if kind.is_dir() {
+            return self.folder(&path, relative, depth + 1);
+        }
+        if !kind.is_file() {
             return Err(LoadError::Refused(format!(
                 "cannot load irregular file {} as it has file mode type bits set",
                 path.display()
             )));
         }
-        self.file(path, relative, metadata.len())
+        self.file(path, relative)
     }
 
-    fn file(&mut self, path: PathBuf, relative: &str, size: u64) -> Result<(), LoadError> {
+    fn file(&mut self, path: PathBuf, relative: &str) -> Result<(), LoadError> {
+        // That it can be read is found out now, even if it is read later.
+        let opened = fs::File::open(&path).and_then(|file| Ok((file.metadata()?.len(), file)));
+        let (size, file) = match opened {
+            Ok(opened) => opened,
+            Err(source) => return Err(LoadError::ReadFile { path, source }),
+        };
         if size > MAX_FILE {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             return Err(LoadError::Refused(format!(
@@ -88,10 +96,72 @@ impl Walk {
         if self.size > MAX_CHART {
             return Err(LoadError::Refused(format!("chart is larger than the maximum size {MAX_CHART}")));
         }
-        self.buffer.clear();
-        let read = fs::File::open(&path).and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut self.buffer));
-        read.map_err(|source| LoadError::ReadFile { path, source })?;
-        self.files.push(File::new(relative, without_bom(&self.buffer)));
+        self.files.push(if self.reading == Reading::Needed && !is_needed(relative) {
+            File::unread(relative, path, size)
+        } else {
+            match read_into(file, size, &mut self.buffer) {
+                Ok(()) => File::new(relative, without_bom(&self.buffer)),
+                Err(source) => return Err(LoadError::ReadFile { path, source }),
+            }
+        });
         Ok(())
+    }
+}
+
+/// Reads a file's contents, within the bounds.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
+    let mut data = Vec::new();
+    let read = fs::File::open(path).and_then(|file| read_into(file, 0, &mut data));
+    read.map_err(|source| LoadError::ReadFile { path: path.to_owned(), source })?;
+    Ok(data)
+}
+
+/// Reads a file of some size into a buffer, in place of what that held.
+fn read_into(file: fs::File, size: u64, buffer: &mut Vec<u8>) -> io::Result<()> {
+    buffer.clear();
+    // Some file systems do not tell sizes. What is added to a file meanwhile is left out.
+    let size = if size == 0 { MAX_FILE + 1 } else { size };
+    buffer.reserve(usize::try_from(size.min(MAX_FILE)).unwrap_or_default());
+    file.take(size).read_to_end(buffer).map(|_| ())
+}
+
+/// Whether a chart, or a subchart in it, cannot be put together without a file.
+fn is_needed(path: &str) -> bool {
+    match path.split_once('/') {
+        // What stands below a subchart's folder is that chart's own.
+        Some(("charts", inner)) => inner.split_once('/').is_none_or(|(_, own)| is_needed(own)),
+        Some((folder, _)) => folder == "templates",
+        None => matches!(
+            path,
+            "Chart.yaml"
+                | "Chart.lock"
+                | "values.yaml"
+                | "values.schema.json"
+                | "requirements.yaml"
+                | "requirements.lock"
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn needed_files() {
+        for (path, want) in [
+            ("Chart.yaml", true),
+            ("README.md", false),
+            ("crds/a.yaml", false),
+            ("templates/a/b.yaml", true),
+            ("charts/sub.tgz", true),
+            ("charts/sub/values.yaml", true),
+            ("charts/sub/CHANGELOG.md", false),
+            ("charts/sub/charts/inner/templates/a.yaml", true),
+            ("charts/sub/charts/inner/x", false),
+            ("files/templates/a.yaml", false),
+        ] {
+            assert_eq!(is_needed(path), want, "{path}");
+        }
     }
 }

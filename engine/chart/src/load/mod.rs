@@ -12,7 +12,7 @@ use crate::chart::{Chart, File};
 use crate::error::LoadError;
 use crate::metadata::Metadata;
 
-pub use archive::unpack;
+pub use archive::{archived_metadata, unpack};
 pub use assemble::read_values;
 pub(crate) use assemble::{merge_maps, split_documents};
 
@@ -26,11 +26,34 @@ pub fn load(path: &Path) -> Result<Chart, LoadError> {
     load_files(read_files(path)?)
 }
 
+/// As [`load`], but of a folder's files those that only some template may want (documents, CRDs) are read when one
+/// does: they are most of what charts hold. See [`Chart::check_read`].
+pub fn load_to_render(path: &Path) -> Result<Chart, LoadError> {
+    load_files(files_of(path, Reading::Needed)?)
+}
+
+/// Which files are read at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    All,
+    /// Those that say what the chart is, and its templates.
+    Needed,
+}
+
 /// The files of a folder or a `.tgz`, whatever they hold.
 pub(crate) fn read_files(path: &Path) -> Result<Vec<File>, LoadError> {
+    files_of(path, Reading::All)
+}
+
+/// A file's contents, within the bounds.
+pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, LoadError> {
+    directory::read(path).map(|data| without_bom(&data).to_vec())
+}
+
+fn files_of(path: &Path, reading: Reading) -> Result<Vec<File>, LoadError> {
     let read = |source| LoadError::Read { path: path.to_owned(), source };
     if std::fs::metadata(path).map_err(read)?.is_dir() {
-        return directory::read(path);
+        return directory::read_all(path, reading);
     }
     let bytes = std::fs::read(path).map_err(read)?;
     if !bytes.starts_with(&[0x1F, 0x8B, 0x08]) {

@@ -46,7 +46,7 @@ pub fn explain(error: &RenderError, watched: &Watched, subject: Subject<'_>) -> 
     match error {
         RenderError::Template { places, problem, .. } => template_failure(places, problem, watched, subject),
         RenderError::Manifest { source_file, line, text, .. } => {
-            manifest_failure(source_file, (*line)?, text, watched, subject)
+            manifest_failure(source_file, *line, text, watched, subject)
         }
         _ => None,
     }
@@ -97,14 +97,14 @@ fn last_read(reads: &[Path]) -> Vec<Path> {
 
 /// The longest part of a path that there is; the whole if there is none of it.
 fn existing<'a>(subject: Subject<'_>, path: &'a [String]) -> &'a [String] {
-    let all = &subject.values.all;
+    let all = subject.values.all();
     let depth = (1..=path.len()).rev().find(|depth| origin::get(all, &path[..*depth]).is_some());
     depth.map_or(path, |depth| &path[..depth])
 }
 
 /// A key that is not there, and the nearest one that is.
 fn missing_key(subject: Subject<'_>, paths: &[Path], scope: &[String]) -> Option<String> {
-    let all = &subject.values.all;
+    let all = subject.values.all();
     paths.iter().find_map(|path| {
         let missing = (1..=path.len()).find(|depth| origin::get(all, &path[..*depth]).is_none())? - 1;
         let siblings: Vec<&str> = match (missing, origin::get(all, &path[..missing])) {
@@ -183,14 +183,15 @@ const AROUND: usize = 2;
 
 fn manifest_failure(
     path: &str,
-    line: usize,
+    line: Option<usize>,
     document: &str,
     watched: &Watched,
     subject: Subject<'_>,
 ) -> Option<Explanation> {
     let file = watched.files.get(path)?;
     let before = file.text.find(document).map_or(0, |at| file.text[..at].matches('\n').count());
-    let line = before + first_bad(document, line.saturating_sub(before).max(1));
+    // A document that is YAML, but not of an object, is wrong from its first line on.
+    let line = before + line.map_or(1, |line| first_bad(document, line.saturating_sub(before).max(1)));
     let start: usize = file.text.split_inclusive('\n').take(line - 1).map(str::len).sum();
     let text = file.text.get(start..)?.lines().next().unwrap_or_default();
     let indent = text.len() - text.trim_start().len();

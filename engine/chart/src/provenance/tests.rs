@@ -23,7 +23,7 @@ impl Setup {
     fn new(templates: &[(&str, &str)], inputs: Vec<Input>) -> Self {
         let mut files = vec![
             File::new("Chart.yaml", *b"apiVersion: v2\nname: app\nversion: 1.0.0\n"),
-            File::new("values.yaml", DEFAULTS.as_bytes().to_vec()),
+            File::new("values.yaml", DEFAULTS.as_bytes()),
             File::new("charts/sub/Chart.yaml", *b"apiVersion: v2\nname: sub\nversion: 1.0.0\n"),
             File::new("charts/sub/values.yaml", *b"\nport: 1\nhost: h\n"),
             File::new(
@@ -31,7 +31,7 @@ impl Setup {
                 *b"kind: Service\nmetadata: {name: s}\nspec:\n  port: {{ .Values.port }}\n  host: {{ .Values.host }}\n",
             ),
         ];
-        files.extend(templates.iter().map(|(name, text)| File::new(*name, text.as_bytes().to_vec())));
+        files.extend(templates.iter().map(|(name, text)| File::new(*name, text.as_bytes())));
         Self { chart: crate::load_files(files).expect("it loads"), inputs }
     }
 
@@ -191,4 +191,14 @@ fn unread_values_are_found() {
     let found = setup
         .run(|watched, subject, _| unread(watched, subject).into_iter().map(|value| value.path).collect::<Vec<_>>());
     assert_eq!(found, ["image.other", "nobody", "sub.nope"]);
+}
+
+#[test]
+fn output_that_is_no_object_is_shown() {
+    let templates = [("templates/a.yaml", "kind: A\n---\n{{ .Values.name }} and more\n")];
+    let (text, _) = Setup::new(&templates, Vec::new()).explanation();
+    let want = "  --> app/templates/a.yaml:3:1\n   |\n 3 | {{ .Values.name }} and more\n   | ^^^^^^^^^^^^^^^^^^^^^^^^^^^\n  \
+                it wrote:\n       1 | kind: A\n       2 | ---\n       3 | nn and more\n  value name = \"nn\" \
+                (app/values.yaml:1)\n";
+    assert_eq!(text, want);
 }

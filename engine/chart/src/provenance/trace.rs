@@ -189,7 +189,7 @@ fn by_text(subject: Subject<'_>, path: &str, file: &WatchedFile, bytes: &Range<u
 fn refine(subject: Subject<'_>, path: &mut Path, field: &[String]) {
     for at in 0..field.len() {
         let full: Path = path.iter().chain(&field[at..]).cloned().collect();
-        if origin::get(&subject.values.all, &full).is_some() {
+        if origin::get(subject.values.all(), &full).is_some() {
             *path = full;
             return;
         }
@@ -199,7 +199,7 @@ fn refine(subject: Subject<'_>, path: &mut Path, field: &[String]) {
 pub(super) fn used(subject: Subject<'_>, path: &[String]) -> UsedValue {
     UsedValue {
         path: dotted(path),
-        value: origin::get(&subject.values.all, path).cloned(),
+        value: origin::get(subject.values.all(), path).cloned(),
         origin: origin::of(subject.chart(), subject.inputs, path),
     }
 }

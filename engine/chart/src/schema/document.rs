@@ -1,6 +1,6 @@
 //! A schema's text: which draft it follows, and what its references lead to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde_json::Value as Json;
 
@@ -28,6 +28,24 @@ impl Draft {
             "json-schema.org/draft/2019-09/schema" => Some(Self::Draft2019),
             "json-schema.org/draft/2020-12/schema" | "json-schema.org/schema" => Some(Self::Draft2020),
             _ => None,
+        }
+    }
+
+    /// Whether a keyword says anything in this edition; what is unknown is skipped.
+    pub(super) fn knows(self, keyword: &str) -> bool {
+        match keyword {
+            "const" | "contains" | "propertyNames" => self >= Self::Six,
+            "if" | "then" | "else" => self >= Self::Seven,
+            "dependentSchemas"
+            | "dependentRequired"
+            | "minContains"
+            | "maxContains"
+            | "unevaluatedItems"
+            | "unevaluatedProperties"
+            | "$recursiveRef" => self >= Self::Draft2019,
+            "$dynamicRef" | "prefixItems" => self == Self::Draft2020,
+            "additionalItems" => self < Self::Draft2020,
+            _ => true,
         }
     }
 
@@ -136,27 +154,29 @@ impl<'s> Document<'s> {
 
     /// Checks the schema itself: its form, its references and patterns.
     pub(super) fn check(&self) -> Result<(), String> {
-        let rules = Document::trusted(&meta::SCHEMA);
-        let faults = Validator::new(&rules).run(self.root);
-        if !faults.is_empty() {
-            return Err(format!(
-                "\"file:///values.schema.json#\" is not valid against metaschema: jsonschema validation failed with '{}'\n{}",
-                self.draft.id(),
-                report(&faults)
-            ));
+        if !meta::is_plain(self.root, 0) {
+            let rules = Document::trusted(meta::of(self.draft));
+            let faults = Validator::new(&rules).run(self.root);
+            if !faults.is_empty() {
+                return Err(format!(
+                    "\"file:///values.schema.json#\" is not valid against metaschema: jsonschema validation failed with '{}'\n{}",
+                    self.draft.id(),
+                    report(&faults)
+                ));
+            }
         }
-        let mut seen = Vec::new();
-        self.check_references(self.root, &mut seen, 0)
+        self.check_references(self.root, &mut HashSet::new(), 0)
     }
 
-    fn check_references(&self, schema: &'s Json, seen: &mut Vec<*const Json>, depth: usize) -> Result<(), String> {
-        let address = std::ptr::from_ref(schema);
-        if depth > MAX_DEPTH || seen.contains(&address) {
+    fn check_references(&self, schema: &'s Json, seen: &mut HashSet<*const Json>, depth: usize) -> Result<(), String> {
+        let Json::Object(map) = schema else { return Ok(()) };
+        if depth > MAX_DEPTH || !seen.insert(std::ptr::from_ref(schema)) {
             return Ok(());
         }
-        let Json::Object(map) = schema else { return Ok(()) };
-        seen.push(address);
-        if let Some(reference) = map.get("$ref").and_then(Json::as_str) {
+        for keyword in ["$ref", "$recursiveRef", "$dynamicRef"] {
+            let Some(reference) = map.get(keyword).filter(|_| self.draft.knows(keyword)).and_then(Json::as_str) else {
+                continue;
+            };
             if let Target::Schema(target) = self.resolve(reference)? {
                 self.check_references(target, seen, depth + 1)?;
             }
@@ -164,7 +184,7 @@ impl<'s> Document<'s> {
                 return Ok(());
             }
         }
-        for (keyword, value) in map {
+        for (keyword, value) in map.iter().filter(|(keyword, _)| self.draft.knows(keyword)) {
             match (keyword.as_str(), value) {
                 ("properties" | "patternProperties" | "dependentSchemas" | "dependencies", Json::Object(inner)) => {
                     inner.values().try_for_each(|schema| self.check_references(schema, seen, depth + 1))?;

@@ -109,3 +109,36 @@ fn recursion_ends() {
     let deep = format!("{}{{}}{}", r#"{"not":"#.repeat(5000), "}".repeat(5000));
     assert!(!complaints(&deep, json!({})).is_empty());
 }
+
+/// A keyword means what its draft says, in the schema of schemas and on values.
+#[test]
+fn drafts_differ() {
+    let four = "http://json-schema.org/draft-04/schema#";
+    let seven = "http://json-schema.org/draft-07/schema#";
+    let newest = "http://json-schema.org/schema#";
+    let refused =
+        |schema: Json| complaints(&schema.to_string(), json!({"a": 1})).contains("not valid against metaschema");
+    let cases = [
+        ("$id", json!("#/properties/a"), [false, false, true]),
+        ("items", json!([{}]), [false, false, true]),
+        ("items", json!([]), [true, true, true]),
+        ("additionalItems", json!(1), [true, true, false]),
+        ("exclusiveMinimum", json!(true), [true, true, true]),
+        ("exclusiveMinimum", json!(1), [true, false, false]),
+        ("enum", json!([]), [true, true, false]),
+        ("required", json!([]), [true, false, false]),
+        ("not", json!(true), [true, false, false]),
+        ("if", json!(1), [false, true, true]),
+        ("$defs", json!({"a": 1}), [false, false, true]),
+        ("dependencies", json!({"a": 1}), [true, true, true]),
+        ("$anchor", json!("1"), [false, false, true]),
+        ("readOnly", json!(1), [false, true, true]),
+    ];
+    for (keyword, value, want) in cases {
+        let got = [four, seven, newest]
+            .map(|draft| refused(json!({"$schema": draft, "properties": {"p": {keyword: value.clone()}}})));
+        assert_eq!(got, want, "{keyword}: {value}");
+    }
+    let unknown = json!({"$schema": four, "properties": {"a": {"const": 2, "if": true, "then": false}}});
+    assert_eq!(complaints(&unknown.to_string(), json!({"a": 1})), "");
+}

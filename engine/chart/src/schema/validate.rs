@@ -147,8 +147,9 @@ struct Run<'r, 'd, 's, 'v> {
 }
 
 impl<'v> Run<'_, '_, '_, 'v> {
+    /// What a keyword says, if the schema's draft knows it.
     fn get(&self, keyword: &str) -> Option<&'v Json> {
-        self.schema.get(keyword)
+        self.schema.get(keyword).filter(|_| self.draft().knows(keyword))
     }
 
     fn number(&self, keyword: &str) -> Option<f64> {

@@ -105,7 +105,7 @@ pub fn create(folder: &Path, starter: &Starter) -> Result<(), CreateError> {
         return Err(CreateError::Taken { path: folder.to_owned() });
     }
     for file in files(starter, &name)? {
-        write(&folder.join(&file.name), &file.data)?;
+        write(&folder.join(&file.name), &file.data())?;
     }
     let charts = folder.join("charts");
     std::fs::create_dir_all(&charts).map_err(|source| CreateError::Write { path: charts, source })
@@ -114,7 +114,7 @@ pub fn create(folder: &Path, starter: &Starter) -> Result<(), CreateError> {
 fn files(starter: &Starter, name: &str) -> Result<Vec<File>, CreateError> {
     let fill = |text: &str| text.replace(PLACEHOLDER, name);
     let embedded = |files: &[Embedded]| {
-        COMMON.iter().chain(files).map(|(path, text)| File::new(*path, fill(text).into_bytes())).collect()
+        COMMON.iter().chain(files).map(|(path, text)| File::new(*path, fill(text).as_bytes())).collect()
     };
     match starter {
         Starter::Go => Ok(embedded(&GO)),
@@ -132,7 +132,7 @@ fn files(starter: &Starter, name: &str) -> Result<Vec<File>, CreateError> {
 /// `Chart.yaml` begins anew.
 fn filled(file: File, name: &str) -> File {
     match file.name.as_str() {
-        "Chart.yaml" => File::new(file.name, COMMON[0].1.replace(PLACEHOLDER, name).into_bytes()),
+        "Chart.yaml" => File::new(file.name, COMMON[0].1.replace(PLACEHOLDER, name).as_bytes()),
         path if path == "values.yaml" || path.starts_with("templates/") => {
             let text = file.text().replace(PLACEHOLDER, name).into_bytes();
             File::new(file.name, text)

@@ -24,7 +24,6 @@ pub use add::Addition;
 pub use create::{Draft, create};
 pub use file::KustomizationFile;
 pub use fix::{Fixed, fix};
-pub(crate) use glob::clean;
 pub(crate) use lean::lean_kustomization;
 pub use pairs::{DataKind, NewValues, Sources};
 pub use remove::Removal;

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use kpkg_gopath::clean;
 use kpkg_yaml::node::Node;
 use serde_json::{Map, Value, json};
 
 use super::file::KustomizationFile;
-use super::glob::clean;
 use crate::documents::read_documents;
 use crate::error::{Error, Result};
 use crate::id::split_api_version;

@@ -4,12 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use kpkg_gopath::clean;
 use serde_json::Value;
 
 use super::missing_reference;
 use super::place::{LOCALIZED, of_file, of_folder, relative};
 use crate::documents::read_resources;
-use crate::edit::{clean, lean_kustomization};
+use crate::edit::lean_kustomization;
 use crate::error::{Error, Result, Within};
 use crate::files::Folder;
 use crate::kustomization::{KUSTOMIZATION, Strictness, conform};

@@ -2,8 +2,8 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use crate::edit::clean;
 use crate::remote::Address;
+use kpkg_gopath::clean;
 
 /// The folder for what came from elsewhere.
 pub(super) const LOCALIZED: &str = "localized-files";

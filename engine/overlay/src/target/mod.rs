@@ -7,7 +7,6 @@ use std::rc::Rc;
 use crate::build::Session;
 use crate::config::{Config, from_crds, from_value};
 use crate::documents::{check, read_resources};
-use crate::edit::clean;
 use crate::error::{Error, Result, Within};
 use crate::files::Folder;
 use crate::function;
@@ -20,6 +19,7 @@ use crate::remote::{Address, is_http, is_repository};
 use crate::resource::Resource;
 use crate::set::ResourceSet;
 use crate::variable::Variables;
+use kpkg_gopath::clean;
 
 /// What has come together so far.
 #[derive(Default)]

@@ -1,5 +1,9 @@
 //! What is refused, in bounded time and memory, with nothing built.
 
+use std::path::{Path, PathBuf};
+
+use kpkg_overlay::{Charts, HelmChart, HelmGlobals, Options, Remote, build};
+
 use crate::tree::Tree;
 
 fn refused(name: &str, tree: &Tree, folder: &str, want: &str) {
@@ -92,6 +96,65 @@ fn files_outside_of_the_folder() {
     refused("a path", &tree, "in", "security; file");
     refused("a link", &tree, "link", "security; file");
     refused("an absolute path", &tree, "env", "security; file");
+}
+
+/// Charts get no further than other resources: not by files of values (as in Argo CD's CVE-2022-24730, CVE-2022-24731 and
+/// CVE-2023-40026), nor, where they came with a repository, by links (its CVE-2022-24348, CVE-2022-24904 and
+/// CVE-2022-31036, Flux's CVE-2026-47680).
+#[cfg(unix)]
+#[test]
+fn charts_that_reach_outside() {
+    struct Empty;
+    impl Charts for Empty {
+        fn render(&self, _: &HelmChart, _: &HelmGlobals, _: &Path) -> kpkg_overlay::Result<String> {
+            Ok(String::new())
+        }
+    }
+    struct Cloned(PathBuf);
+    impl Remote for Cloned {
+        fn get(&self, url: &str) -> kpkg_overlay::Result<Vec<u8>> {
+            panic!("nothing is fetched from {url}")
+        }
+        fn clone_repository(&self, _: &str) -> kpkg_overlay::Result<kpkg_overlay::Clone> {
+            Ok(kpkg_overlay::Clone { root: self.0.clone(), folder: self.0.clone() })
+        }
+    }
+    let chart = "helmCharts: [{name: c, version: 1.0.0, valuesFile: v.yaml}]\n";
+    let tree = Tree::new(&format!(
+        "=== secret/values.yaml\na: 1\n=== fine/kustomization.yaml\n{chart}=== fine/v.yaml\na: 1\n=== fine/charts/c/Chart.yaml\nname: \
+         c\n=== path/kustomization.yaml\nhelmCharts: [{{name: c, valuesFile: ../secret/values.yaml}}]\n=== \
+         more/kustomization.yaml\nhelmCharts: [{{name: c, additionalValuesFiles: [/etc/passwd]}}]\n=== \
+         link/kustomization.yaml\n{chart}=== whole/kustomization.yaml\nhelmCharts: [{{name: c}}]\n=== \
+         file/kustomization.yaml\nhelmCharts: [{{name: c}}]\n=== file/charts/c/Chart.yaml\nname: c\n"
+    ));
+    let link = |target: &str, path: &str| {
+        let path = tree.path().join(path);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        std::os::unix::fs::symlink(target, path).expect("a link");
+    };
+    link("../secret/values.yaml", "link/v.yaml");
+    link("../../secret", "whole/charts/c");
+    link("/etc", "file/charts/c/files");
+    for (folder, is_refused_here, is_refused_elsewhere) in [
+        ("fine", false, false),
+        ("path", true, true),
+        ("more", true, true),
+        ("link", true, true),
+        ("whole", false, true), // whose machine it is may link as he likes
+        ("file", false, true),
+    ] {
+        let path = tree.path().join(folder);
+        let remote = Cloned(path.clone());
+        let mut options = Options::default();
+        options.charts = Some(&Empty);
+        options.remote = Some(&remote);
+        let here = build(path.to_str().expect("UTF-8"), &options);
+        let elsewhere = build("https://example.com/a/b.git", &options);
+        for (built, want) in [(here, is_refused_here), (elsewhere, is_refused_elsewhere)] {
+            let told = built.err().map(|error| error.chain()).unwrap_or_default();
+            assert_eq!(told.contains("security; file"), want, "{folder}: {told}");
+        }
+    }
 }
 
 /// Small files that stand for large ones (as in CVE-2019-11253) end early.

@@ -9,7 +9,7 @@ use kpkg_chart::{Chart, Dependency};
 use kpkg_template::semver::{Range, Version};
 
 use super::Archive;
-use crate::chart::{Fetched, tag_of, version_of};
+use crate::chart::{Fetched, metadata_of, tag_of, version_of};
 use crate::client::Client;
 use crate::oci::Reference;
 use crate::oci::digest_of;
@@ -214,14 +214,17 @@ impl Choice {
         }
     }
 
-    pub(super) async fn fetch(&self, client: &Client, _folder: &Path) -> Result<Archive, Error> {
-        let bytes = match &self.place {
+    pub(super) async fn fetch(&self, client: &Client) -> Result<Archive, Error> {
+        let found = match &self.place {
             Place::Here => None,
-            Place::Cached(bytes) => Some(bytes.clone()),
+            // The cache has checked it.
+            Place::Cached(bytes) => self.digest.clone().map(|digest| (bytes.clone(), digest)),
             Place::Folder(path) => {
                 let chart = super::load(path)?;
                 let wrong = |source| Error::Chart { reference: path.display().to_string(), source };
-                Some(package(&chart, &Settings::default()).map_err(wrong)?.bytes)
+                let bytes = package(&chart, &Settings::default()).map_err(wrong)?.bytes;
+                let digest = digest_of(&bytes);
+                Some((bytes, digest))
             }
             Place::Registry(reference) => {
                 let registry = client.registry(&reference.host).await?;
@@ -229,24 +232,26 @@ impl Choice {
             }
             Place::Repository(repository, entry) => Some(self.checked(repository.fetch(client, entry, false).await?)?),
         };
-        let digest = bytes.as_ref().map(|bytes| digest_of(bytes));
-        if let (Some(expected), Some(found)) = (&self.digest, &digest)
+        if let (Some(expected), Some((_, found))) = (&self.digest, &found)
             && expected != found
         {
             let what = format!("chart `{}` {} from {}", self.name, self.version, shown(&self.repository));
             return Err(oci::Error::Digest { what, found: found.clone(), expected: expected.clone() }.into());
         }
+        let (bytes, digest) = found.unzip();
         Ok(Archive { name: self.name.clone(), version: self.version.clone(), bytes, digest })
     }
 
-    /// What came is what was chosen.
-    fn checked(&self, fetched: Fetched) -> Result<Vec<u8>, Error> {
+    /// What came is a whole chart, and the one that was chosen; its archive and digest.
+    fn checked(&self, fetched: Fetched) -> Result<(Vec<u8>, String), Error> {
         let same = |one: &str, other: &str| match (Version::parse(one), Version::parse(other)) {
             (Ok(one), Ok(other)) => one.compare(&other).is_eq(),
             _ => one == other,
         };
         if fetched.name == self.name && same(&fetched.version, &self.version) {
-            return Ok(fetched.archive);
+            let bytes = fetched.archive.into_bytes()?;
+            metadata_of(&bytes, &fetched.source)?;
+            return Ok((bytes, fetched.archive_digest));
         }
         let what = format!("chart `{}` {} from {}", self.name, self.version, shown(&self.repository));
         Err(oci::Error::Document { what, problem: format!("the archive is of `{}` {}", fetched.name, fetched.version) }

@@ -39,7 +39,7 @@ pub async fn update(client: &Client, folder: &Path, refresh: bool, time: jiff::T
     }
     let choices = choose::all(client, &chart, folder, &wanted, refresh).await?;
     let locked: Vec<Dependency> = choices.iter().map(Choice::locked).collect();
-    let archives = fetch(client, folder, &choices).await?;
+    let archives = fetch(client, &choices).await?;
     let outcome = install::into_charts(folder, &chart, &archives)?;
     lock::write(folder, &chart, &wanted, &locked, &archives, time)?;
     Ok(outcome)
@@ -59,7 +59,7 @@ pub async fn build(client: &Client, folder: &Path, refresh: bool, time: jiff::Ti
     let digests = lock::digests(folder, &chart)?;
     let locked: Vec<Dependency> = lock.dependencies.clone();
     let choices = choose::locked(client, &chart, folder, &locked, &digests).await?;
-    let archives = fetch(client, folder, &choices).await?;
+    let archives = fetch(client, &choices).await?;
     install::into_charts(folder, &chart, &archives)
 }
 
@@ -88,7 +88,7 @@ struct Archive {
     digest: Option<String>,
 }
 
-async fn fetch(client: &Client, folder: &Path, choices: &[Choice]) -> Result<Vec<Archive>, Error> {
+async fn fetch(client: &Client, choices: &[Choice]) -> Result<Vec<Archive>, Error> {
     // Dependencies under several aliases are fetched once.
     let mut once: Vec<&Choice> = Vec::new();
     for choice in choices {
@@ -96,6 +96,6 @@ async fn fetch(client: &Client, folder: &Path, choices: &[Choice]) -> Result<Vec
             once.push(choice);
         }
     }
-    let work: Vec<_> = once.into_iter().map(|choice| choice.fetch(client, folder)).collect();
+    let work: Vec<_> = once.into_iter().map(|choice| choice.fetch(client)).collect();
     futures::stream::iter(work).buffered(PARALLEL).try_collect().await
 }

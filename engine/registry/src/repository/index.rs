@@ -127,17 +127,17 @@ impl Index {
 fn read_entry(name: &str, value: &Value) -> Option<(Version, Entry)> {
     let map = value.as_map()?;
     let text = |key: &str| match map.get(key) {
-        Some(Value::String(text)) => text.clone(),
+        Some(Value::String(text)) => shown(text),
         // Helm reads an unquoted `1.20` as a number here, too.
         Some(Value::Float(number)) => kpkg_yaml::float_text(*number),
         _ => String::new(),
     };
     let texts = |key: &str| {
         let list = map.get(key).and_then(Value::as_list).unwrap_or_default();
-        list.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect()
+        list.iter().filter_map(|item| item.as_str().map(shown)).collect()
     };
     let entry = Entry {
-        name: name.to_owned(),
+        name: shown(name),
         version: text("version"),
         app_version: text("appVersion"),
         description: text("description"),
@@ -155,9 +155,25 @@ fn read_entry(name: &str, value: &Value) -> Option<(Version, Entry)> {
     }
 }
 
+/// A text as it may be printed: what a repository says of its charts must not command terminals.
+fn shown(text: &str) -> String {
+    let mut text = text.to_owned();
+    kpkg_chart::sanitize(&mut text);
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// CVE-2021-21303, and CVE-2021-25743 of kubectl.
+    #[test]
+    fn what_is_shown_commands_no_terminal() {
+        let index = "apiVersion: v1\nentries:\n  a:\n  - {name: a, version: 1.0.0, appVersion: \"1\\e[2J\", description: \
+                     \"one\\ntwo\\e]0;x\\a\", keywords: [\"\\u009b31m\"]}\n";
+        let entry = Index::parse("i", index.as_bytes()).expect("valid").of("a").remove(0);
+        assert_eq!((&*entry.app_version, &*entry.description, &*entry.keywords[0]), ("1[2J", "one two]0;x", "31m"));
+    }
 
     const INDEX: &str = "apiVersion: v1\nentries:\n  b:\n  - {name: b, version: 1.0.0, urls: [b-1.0.0.tgz], digest: aa}\n  \
                          - {name: b, version: 1.10.0, appVersion: 1.20, description: Two}\n  - {name: b, version: x}\n  \

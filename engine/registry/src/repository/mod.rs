@@ -6,13 +6,15 @@ mod list;
 mod search;
 mod update;
 
+use reqwest::Response;
 use url::Url;
 
-use crate::chart::{Fetched, LONGEST_ARCHIVE, LONGEST_PROVENANCE, keep};
+use crate::archive::Archive;
+use crate::chart::{Fetched, LONGEST_ARCHIVE, LONGEST_PROVENANCE, unused};
 use crate::client::Client;
 use crate::oci::Credentials;
 use crate::oci::digest_of;
-use crate::oci::transport::{Request, read_bounded, refused, same_origin, shown};
+use crate::oci::transport::{Request, read_bounded, receive, refused, same_origin, shown};
 use crate::{Error, oci};
 
 pub use generate::{generate, merge};
@@ -85,11 +87,51 @@ impl Repository {
     }
 
     pub(crate) async fn get(&self, client: &Client, url: &Url, limit: u64) -> Result<Vec<u8>, Error> {
+        let answer = self.ask(client, url).await?;
+        Ok(read_bounded(answer, &shown(url), limit).await?.into())
+    }
+
+    async fn ask(&self, client: &Client, url: &Url) -> Result<Response, Error> {
         let answer = self.transport(client)?.send(&self.request(url)?).await?;
         match answer.status().as_u16() {
-            200 => Ok(read_bounded(answer, &shown(url), limit).await?.into()),
+            200 => Ok(answer),
             404 => Err(oci::Error::NotFound { what: shown(url) }.into()),
             _ => Err(refused(answer).await.into()),
+        }
+    }
+
+    /// An archive with its digest, by the cache if that can be used. `wanted` says what it is and its digest, if known.
+    pub(crate) async fn archive(
+        &self,
+        client: &Client,
+        url: &Url,
+        wanted: Option<(&str, Option<&str>)>,
+    ) -> Result<(Archive, String), Error> {
+        let check = |found: &str| match wanted {
+            Some((what, Some(expected))) if expected != found => {
+                let (what, found, expected) = (what.to_owned(), found.to_owned(), expected.to_owned());
+                Err(Error::Oci(oci::Error::Digest { what, found, expected }))
+            }
+            _ => Ok(()),
+        };
+        let answer = self.ask(client, url).await?;
+        let through = async {
+            let incoming = client.cache.incoming()?;
+            let (incoming, found) = receive(answer, &shown(url), LONGEST_ARCHIVE, incoming).await?;
+            check(&found)?;
+            // What is no chart is not kept.
+            Fetched::of(incoming.archive().map_err(oci::Error::file("read", "the cache"))?, String::new(), shown(url))?;
+            Ok::<_, Error>((client.cache.keep(incoming, &found)?, found))
+        };
+        match through.await {
+            Err(error) if error.is_of_cache() => {
+                unused(&error);
+                let bytes = self.get(client, url, LONGEST_ARCHIVE).await?;
+                let found = digest_of(&bytes);
+                check(&found)?;
+                Ok((bytes.into(), found))
+            }
+            outcome => outcome,
         }
     }
 
@@ -123,21 +165,16 @@ impl Repository {
         let url = self.place(place)?;
         let expected =
             (!entry.digest.is_empty()).then(|| format!("sha256:{}", entry.digest.trim_start_matches("sha256:")));
-        let cached = expected.as_ref().and_then(|digest| client.cache.get(digest));
-        let archive = match cached {
-            Some(archive) => archive,
-            None => self.get(client, &url, LONGEST_ARCHIVE).await?,
+        let cached = expected.as_ref().and_then(|digest| Some((client.cache.open(digest)?, digest.clone())));
+        let (archive, found) = match cached {
+            Some(cached) => cached,
+            None => self.archive(client, &url, Some((&what, expected.as_deref()))).await?,
         };
-        let found = digest_of(&archive);
-        if let Some(expected) = expected.filter(|expected| *expected != found) {
-            return Err(oci::Error::Digest { what, found, expected }.into());
-        }
-        let mut fetched = Fetched::checked(archive, found, shown(&url))?;
+        let mut fetched = Fetched::of(archive, found, shown(&url))?;
         if fetched.name != entry.name {
             let problem = format!("the archive is of `{}`", fetched.name);
             return Err(oci::Error::Document { what, problem }.into());
         }
-        keep(&client.cache, &fetched.archive_digest, &fetched.archive);
         if provenance {
             fetched.provenance = self.provenance(client, &url).await?;
         }

@@ -46,7 +46,7 @@ async fn helm_pulls_what_we_push_and_we_what_helm_pushes() {
     assert!(tags.contains("1.0.0+x"), "{tags}");
     let fetched = resolve(&lab.client, &format!("{place}/other"), &Wanted::default()).await.unwrap();
     assert_eq!((fetched.name.as_str(), fetched.version.as_str()), ("other", "2.0.0"));
-    assert_eq!(fetched.archive, std::fs::read(lab.path("other-2.0.0.tgz")).unwrap());
+    assert_eq!(fetched.archive.bytes().unwrap(), std::fs::read(lab.path("other-2.0.0.tgz")).unwrap());
     fetched.load().unwrap();
 }
 
@@ -260,4 +260,87 @@ fn ranges_mean_what_helm_means() {
         different.len(),
         &different[..different.len().min(20)]
     );
+}
+
+/// Which version Helm's own resolution of dependencies takes from a repository: hundreds of ranges over dozens of
+/// versions, each pair of which decides.
+#[tokio::test]
+async fn dependencies_resolve_as_with_helm() {
+    let Some(server) = Server::nginx("") else { return };
+    let lab = Lab::new();
+    let www = server.www();
+    for major in 0..3 {
+        for minor in ["0", "2", "10"] {
+            for patch in ["0", "3", "0-alpha.1", "3-rc.2"] {
+                let version = format!("{major}.{minor}.{patch}");
+                std::fs::write(www.join(format!("db-{version}.tgz")), archive("db", &version)).unwrap();
+            }
+        }
+    }
+    let index = kpkg_registry::repository::generate(&www, "").unwrap();
+    std::fs::write(www.join("index.yaml"), kpkg_yaml::write_json(&index)).unwrap();
+    let mut ranges: Vec<String> =
+        ["*", "x", "1 - 2", "1.2 - 2.3.4", ">=1 <2 || ^2.2", ">= 1.2, < 2.0.0", "1.2.x || >=2", "~1.2.3-0 || 0.x"]
+            .map(str::to_owned)
+            .to_vec();
+    for operator in ["", "=", "!=", ">", "<", ">=", "<=", "~", "^"] {
+        for base in [
+            "0",
+            "1",
+            "2",
+            "1.2",
+            "1.2.3",
+            "0.2.3",
+            "0.0.3",
+            "1.x",
+            "2.10.x",
+            "1.2.0-0",
+            "1.2.3-alpha",
+            "1.10.0-alpha.1",
+        ] {
+            ranges.push(format!("{operator}{base}"));
+        }
+    }
+    let chosen = |lock: &str| -> Vec<String> {
+        lock.lines().filter_map(|line| line.trim().strip_prefix("version: ")).map(str::to_owned).collect()
+    };
+    let write = |folder: &std::path::Path, ranges: &[&String]| {
+        let mut text = "apiVersion: v2\nname: app\nversion: 1.0.0\ndependencies:\n".to_owned();
+        for (at, range) in ranges.iter().enumerate() {
+            text.push_str(&format!(
+                "- {{name: db, alias: a{at}, version: '{range}', repository: 'http://{}/'}}\n",
+                server.address
+            ));
+        }
+        std::fs::create_dir_all(folder).unwrap();
+        std::fs::write(folder.join("Chart.yaml"), text).unwrap();
+    };
+    // What fits nothing fails a whole chart, so each of those is asked for alone.
+    let (mut some, mut none) = (Vec::new(), Vec::new());
+    let entries = index["entries"]["db"].as_array().unwrap();
+    for range in &ranges {
+        let versions = entries.iter().filter_map(|entry| entry["version"].as_str());
+        let fits = kpkg_registry::version::choose("db", range, false, versions);
+        if fits.is_ok() { some.push(range) } else { none.push(range) }
+    }
+    assert!(some.len() * entries.len() > 3000 && !none.is_empty(), "{} of {} fit", some.len(), ranges.len());
+    let (ours, theirs) = (lab.path("ours"), lab.path("theirs"));
+    write(&ours, &some);
+    write(&theirs, &some);
+    let Some(updated) = helm("h.dependency_update(a[0])", &[&theirs.display().to_string()]) else { return };
+    updated.unwrap();
+    dependency::update(&lab.client, &ours, true, jiff::Timestamp::UNIX_EPOCH).await.unwrap();
+    let lock = |folder: &std::path::Path| std::fs::read_to_string(folder.join("Chart.lock")).unwrap();
+    let (ours, theirs) = (lock(&ours), lock(&theirs));
+    let theirs = chosen(&theirs);
+    let ours = chosen(ours.split("\nkpkg:").next().unwrap());
+    assert_eq!(theirs.len(), some.len());
+    for (at, range) in some.iter().enumerate() {
+        assert_eq!(ours[at], theirs[at], "{range}");
+    }
+    for range in none.iter().take(12) {
+        let folder = lab.path("none");
+        write(&folder, &[range]);
+        assert!(helm("h.dependency_update(a[0])", &[&folder.display().to_string()]).unwrap().is_err(), "{range}");
+    }
 }

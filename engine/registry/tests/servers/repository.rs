@@ -1,5 +1,9 @@
 //! HTTP repositories: nginx with large indexes, and servers that lie.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
 use kpkg_registry::dependency;
 use kpkg_registry::repository::{self, Query, Repository, Update};
 use kpkg_registry::{Error, Wanted, oci, resolve};
@@ -82,9 +86,9 @@ async fn charts_come_from_relative_and_absolute_places() {
 async fn lies_change_nothing_that_is_kept() {
     let good =
         "apiVersion: v1\nentries:\n  web:\n  - {name: web, version: 1.0.0, urls: [web-1.0.0.tgz], digest: \"00\"}\n";
-    let turn = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
-    let now = std::sync::Arc::clone(&turn);
-    let server = Liar::start(move |seen| match (seen.path.as_str(), now.load(std::sync::atomic::Ordering::SeqCst)) {
+    let turn = Arc::new(AtomicUsize::new(0));
+    let now = Arc::clone(&turn);
+    let server = Liar::start(move |seen| match (seen.path.as_str(), now.load(Ordering::SeqCst)) {
         ("/web-1.0.0.tgz", _) => answer(200, archive("web", "1.0.0")),
         (_, 0) => answer(200, good),
         (_, 1) => answer(200, good).cut(20),
@@ -96,13 +100,44 @@ async fn lies_change_nothing_that_is_kept() {
     let repository = named(&lab, &format!("http://{}", server.address));
     repository::update(&lab.client, &repository).await.unwrap();
     for lie in 1..=4 {
-        turn.store(lie, std::sync::atomic::Ordering::SeqCst);
+        turn.store(lie, Ordering::SeqCst);
         assert!(repository::update(&lab.client, &repository).await.is_err(), "lie {lie}");
         assert_eq!(repository::index(&lab.client, &repository, false).await.unwrap().len(), 1, "lie {lie}");
     }
     let error = resolve(&lab.client, "r/web", &Wanted::default()).await.unwrap_err();
     assert!(matches!(error, Error::Oci(oci::Error::Digest { .. })), "{error}");
     assert!(lab.client.cache.list().unwrap().is_empty());
+}
+
+/// Large indexes from servers that are slow, break off half-way, send on to another host, or serve archives that are
+/// not what the index says.
+#[tokio::test]
+async fn large_indexes_come_over_bad_lines_and_lies_are_found_out() {
+    for entries in [10_000, 100_000] {
+        let index = large_index(entries);
+        let whole = index.clone();
+        let mirror = Liar::start(move |_| answer(200, whole.clone()).drip(Duration::from_millis(60)));
+        let (target, turn) = (mirror.address.clone(), Arc::new(AtomicUsize::new(0)));
+        let now = Arc::clone(&turn);
+        let server = Liar::start(move |seen| match (seen.path.as_str(), now.load(Ordering::SeqCst)) {
+            (path, _) if path.ends_with(".tgz") => answer(200, archive("chart-00777", "0.9.0")),
+            (_, 0) => answer(200, index.clone()).cut(index.len() / 2),
+            _ => answer(307, "").with("location", format!("http://{target}/index.yaml")),
+        });
+        let lab = Lab::new();
+        let repository = named(&lab, &format!("http://{}", server.address));
+        for (lie, is_good) in [false, true].into_iter().enumerate() {
+            turn.store(lie, Ordering::SeqCst);
+            let outcome = repository::update(&lab.client, &repository).await;
+            assert_eq!(outcome.is_ok(), is_good, "{entries}, {lie}: {outcome:?}");
+            let kept = repository::index(&lab.client, &repository, false).await;
+            assert_eq!(kept.map_or(0, |index| index.len()), if is_good { entries } else { 0 }, "{entries}, {lie}");
+        }
+        let error = resolve(&lab.client, "r/chart-00777", &Wanted::default()).await.unwrap_err();
+        assert!(matches!(error, Error::Oci(oci::Error::Digest { .. })), "{error}");
+        assert!(lab.client.cache.list().unwrap().is_empty());
+        assert_eq!(std::fs::read_dir(lab.client.cache.root().join("incoming")).unwrap().count(), 0);
+    }
 }
 
 /// CVE-2021-32690: the login of a repository goes to hosts that its index names only if the user says so.

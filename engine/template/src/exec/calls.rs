@@ -17,7 +17,7 @@ impl<'t> State<'t, '_> {
         last: Option<Operand>,
     ) -> Run<Operand> {
         self.at = match at {
-            At::Command(command) => At::Arg(&command.args[0]),
+            At::Command(command) => At::Arg(&self.tree.code.args(command)[0]),
             other => other,
         };
         let name = function.name;
@@ -55,7 +55,7 @@ impl<'t> State<'t, '_> {
                 Value::String(text) => text.to_string(),
                 other => format!("<{} Value>", other.type_name()),
             };
-            let shown = args.first().map_or_else(piped, ToString::to_string);
+            let shown = args.first().map_or_else(piped, |arg| self.tree.show(arg).to_string());
             Failure::new(format!("non-function {shown} of type {}", value.type_name()))
         };
         self.call_error(at, "call", failure)
@@ -117,42 +117,52 @@ impl<'t> State<'t, '_> {
     /// Evaluates an argument for a parameter of some type.
     pub(super) fn typed_arg(&mut self, dot: &Operand, kind: Type, arg: &'t Arg) -> Run<Operand> {
         self.at = At::Arg(arg);
-        match &arg.kind {
+        match arg.kind {
             ArgKind::Nil if kind.takes_nil() => Ok(Operand::plain(Value::Nil)),
             ArgKind::Nil => Err(self.error(&format!("cannot assign nil to {}", kind.name()))),
-            ArgKind::Dot
-            | ArgKind::Field(_)
-            | ArgKind::Variable(..)
-            | ArgKind::Pipe(_)
-            | ArgKind::Identifier(_)
-            | ArgKind::Chain(..) => {
+            ArgKind::Bool(_) | ArgKind::Number(_) | ArgKind::Plain(_) | ArgKind::Escaped(_) => self.literal(kind, arg),
+            _ => {
                 let value = self.operand(dot, arg)?;
                 self.validate(value, kind)
             }
-            ArgKind::Bool(_) | ArgKind::Number(_) | ArgKind::String(..) => self.literal(kind, arg),
         }
     }
 
     pub(super) fn literal(&mut self, kind: Type, arg: &'t Arg) -> Run<Operand> {
-        let expected = |what: &str| format!("expected {what}; found {arg}");
-        let (int, uint, float) = match &arg.kind {
-            ArgKind::Number(number) => (number.int, number.uint, number.float),
-            _ => (None, None, None),
+        let expected = |what: &str| format!("expected {what}; found {}", self.tree.show(arg));
+        let number = match arg.kind {
+            ArgKind::Number(number) => Some(self.number(number)),
+            _ => None,
         };
-        let value = match (kind, &arg.kind) {
-            (Type::Any | Type::Reflect, ArgKind::Number(number)) => return self.constant(number),
-            (Type::Any | Type::Reflect | Type::Bool, ArgKind::Bool(value)) => Value::Bool(*value),
-            (Type::Any | Type::Reflect | Type::String, ArgKind::String(_, text)) => Value::String(text.clone()),
-            (Type::Int, _) => Value::int(int.ok_or_else(|| self.error(&expected("integer")))?),
-            (Type::Int64, _) => Value::int64(int.ok_or_else(|| self.error(&expected("integer")))?),
+        let value = match (kind, arg.kind) {
+            (Type::Any | Type::Reflect, ArgKind::Number(number)) => return self.constant(self.number(number)),
+            (Type::Any | Type::Reflect | Type::Bool, ArgKind::Bool(value)) => Value::Bool(value),
+            (Type::Any | Type::Reflect | Type::String, ArgKind::Plain(_) | ArgKind::Escaped(_)) => {
+                self.unquoted(arg.kind).map(Value::String).unwrap_or_default()
+            }
+            (Type::Int, _) => {
+                let int = number.and_then(|number| number.int);
+                Value::int(int.ok_or_else(|| self.error(&expected("integer")))?)
+            }
+            (Type::Int64, _) => {
+                let int = number.and_then(|number| number.int);
+                Value::int64(int.ok_or_else(|| self.error(&expected("integer")))?)
+            }
             (Type::Uint32, _) => {
+                let uint = number.and_then(|number| number.uint);
                 let uint = uint.ok_or_else(|| self.error(&expected("unsigned integer")))?;
                 Value::Int(i64::try_from(uint & 0xFFFF_FFFF).unwrap_or(0), IntKind::Uint32)
             }
-            (Type::Float, _) => Value::Float(float.ok_or_else(|| self.error(&expected("float")))?),
+            (Type::Float, _) => {
+                let float = number.and_then(|number| number.float);
+                Value::Float(float.ok_or_else(|| self.error(&expected("float")))?)
+            }
             (Type::Bool, _) => return Err(self.error(&expected("bool"))),
             (Type::String, _) => return Err(self.error(&expected("string"))),
-            _ => return Err(self.error(&format!("can't handle {arg} for arg of type {}", kind.name()))),
+            _ => {
+                let (shown, name) = (self.tree.show(arg), kind.name());
+                return Err(self.error(&format!("can't handle {shown} for arg of type {name}")));
+            }
         };
         Ok(Operand::plain(value))
     }

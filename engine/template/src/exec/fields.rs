@@ -3,31 +3,32 @@
 use super::{At, Operand, Run, State};
 use crate::ast::Arg;
 use crate::error::{Error, Failure};
-use crate::text::Text;
 use crate::value::Value;
 
 impl<'t> State<'t, '_> {
+    /// The fields of a path such as `.a.b`, one after the other.
     pub(super) fn field_chain(
         &mut self,
         dot: &Operand,
         mut receiver: Operand,
         arg: &'t Arg,
-        fields: &'t [Text],
+        fields: &'t str,
         args: &'t [Arg],
         last: Option<Operand>,
     ) -> Run<Operand> {
         self.at = At::Arg(arg);
-        let (final_field, path) = fields.split_last().expect("a chain has fields");
-        for field in path {
-            receiver = self.field(dot, field, arg, &[], None, receiver)?;
+        let mut rest = &fields[1..];
+        while let Some(end) = memchr::memchr(b'.', rest.as_bytes()) {
+            receiver = self.field(dot, &rest[..end], arg, &[], None, receiver)?;
+            rest = &rest[end + 1..];
         }
-        self.field(dot, final_field, arg, args, last, receiver)
+        self.field(dot, rest, arg, args, last, receiver)
     }
 
     pub(super) fn field(
         &mut self,
         dot: &Operand,
-        name: &Text,
+        name: &'t str,
         arg: &'t Arg,
         args: &'t [Arg],
         last: Option<Operand>,
@@ -54,13 +55,12 @@ impl<'t> State<'t, '_> {
             }
             Value::Object(object) => {
                 let object = object.clone();
-                let text = name.to_str();
-                if let Some(signature) = object.method(&text) {
-                    let values = self.arguments(dot, &text, signature, args.get(1..).unwrap_or_default(), last)?;
-                    let result = object.call(self.context, &text, &values);
-                    return result.map(Operand::plain).map_err(|failure| self.call_error(At::Arg(arg), &text, failure));
+                if let Some(signature) = object.method(name) {
+                    let values = self.arguments(dot, name, signature, args.get(1..).unwrap_or_default(), last)?;
+                    let result = object.call(self.context, name, &values);
+                    return result.map(Operand::plain).map_err(|failure| self.call_error(At::Arg(arg), name, failure));
                 }
-                if let Some(field) = object.field(&text) {
+                if let Some(field) = object.field(name) {
                     if has_args {
                         let problem = format!("{name} has arguments but cannot be invoked as function");
                         return Err(self.error(&problem));

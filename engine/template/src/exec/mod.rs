@@ -1,136 +1,15 @@
 //! Runs trees: Go's evaluator, with its rules on types, nil and truth.
 
 mod calls;
+mod context;
 mod fields;
+mod operands;
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
-use std::rc::Rc;
-use std::sync::Arc;
-
-use crate::ambient::Ambient;
-use crate::ast::{Arg, ArgKind, Branch, Call, Command, Node, Number, Pipe, Tree};
-use crate::error::{Error, Failure, Place};
+use crate::ast::{Arg, ArgKind, Branch, Call, Command, Node, Pipe, Span, Tree};
+use crate::error::{Error, Place};
 use crate::format;
-use crate::host::Host;
-use crate::set::Set;
-use crate::text::Text;
-use crate::trace::{Moment, Trace};
-use crate::value::{IntKind, Map, Value};
-
-/// Bounds on what one rendering may use.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// Bytes written and built, intermediate texts included.
-    pub output: usize,
-    /// Nodes evaluated.
-    pub steps: u64,
-    /// Bytes of stack.
-    pub stack: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { output: 512 << 20, steps: 200_000_000, stack: 192 << 20 }
-    }
-}
-
-/// What functions may use while a template runs.
-pub struct Context {
-    /// Randomness and the clock.
-    pub ambient: Ambient,
-    pub(crate) host: Rc<dyn Host>,
-    pub(crate) set: Rc<Set>,
-    pub(crate) includes: BTreeMap<Text, u32>,
-    pub(crate) parsed: RefCell<BTreeMap<Text, Arc<[Arc<Tree>]>>>,
-    pub(crate) regexes: RefCell<BTreeMap<Text, regex::bytes::Regex>>,
-    limits: Limits,
-    used: usize,
-    steps: u64,
-    base: usize,
-    pub(crate) lint: bool,
-    /// What is done, if it is to be remembered.
-    pub(crate) trace: Option<Box<Trace>>,
-    pub(crate) tpl_depth: usize,
-}
-
-const TOO_DEEP: &str = "exceeded maximum template depth (100000)";
-
-impl Context {
-    /// A context on the current thread, whose stack must hold what the limits allow.
-    pub(crate) fn new(set: Rc<Set>, host: Rc<dyn Host>, ambient: Ambient, limits: Limits) -> Self {
-        Self {
-            ambient,
-            host,
-            set,
-            includes: BTreeMap::new(),
-            parsed: RefCell::default(),
-            regexes: RefCell::default(),
-            limits,
-            used: 0,
-            steps: 0,
-            base: stack_address(),
-            lint: false,
-            trace: None,
-            tpl_depth: 0,
-        }
-    }
-
-    /// Notes that so many bytes are about to be built.
-    pub fn spend(&mut self, bytes: usize) -> Result<(), Failure> {
-        self.used = self.used.saturating_add(bytes);
-        if self.used > self.limits.output {
-            return Err(Failure::limit(format!("output exceeds the limit of {} bytes", self.limits.output)));
-        }
-        Ok(())
-    }
-
-    pub(crate) fn step(&mut self) -> Result<(), &'static str> {
-        self.charge(1)?;
-        self.check_depth()
-    }
-
-    /// Notes that so many steps are about to be taken.
-    pub(crate) fn charge(&mut self, steps: u64) -> Result<(), &'static str> {
-        self.steps = self.steps.saturating_add(steps);
-        if self.steps > self.limits.steps { Err("template runs longer than allowed") } else { Ok(()) }
-    }
-
-    /// Notes that a field of a map was read.
-    pub(crate) fn note_read(&mut self, map: &Map, key: &Text) {
-        if let Some(trace) = &mut self.trace {
-            trace.read(map, Some(key));
-        }
-    }
-
-    /// How many bytes may still be built.
-    pub(crate) fn output_left(&self) -> usize {
-        self.limits.output.saturating_sub(self.used)
-    }
-
-    /// Counts steps that another language took.
-    pub(crate) fn steps_taken(&mut self, steps: u64) {
-        self.steps = self.steps.saturating_add(steps);
-    }
-
-    /// A context to stand where this one was taken from.
-    pub(crate) fn stand_in(&self) -> Self {
-        let set = Rc::new(Set::new(crate::set::Templates::default()));
-        Self::new(set, Rc::new(crate::host::NoHost), self.ambient.clone(), self.limits)
-    }
-
-    /// Refuses to go deeper when the stack is nearly used up.
-    pub(crate) fn check_depth(&self) -> Result<(), &'static str> {
-        if self.base.abs_diff(stack_address()) > self.limits.stack { Err(TOO_DEEP) } else { Ok(()) }
-    }
-}
-
-/// Where the stack is now: a local's address, only compared, never followed.
-#[inline(never)]
-fn stack_address() -> usize {
-    let local = 0_u8;
-    std::ptr::from_ref(std::hint::black_box(&local)).addr()
-}
+use crate::trace::Moment;
+use crate::value::{IntKind, Value};
 
 /// A value and whether Go would hold it in an `interface {}`: nil then has a type, and error texts differ.
 #[derive(Clone)]
@@ -180,6 +59,8 @@ struct State<'t, 'c> {
     at: At<'t>,
 }
 
+pub use context::{Context, Limits};
+
 type Run<T> = Result<T, Error>;
 
 /// Executes a tree on a value, writing to `out`.
@@ -189,7 +70,7 @@ pub(crate) fn execute(tree: &Tree, dot: &Value, out: &mut Vec<u8>, context: &mut
         trace.begin();
     }
     let mut state = State { tree, context, vars: vec![("$", dot.clone())], at: At::Nothing };
-    let result = state.walk(&dot, &tree.root, out).map(|_| ());
+    let result = state.walk(&dot, tree.root, out).map(|_| ());
     if let Some(trace) = &mut context.trace {
         trace.end(&tree.source.name, &tree.name, out);
     }
@@ -206,11 +87,11 @@ impl<'t> State<'t, '_> {
     fn error_with(&self, problem: &str, cause: Option<Error>) -> Error {
         let (pos, expression) = match self.at {
             At::Nothing => (0, String::new()),
-            At::Action(pipe) => (pipe.pos, format!("{{{{{pipe}}}}}")),
-            At::Pipe(pipe) => (pipe.pos, pipe.to_string()),
-            At::Command(command) => (command.pos, command.to_string()),
-            At::Arg(arg) => (arg.pos, arg.to_string()),
-            At::Call(call) => (call.pos, call.to_string()),
+            At::Action(pipe) => (pipe.pos, format!("{{{{{}}}}}", self.tree.show(pipe))),
+            At::Pipe(pipe) => (pipe.pos, self.tree.show(pipe).to_string()),
+            At::Command(command) => (command.pos, self.tree.show(command).to_string()),
+            At::Arg(arg) => (arg.pos, self.tree.show(arg).to_string()),
+            At::Call(call) => (call.pos, self.tree.show(call).to_string()),
         };
         let source = &self.tree.source;
         let (line, column) = source.position(pos);
@@ -228,42 +109,47 @@ impl<'t> State<'t, '_> {
 
     // === nodes ===
 
-    fn walk(&mut self, dot: &Operand, nodes: &'t [Node], out: &mut Vec<u8>) -> Run<Flow> {
-        for node in nodes {
+    /// A part of the source's text.
+    fn text(&self, span: Span) -> &'t str {
+        &self.tree.source.text[span.range()]
+    }
+
+    fn walk(&mut self, dot: &Operand, nodes: Span, out: &mut Vec<u8>) -> Run<Flow> {
+        let code = &self.tree.code;
+        for node in &code.nodes[nodes.range()] {
             if let Err(problem) = self.context.step() {
                 return Err(self.error(problem));
             }
-            match node {
-                Node::Text(range) => {
+            let flow = match node {
+                Node::Text(span) => {
                     let start = self.moment(out);
-                    self.write(&self.tree.source.text.as_bytes()[range.clone()], out)?;
-                    self.wrote(start, range.start, true, out);
+                    self.write(self.text(*span).as_bytes(), out)?;
+                    self.wrote(start, span.start, true, out);
+                    Flow::On
                 }
                 Node::Action(pipe) => {
                     let start = self.moment(out);
                     self.action(dot, pipe, out)?;
                     self.wrote(start, pipe.pos, false, out);
+                    Flow::On
                 }
-                Node::If(branch) => match self.if_or_with(dot, branch, false, out)? {
-                    Flow::On => {}
-                    flow => return Ok(flow),
-                },
-                Node::With(branch) => match self.if_or_with(dot, branch, true, out)? {
-                    Flow::On => {}
-                    flow => return Ok(flow),
-                },
+                Node::If(branch) => self.if_or_with(dot, &code.branches[*branch as usize], false, out)?,
+                Node::With(branch) => self.if_or_with(dot, &code.branches[*branch as usize], true, out)?,
                 Node::Range(branch) => {
                     let mark = self.vars.len();
-                    let flow = self.range(dot, branch, out);
+                    let flow = self.range(dot, &code.branches[*branch as usize], out);
                     self.vars.truncate(mark);
-                    let flow = flow?;
-                    if flow != Flow::On {
-                        return Ok(flow);
-                    }
+                    flow?
                 }
-                Node::Template(call) => self.template(dot, call, out)?,
-                Node::Break => return Ok(Flow::Break),
-                Node::Continue => return Ok(Flow::Continue),
+                Node::Template(call) => {
+                    self.template(dot, &code.calls[*call as usize], out)?;
+                    Flow::On
+                }
+                Node::Break => Flow::Break,
+                Node::Continue => Flow::Continue,
+            };
+            if flow != Flow::On {
+                return Ok(flow);
             }
         }
         Ok(Flow::On)
@@ -274,7 +160,7 @@ impl<'t> State<'t, '_> {
         self.context.trace.as_ref().map(|trace| trace.moment(out.len()))
     }
 
-    fn wrote(&mut self, start: Option<Moment>, pos: usize, is_literal: bool, out: &[u8]) {
+    fn wrote(&mut self, start: Option<Moment>, pos: u32, is_literal: bool, out: &[u8]) {
         if let (Some(trace), Some(start)) = (&mut self.context.trace, start) {
             trace.wrote(start, out.len(), &self.tree.source, pos, is_literal);
         }
@@ -313,8 +199,8 @@ impl<'t> State<'t, '_> {
         let mark = self.vars.len();
         let value = self.pipeline(dot, Some(&branch.pipe))?;
         let flow = if value.value.truth() {
-            self.walk(if with { &value } else { dot }, &branch.list, out)
-        } else if let Some(otherwise) = &branch.otherwise {
+            self.walk(if with { &value } else { dot }, branch.list, out)
+        } else if let Some(otherwise) = branch.otherwise {
             self.walk(dot, otherwise, out)
         } else {
             Ok(Flow::On)
@@ -358,7 +244,7 @@ impl<'t> State<'t, '_> {
                 }
             }
             Value::Int(count, kind) => {
-                if branch.pipe.declared.len() > 1 {
+                if self.tree.code.declared(&branch.pipe).len() > 1 {
                     let problem = format!("can't use {count} to iterate over more than one variable");
                     return Err(self.error(&problem));
                 }
@@ -387,7 +273,7 @@ impl<'t> State<'t, '_> {
             }
             _ => return Err(self.cannot_range(&value)),
         }
-        match &branch.otherwise {
+        match branch.otherwise {
             Some(otherwise) if !ran => self.walk(dot, otherwise, out),
             _ => Ok(Flow::On),
         }
@@ -403,13 +289,13 @@ impl<'t> State<'t, '_> {
         if let Err(problem) = self.context.step() {
             return Err(self.error(problem));
         }
-        let declared = &branch.pipe.declared;
+        let declared = self.tree.code.declared(&branch.pipe);
         if branch.pipe.assign {
-            match &**declared {
-                [only] => self.assign(only, item.clone())?,
+            match *declared {
+                [only] => self.assign(self.text(only), item.clone())?,
                 [first, second] => {
-                    self.assign(first, index)?;
-                    self.assign(second, item.clone())?;
+                    self.assign(self.text(first), index)?;
+                    self.assign(self.text(second), item.clone())?;
                 }
                 _ => {}
             }
@@ -423,7 +309,7 @@ impl<'t> State<'t, '_> {
             }
         }
         let mark = self.vars.len();
-        let flow = self.walk(&item, &branch.list, out)?;
+        let flow = self.walk(&item, branch.list, out)?;
         self.vars.truncate(mark);
         Ok(flow != Flow::Break)
     }
@@ -445,7 +331,7 @@ impl<'t> State<'t, '_> {
         let dot = self.pipeline(dot, call.pipe.as_ref())?;
         let mut inner =
             State { tree: &tree, context: &mut *self.context, vars: vec![("$", dot.clone())], at: At::Nothing };
-        inner.walk(&dot, &tree.root, out).map(|_| ())
+        inner.walk(&dot, tree.root, out).map(|_| ())
     }
 
     // === pipelines ===
@@ -454,13 +340,14 @@ impl<'t> State<'t, '_> {
         let Some(pipe) = pipe else { return Ok(Operand::plain(Value::Nil)) };
         self.at = At::Pipe(pipe);
         let mut value: Option<Operand> = None;
-        for command in &pipe.commands {
+        for command in self.tree.code.commands(pipe) {
             let mut result = self.command(dot, command, value)?;
             result.boxed = false;
             value = Some(result);
         }
         let value = value.unwrap_or(Operand::plain(Value::Nil));
-        for name in &pipe.declared {
+        for name in self.tree.code.declared(pipe) {
+            let name = self.text(*name);
             if pipe.assign {
                 self.assign(name, value.clone())?;
             } else {
@@ -481,10 +368,10 @@ impl<'t> State<'t, '_> {
     }
 
     fn command(&mut self, dot: &Operand, command: &'t Command, last: Option<Operand>) -> Run<Operand> {
-        let first = &command.args[0];
-        let args = &command.args;
-        match &first.kind {
-            ArgKind::Field(fields) => self.field_chain(dot, dot.clone(), first, fields, args, last),
+        let args = self.tree.code.args(command);
+        let first = &args[0];
+        match first.kind {
+            ArgKind::Field(fields) => self.field_chain(dot, dot.clone(), first, self.text(fields), args, last),
             ArgKind::Chain(inner, fields) => self.chain(dot, first, inner, fields, args, last),
             ArgKind::Identifier(function) => {
                 self.at = At::Arg(first);
@@ -492,100 +379,32 @@ impl<'t> State<'t, '_> {
             }
             ArgKind::Pipe(pipe) => {
                 self.not_a_function(args, last.as_ref())?;
-                self.pipeline(dot, Some(pipe))
+                self.pipeline(dot, Some(&self.tree.code.pipes[pipe as usize]))
             }
-            ArgKind::Variable(name, fields) => self.variable(dot, first, name, fields, args, last),
+            ArgKind::Variable(name) => {
+                self.at = At::Arg(first);
+                let value = self.variable(self.text(name))?;
+                self.not_a_function(args, last.as_ref())?;
+                Ok(value)
+            }
+            ArgKind::VariableField(span, dot_at) => self.variable_field(dot, first, span, dot_at, args, last),
             constant => {
                 self.at = At::Arg(first);
                 self.not_a_function(args, last.as_ref())?;
                 match constant {
-                    ArgKind::Bool(value) => Ok(Operand::plain(Value::Bool(*value))),
                     ArgKind::Dot => Ok(dot.clone()),
-                    ArgKind::Number(number) => self.constant(number),
-                    ArgKind::String(_, text) => Ok(Operand::plain(Value::String(text.clone()))),
-                    _ => Err(self.error("nil is not a command")),
+                    ArgKind::Nil => Err(self.error("nil is not a command")),
+                    _ => self.operand(dot, first),
                 }
             }
         }
     }
 
-    fn not_a_function(&self, args: &[Arg], last: Option<&Operand>) -> Run<()> {
+    fn not_a_function(&self, args: &'t [Arg], last: Option<&Operand>) -> Run<()> {
         if args.len() > 1 || last.is_some() {
-            let word = match &args[0].kind {
-                ArgKind::Pipe(pipe) => pipe.to_string(),
-                _ => args[0].to_string(),
-            };
+            let word = self.tree.show(&args[0]);
             return Err(self.error(&format!("can't give argument to non-function {word}")));
         }
         Ok(())
-    }
-
-    fn constant(&self, number: &Number) -> Run<Operand> {
-        let text = &number.text;
-        let hex =
-            text.len() > 2 && text.starts_with('0') && text[1..].starts_with(['x', 'X']) && !text.contains(['p', 'P']);
-        let value = if number.complex {
-            return Err(self.error("complex numbers are not supported"));
-        } else if number.float.is_some() && !hex && !text.starts_with('\'') && text.contains(['.', 'e', 'E', 'p', 'P'])
-        {
-            Value::Float(number.float.unwrap_or_default())
-        } else if let Some(int) = number.int {
-            Value::int(int)
-        } else {
-            return Err(self.error(&format!("{text} overflows int")));
-        };
-        Ok(Operand::plain(value))
-    }
-
-    fn chain(
-        &mut self,
-        dot: &Operand,
-        arg: &'t Arg,
-        inner: &'t Arg,
-        fields: &'t [Text],
-        args: &'t [Arg],
-        last: Option<Operand>,
-    ) -> Run<Operand> {
-        self.at = At::Arg(arg);
-        let receiver = self.operand(dot, inner)?;
-        self.field_chain(dot, receiver, arg, fields, args, last)
-    }
-
-    /// The value of an argument whose type does not matter.
-    fn operand(&mut self, dot: &Operand, arg: &'t Arg) -> Run<Operand> {
-        self.at = At::Arg(arg);
-        match &arg.kind {
-            ArgKind::Dot => Ok(dot.clone()),
-            ArgKind::Nil => Ok(Operand::plain(Value::Nil)),
-            ArgKind::Bool(value) => Ok(Operand::plain(Value::Bool(*value))),
-            ArgKind::Number(number) => self.constant(number),
-            ArgKind::String(_, text) => Ok(Operand::plain(Value::String(text.clone()))),
-            ArgKind::Field(fields) => self.field_chain(dot, dot.clone(), arg, fields, &[], None),
-            ArgKind::Variable(name, fields) => self.variable(dot, arg, name, fields, &[], None),
-            ArgKind::Chain(inner, fields) => self.chain(dot, arg, inner, fields, &[], None),
-            ArgKind::Identifier(function) => self.call_function(dot, function, At::Arg(arg), &[], None),
-            ArgKind::Pipe(pipe) => self.pipeline(dot, Some(pipe)),
-        }
-    }
-
-    fn variable(
-        &mut self,
-        dot: &Operand,
-        arg: &'t Arg,
-        name: &str,
-        fields: &'t [Text],
-        args: &'t [Arg],
-        last: Option<Operand>,
-    ) -> Run<Operand> {
-        self.at = At::Arg(arg);
-        let found = self.vars.iter().rev().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
-        let Some(value) = found else { return Err(self.error(&format!("undefined variable: {name}"))) };
-        if fields.is_empty() {
-            if !args.is_empty() {
-                self.not_a_function(args, last.as_ref())?;
-            }
-            return Ok(value);
-        }
-        self.field_chain(dot, value, arg, fields, args, last)
     }
 }

@@ -240,11 +240,13 @@ fn params(context: &mut Context, name: &str, days: i64) -> CertificateParams {
     serial[0] &= 0x7F;
     let mut params = CertificateParams::default();
     let mut subject = DistinguishedName::new();
-    subject.push(DnType::CommonName, name);
+    if !name.is_empty() {
+        subject.push(DnType::CommonName, name);
+    }
     params.distinguished_name = subject;
     params.serial_number = Some(SerialNumber::from(serial.to_vec()));
     let epoch = rcgen::date_time_ymd(1970, 1, 1);
-    let now = u64::try_from(context.ambient.now.timestamp().as_second()).unwrap_or(0);
+    let now = u64::try_from(context.ambient.now().timestamp().as_second()).unwrap_or(0);
     params.not_before = epoch + Duration::from_secs(now);
     // RFC 5280 ends with the year 9999, and so does the encoder.
     let last: u64 = 253_402_300_799;

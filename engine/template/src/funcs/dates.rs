@@ -12,7 +12,7 @@ use crate::value::{IntKind, Value};
 use Type::{Any, String as Str, Time as Moment};
 
 pub(super) static FUNCTIONS: &[Function] = &[
-    fixed("now", &[], |context, _| Ok(Time::value(context.ambient.now.clone()))),
+    fixed("now", &[], |context, _| Ok(Time::value(context.ambient.now().clone()))),
     fixed("date", &[Str, Any], |context, args| formatted(context, &string(&args[0]), &args[1], "Local")),
     fixed("dateInZone", &[Str, Any, Str], |context, args| {
         formatted(context, &string(&args[0]), &args[1], &string(&args[2]))
@@ -31,7 +31,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     fixed("mustDateModify", &[Str, Moment], |_, args| modify(&string(&args[0]), &args[1])),
     fixed("must_date_modify", &[Str, Moment], |_, args| modify(&string(&args[0]), &args[1])),
     fixed("ago", &[Any], |context, args| {
-        let then = moment(&args[0], true).unwrap_or_else(|| context.ambient.now.clone());
+        let then = moment(&args[0], true).unwrap_or_else(|| context.ambient.now().clone());
         let seconds = since(context, &then);
         Ok(duration_text(round_to_seconds(seconds)).into())
     }),
@@ -52,12 +52,12 @@ pub(super) static FUNCTIONS: &[Function] = &[
         Ok(rounded(nanoseconds).into())
     }),
     fixed("toDate", &[Str, Str], |context, args| {
-        let local = context.ambient.now.time_zone();
+        let local = context.ambient.now().time_zone();
         let parsed = parse(&string(&args[0]), &string(&args[1]), local);
         Ok(Time::value(parsed.unwrap_or_else(|_| zero().0)))
     }),
     fixed("mustToDate", &[Str, Str], |context, args| {
-        let local = context.ambient.now.time_zone();
+        let local = context.ambient.now().time_zone();
         parse(&string(&args[0]), &string(&args[1]), local).map(Time::value).map_err(Failure::new)
     }),
     fixed("unixEpoch", &[Moment], |_, args| {
@@ -79,7 +79,7 @@ fn at_second(seconds: i64) -> Option<Zoned> {
 }
 
 fn formatted(context: &Context, layout: &str, value: &Value, zone_name: &str) -> Answer {
-    let now = &context.ambient.now;
+    let now = context.ambient.now();
     let time = moment(value, false).unwrap_or_else(|| now.clone());
     let zone = zone(zone_name, now.time_zone()).unwrap_or(TimeZone::UTC);
     Ok(format(&time.with_time_zone(zone), layout).into())
@@ -94,7 +94,7 @@ fn modify(text: &str, value: &Value) -> Answer {
 
 /// Nanoseconds since a time.
 fn since(context: &Context, then: &Zoned) -> i64 {
-    let elapsed = context.ambient.now.timestamp().duration_since(then.timestamp());
+    let elapsed = context.ambient.now().timestamp().duration_since(then.timestamp());
     i64::try_from(elapsed.as_nanos()).unwrap_or(i64::MAX)
 }
 

@@ -1,7 +1,7 @@
 //! Helm's own functions.
 
 use super::encoding::{must, spent};
-use super::{Answer, Function, Type, fixed, string, text};
+use super::{Answer, Function, Type, fixed, string, strval, text};
 use crate::encode::{self, JsonStyle};
 use crate::error::{Error, Failure, WARN_END, WARN_START};
 use crate::exec::{Context, execute};
@@ -10,7 +10,6 @@ use crate::json;
 use crate::parse::parse;
 use crate::quote::quote;
 use crate::set::Set;
-use crate::text::Text;
 use crate::value::{Entries, Value};
 
 use std::rc::Rc;
@@ -22,7 +21,7 @@ use Type::{Any, String as Str};
 const MAX_INCLUDES: u32 = 1000;
 
 pub(super) static FUNCTIONS: &[Function] = &[
-    fixed("include", &[Str, Any], |context, args| include(context, text(&args[0]), &args[1])),
+    fixed("include", &[Str, Any], |context, args| include(context, &args[0], &args[1])),
     fixed("tpl", &[Str, Any], |context, args| tpl(context, text(&args[0]), &args[1])),
     fixed("required", &[Str, Any], |context, args| {
         let missing = args[1].is_nil() || matches!(&args[1], Value::String(text) if text.is_empty());
@@ -65,10 +64,10 @@ fn without_break(mut text: String) -> String {
     text
 }
 
-fn include(context: &mut Context, name: &[u8], data: &Value) -> Answer {
-    let key = Text::from(name);
+fn include(context: &mut Context, name: &Value, data: &Value) -> Answer {
+    let key = strval(name);
+    let name = key.to_str();
     let open = context.includes.entry(key.clone()).or_insert(0);
-    let name = String::from_utf8_lossy(name);
     if *open > MAX_INCLUDES {
         return Err(Failure::limit(format!(
             "rendering template has a nested reference name: {name}: unable to execute template"
@@ -94,9 +93,9 @@ fn run_include(context: &mut Context, name: &str, data: &Value) -> Answer {
         ))));
     };
     context.check_depth().map_err(Failure::limit)?;
-    let mut out = Vec::new();
+    let mut out = context.take_buffer();
     execute(&tree, data, &mut out, context)?;
-    Ok(out.into())
+    Ok(context.finish_buffer(out).into())
 }
 
 /// How often `tpl` may run inside itself: every level of a failure quotes the text of the one below.

@@ -7,61 +7,19 @@ use crate::value::{Entries, Map, Value};
 use Type::{Map as Dict, String as Str};
 
 pub(super) static FUNCTIONS: &[Function] = &[
-    fixed("base", &[Str], |_, args| Ok(base(&string(&args[0])).into())),
-    fixed("dir", &[Str], |_, args| Ok(dir(&string(&args[0])).into())),
-    fixed("clean", &[Str], |_, args| Ok(clean(&string(&args[0])).into())),
-    fixed("ext", &[Str], |_, args| Ok(extension(&string(&args[0])).into())),
+    fixed("base", &[Str], |_, args| Ok(kpkg_gopath::base(&string(&args[0])).into())),
+    fixed("dir", &[Str], |_, args| Ok(kpkg_gopath::dir(&string(&args[0])).into())),
+    fixed("clean", &[Str], |_, args| Ok(kpkg_gopath::clean(&string(&args[0])).into())),
+    fixed("ext", &[Str], |_, args| Ok(kpkg_gopath::extension(&string(&args[0])).into())),
     fixed("isAbs", &[Str], |_, args| Ok(Value::Bool(text(&args[0]).starts_with(b"/")))),
-    fixed("osBase", &[Str], |_, args| Ok(base(&string(&args[0])).into())),
-    fixed("osDir", &[Str], |_, args| Ok(dir(&string(&args[0])).into())),
-    fixed("osClean", &[Str], |_, args| Ok(clean(&string(&args[0])).into())),
-    fixed("osExt", &[Str], |_, args| Ok(extension(&string(&args[0])).into())),
+    fixed("osBase", &[Str], |_, args| Ok(kpkg_gopath::base(&string(&args[0])).into())),
+    fixed("osDir", &[Str], |_, args| Ok(kpkg_gopath::dir(&string(&args[0])).into())),
+    fixed("osClean", &[Str], |_, args| Ok(kpkg_gopath::clean(&string(&args[0])).into())),
+    fixed("osExt", &[Str], |_, args| Ok(kpkg_gopath::extension(&string(&args[0])).into())),
     fixed("osIsAbs", &[Str], |_, args| Ok(Value::Bool(text(&args[0]).starts_with(b"/")))),
     fixed("urlParse", &[Str], |_, args| parse_url(&string(&args[0]))),
     fixed("urlJoin", &[Dict], |_, args| join_url(&map(&args[0]))),
 ];
-
-fn base(path: &str) -> String {
-    if path.is_empty() {
-        return ".".to_owned();
-    }
-    let trimmed = path.trim_end_matches('/');
-    match trimmed.rsplit('/').next() {
-        Some("") | None => "/".to_owned(),
-        Some(last) => last.to_owned(),
-    }
-}
-
-fn dir(path: &str) -> String {
-    clean(path.rfind('/').map_or("", |at| &path[..=at]))
-}
-
-fn extension(path: &str) -> String {
-    let last = path.rsplit('/').next().unwrap_or(path);
-    last.rfind('.').map_or("", |at| &last[at..]).to_owned()
-}
-
-/// Go's `path.Clean`.
-fn clean(path: &str) -> String {
-    let rooted = path.starts_with('/');
-    let mut parts: Vec<&str> = Vec::new();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." if parts.last().is_some_and(|last| *last != "..") => {
-                parts.pop();
-            }
-            ".." if rooted => {}
-            other => parts.push(other),
-        }
-    }
-    let joined = parts.join("/");
-    match (rooted, joined.is_empty()) {
-        (true, _) => format!("/{joined}"),
-        (false, true) => ".".to_owned(),
-        (false, false) => joined,
-    }
-}
 
 /// The parts of an address, as `net/url` takes it apart.
 #[derive(Debug, Default)]

@@ -40,14 +40,14 @@ pub(crate) fn is_jinja(name: &str) -> bool {
 
 impl Jinja {
     /// Compiles templates; on failure, says which file is wrong.
-    pub(crate) fn parse(files: &[(&str, &str)]) -> Result<Self, (String, Error)> {
+    pub(crate) fn parse(files: &[(&str, Arc<str>)]) -> Result<Self, (String, Error)> {
         let sources: BTreeMap<String, Arc<str>> =
-            files.iter().map(|(name, text)| ((*name).to_owned(), Arc::from(*text))).collect();
+            files.iter().map(|(name, text)| ((*name).to_owned(), text.clone())).collect();
         let sources = Arc::new(sources);
         let mut environment = environment(&sources);
         for (name, text) in files {
             environment
-                .add_template_owned((*name).to_owned(), (*text).to_owned())
+                .add_template_owned((*name).to_owned(), text.as_ref().to_owned())
                 .map_err(|error| ((*name).to_owned(), failure::parse(name, text, &error)))?;
         }
         Ok(Self { environment, sources })

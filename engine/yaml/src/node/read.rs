@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Fields, Node, Scalar, Tag};
 use crate::error::Error;
+use crate::lines;
 use crate::parser::{Parser, Properties, Scalar as Event, Sink};
-use crate::reader::check_characters;
+use crate::reader::{Breaks, check_characters};
 use crate::resolve::{Resolved, resolve_core};
 use crate::scanner::{Mark, Style};
 
@@ -33,7 +34,11 @@ pub fn read_node(text: &str, options: NodeOptions) -> Result<Option<Node>, Error
     if text.len() > options.max_size {
         return Err(Error::TooLarge { size: text.len(), limit: options.max_size });
     }
-    check_characters(text)?;
+    let breaks = check_characters(text)?;
+    let mut composer = Composer { options, ..Composer::default() };
+    if breaks == Breaks::Plain && lines::document(text, &mut composer) {
+        return Ok(composer.root);
+    }
     let mut composer = Composer { options, ..Composer::default() };
     Parser::new(text).document(&mut composer)?;
     Ok(composer.root)

@@ -40,6 +40,13 @@ pub enum Style {
     Folded,
 }
 
+impl Style {
+    /// The style of a text that begins with this quote.
+    pub(crate) fn of_quote(quote: u8) -> Self {
+        if quote == b'\'' { Self::Single } else { Self::Quoted }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Kind<'a> {
     StreamEnd,

@@ -95,7 +95,8 @@ impl<'a> Scanner<'a> {
         self.save_key()?;
         self.key_allowed = false;
         let start = self.mark;
-        let (quote, style) = if single { (b'\'', Style::Single) } else { (b'"', Style::Quoted) };
+        let quote = if single { b'\'' } else { b'"' };
+        let style = Style::of_quote(quote);
         self.skip();
         if let Some(text) = self.simple_quoted(quote) {
             self.push(Kind::Scalar { text: text.into(), style }, start);

@@ -1,13 +1,14 @@
-//! Pulls: the name's manifest, the variant for this machine, its layers side by side.
+//! Pulls: the name's manifest, the variant for this machine, its layers side by side and unpacked as they come.
 
-use std::io::{self, Write};
+use std::io;
 
 use futures::{StreamExt, TryStreamExt};
 use kpkg_oci::Reference;
-use tokio::sync::mpsc;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
 use super::session::{Session, failed};
-use crate::image::blobs::BlobFile;
+use crate::image::arrival::{Arrival, Arriving};
 use crate::image::documents::{self, Descriptor, Document, LONGEST_CONFIG, Manifest};
 use crate::image::layers::chain_ids;
 use crate::image::layout::Layout;
@@ -33,16 +34,25 @@ pub(in crate::image) async fn pull(
     progress(ProgressEvent::Resolving);
     let session = Session::open(name, options).await?;
     let (manifest, id, listed) = resolve(layout, &session).await?;
+    check_types(&id, &manifest)?;
     let config = fetch_config(layout, &session, &manifest).await?;
     progress(ProgressEvent::Layers {
         count: manifest.layers.len(),
         bytes: manifest.layers.iter().map(|layer| layer.size).sum(),
     });
-    let (sender, receiver) = mpsc::unbounded_channel();
-    tokio::try_join!(
-        download(layout, &session, &manifest, sender, progress),
-        unpack(layout, &manifest, &config.rootfs.diff_ids, receiver, progress),
-    )?;
+    let (senders, receivers): (Vec<_>, Vec<_>) = manifest.layers.iter().map(|_| oneshot::channel()).unzip();
+    // Both are waited for, so that nothing is left at work when this ends.
+    let stop = CancellationToken::new();
+    let (downloaded, unpacked) =
+        tokio::join!(stop.run_until_cancelled(download(layout, &session, &manifest, senders, progress)), async {
+            let outcome = unpack(layout, &manifest, &config.rootfs.diff_ids, receivers, progress).await;
+            if outcome.is_err() {
+                stop.cancel();
+            }
+            outcome
+        },);
+    downloaded.unwrap_or(Ok(()))?;
+    unpacked?;
     Ok(Pulled { manifest: id, digest: name.with_digest(&listed) })
 }
 
@@ -62,6 +72,19 @@ async fn resolve(layout: &Layout, session: &Session) -> Result<(Manifest, String
     Ok((manifest, layout.put_blob(&bytes)?, listed))
 }
 
+/// Charts and other things lie in registries too, under manifests that look like an image's.
+fn check_types(id: &str, manifest: &Manifest) -> Result<(), ImageError> {
+    const LAYERS: [&str; 2] = ["application/vnd.oci.image.layer.", "application/vnd.docker.image.rootfs."];
+    let is_layer = |layer: &&Descriptor| LAYERS.iter().any(|start| layer.media_type.starts_with(start));
+    match manifest.layers.iter().find(|layer| !is_layer(layer)) {
+        None => Ok(()),
+        Some(other) => Err(ImageError::Document {
+            what: format!("manifest {id}"),
+            problem: format!("`{}` is not the type of an image's layer", other.media_type.escape_debug()),
+        }),
+    }
+}
+
 /// The bytes have the digest that comes with them, and the one that was asked for if one was.
 async fn fetch_manifest(session: &Session, reference: &Reference) -> Result<(Vec<u8>, String), ImageError> {
     let answer = session.registry.manifest(reference).await;
@@ -75,62 +98,73 @@ async fn fetch_config(
     manifest: &Manifest,
 ) -> Result<documents::ConfigFile, ImageError> {
     if !layout.has_blob(&manifest.config.digest, Some(manifest.config.size)) {
-        fetch_blob(layout, session, &manifest.config, &|_| ()).await?;
+        fetch_blob(layout, session, &manifest.config, Arriving::new(layout)?, &|_| ()).await?;
     }
     let bytes = layout.read_blob(&manifest.config.digest, LONGEST_CONFIG)?;
     documents::parse_config(&manifest.config.digest, &bytes, manifest.layers.len())
 }
 
-/// Fetches the layers side by side, telling of each when it is in the store.
+/// Where the bytes of a layer are.
+enum Layer {
+    Stored,
+    Coming(Arrival),
+}
+
+/// Fetches the layers side by side, telling of each where to read it as soon as it begins to come.
 async fn download(
     layout: &Layout,
     session: &Session,
     manifest: &Manifest,
-    finished: mpsc::UnboundedSender<usize>,
+    begun: Vec<oneshot::Sender<Layer>>,
     progress: &Progress<'_>,
 ) -> Result<(), ImageError> {
-    let fetch = |(at, layer): (usize, &Descriptor)| {
-        let (finished, layer) = (finished.clone(), layer.clone());
+    let fetch = |(layer, begun): (&Descriptor, oneshot::Sender<Layer>)| {
+        let layer = layer.clone();
         async move {
+            // Nobody listens any more if unpacking failed.
             if layout.has_blob(&layer.digest, Some(layer.size)) {
-                progress(ProgressEvent::Exists { layer: layer.digest.clone() });
-            } else {
-                let tell = |done| {
-                    progress(ProgressEvent::Transferred { layer: layer.digest.clone(), done, total: layer.size });
-                };
-                fetch_blob(layout, session, &layer, &tell).await?;
+                let _ = begun.send(Layer::Stored);
+                progress(ProgressEvent::Exists { layer: layer.digest });
+                return Ok(());
             }
-            let _ = finished.send(at); // nobody listens any more if unpacking failed
-            Ok(())
+            let arriving = Arriving::new(layout)?;
+            let reader = arriving.reader().map_err(ImageError::file("read", layout.ingest()))?;
+            let _ = begun.send(Layer::Coming(reader));
+            let tell = |done| {
+                progress(ProgressEvent::Transferred { layer: layer.digest.clone(), done, total: layer.size });
+            };
+            fetch_blob(layout, session, &layer, arriving, &tell).await
         }
     };
-    let fetches: Vec<_> = manifest.layers.iter().enumerate().map(fetch).collect();
+    let fetches: Vec<_> = manifest.layers.iter().zip(begun).map(fetch).collect();
     futures::stream::iter(fetches).buffer_unordered(PARALLEL_LAYERS).try_collect::<()>().await
 }
 
-/// Unpacks each layer as soon as it and all below it are in the store.
+/// Unpacks each layer while it comes, once all below it are there.
 async fn unpack(
     layout: &Layout,
     manifest: &Manifest,
     diff_ids: &[String],
-    mut finished: mpsc::UnboundedReceiver<usize>,
+    begun: Vec<oneshot::Receiver<Layer>>,
     progress: &Progress<'_>,
 ) -> Result<(), ImageError> {
     let chain = chain_ids(diff_ids);
-    let mut here = vec![false; manifest.layers.len()];
-    let mut next = 0;
-    while next < here.len() {
-        if !here[next] {
-            match finished.recv().await {
-                Some(at) => here[at] = true,
-                None => return Ok(()), // the download failed, and its error is the one to report
-            }
-            continue;
-        }
-        let layer = manifest.layers[next].digest.clone();
+    for (at, begun) in begun.into_iter().enumerate() {
+        // Where a download fails, its error is the one to report.
+        let Ok(source) = begun.await else { return Ok(()) };
+        let layer = manifest.layers[at].digest.clone();
         progress(ProgressEvent::Unpacking { layer: layer.clone() });
-        let (layout, diff, chain) = (layout.clone(), diff_ids[next].clone(), chain[..=next].to_vec());
-        let work = tokio::task::spawn_blocking(move || layout.unpack_layer(&layer, &diff, &chain));
+        let (layout, diff, chain) = (layout.clone(), diff_ids[at].clone(), chain[..=at].to_vec());
+        let work = tokio::task::spawn_blocking(move || match source {
+            Layer::Stored => layout.unpack_layer(&layer, &diff, &chain),
+            Layer::Coming(reader) => {
+                let has_failed = reader.failure();
+                match layout.unpack_layer_of(reader, &layer, &diff, &chain) {
+                    Err(_) if has_failed() => Ok(()),
+                    outcome => outcome,
+                }
+            }
+        });
         match work.await {
             Ok(outcome) => outcome?,
             Err(error) => match error.try_into_panic() {
@@ -138,7 +172,6 @@ async fn unpack(
                 Err(_) => return Ok(()), // the program is shutting down
             },
         }
-        next += 1;
     }
     Ok(())
 }
@@ -148,35 +181,19 @@ async fn fetch_blob(
     layout: &Layout,
     session: &Session,
     descriptor: &Descriptor,
+    arriving: Arriving,
     progress: &(dyn Fn(u64) + Send + Sync),
 ) -> Result<(), ImageError> {
-    let mut sink = Telling { file: BlobFile::new(layout)?, progress };
-    let outcome = session.registry.blob(&session.name.repository, descriptor, &mut sink).await;
-    outcome.map_err(|error| match error {
+    let outcome = session.registry.blob(&session.name.repository, descriptor, arriving, progress).await;
+    let arrived = outcome.map_err(|error| match error {
         kpkg_oci::Error::Sink { source, .. } => ImageError::file("write into", layout.ingest())(source),
         error => failed("pull", &descriptor.digest, error),
     })?;
-    let (layout, digest, file) = (layout.clone(), descriptor.digest.clone(), sink.file);
+    // Whoever reads along may end while the disk is waited for.
+    let Some(file) = arrived.checked() else { return Ok(()) };
+    let (layout, digest) = (layout.clone(), descriptor.digest.clone());
     match tokio::task::spawn_blocking(move || file.place(&layout, &digest)).await {
         Ok(outcome) => outcome,
         Err(error) => Err(ImageError::file("write", "a blob")(io::Error::other(error))),
-    }
-}
-
-/// A blob's file that tells how long it has become.
-struct Telling<'a> {
-    file: BlobFile,
-    progress: &'a (dyn Fn(u64) + Send + Sync),
-}
-
-impl Write for Telling<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let count = self.file.write(bytes)?;
-        (self.progress)(self.file.size());
-        Ok(count)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
     }
 }

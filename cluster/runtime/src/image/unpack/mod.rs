@@ -11,7 +11,8 @@ mod attributes;
 mod lower;
 mod place;
 
-use std::io::{self, Read};
+use std::fs::File;
+use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -21,10 +22,15 @@ use tar::EntryType;
 use attributes::Attributes;
 use place::Tree;
 
+use crate::durable;
+
 const WHITEOUT: &str = ".wh.";
 const WHITEOUT_META: &str = ".wh..wh.";
 const OPAQUE: &str = ".wh..wh..opq";
 const LONGEST_PATH: usize = 4096;
+const BUFFER: usize = 256 << 10;
+/// From this size on files are handed to the disk at once.
+const LARGE: u64 = 1 << 20;
 
 /// How much a single layer may hold.
 #[derive(Debug, Clone, Copy)]
@@ -49,7 +55,8 @@ pub(super) fn invalid(problem: impl Into<String>) -> io::Error {
 /// below, the uppermost first.
 pub(super) fn unpack(archive: impl Read, target: &Path, parents: &[PathBuf], limits: Limits) -> io::Result<()> {
     let mut archive = tar::Archive::new(Bounded { inner: archive, left: limits.bytes });
-    let mut layer = Layer { tree: Tree::new(target, parents)?, limits, entries: 0, written: 0 };
+    let mut layer =
+        Layer { tree: Tree::new(target, parents)?, limits, entries: 0, written: 0, buffer: vec![0; BUFFER] };
     for entry in archive.entries()? {
         let mut entry = entry?;
         let name = PathBuf::from(std::ffi::OsStr::from_bytes(&entry.path_bytes()));
@@ -81,6 +88,7 @@ struct Layer<'a> {
     limits: Limits,
     entries: u64,
     written: u64,
+    buffer: Vec<u8>,
 }
 
 impl Layer<'_> {
@@ -147,8 +155,19 @@ impl Layer<'_> {
             return Err(invalid("the layer is too large"));
         }
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(CWD, path, flags, Mode::RUSR | Mode::WUSR)?;
-        let copied = io::copy(entry, &mut std::fs::File::from(file))?;
+        let mut file = File::from(rustix::fs::openat(CWD, path, flags, Mode::RUSR | Mode::WUSR)?);
+        let mut copied = 0;
+        loop {
+            let count = entry.read(&mut self.buffer)?;
+            if count == 0 {
+                break;
+            }
+            file.write_all(&self.buffer[..count])?;
+            copied += count as u64;
+        }
+        if copied >= LARGE {
+            durable::begin_writing(&file, 0, copied);
+        }
         if copied == entry.size() { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
     }
 

@@ -1,17 +1,13 @@
-//! Asks the real Helm engine and ours the same snippets, thousands of them, and compares outputs and
-//! error texts.
-//!
-//! The reference is the Python package `helm-python-sdk`, in the interpreter that `KPKG_HELM_PYTHON` names
-//! (`cargo xtask test` installs it). Without it there is nothing to compare with, and the test says so.
-//! `KPKG_SNIPPETS=N` asks N for every function; `KPKG_SNIPPET_SEED` changes which.
-
-#![expect(clippy::print_stdout, reason = "a test that cannot run says so")]
+//! Templates: every function with arguments of all sorts, and nested actions made by a grammar.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Command, Stdio};
 
 use kpkg_chart::{Ambient, ClusterFacts, File, ReleaseInfo, load_files, render_files, values};
+use serde_json::json;
+
+use crate::chance::Chance;
+use crate::engine::{self, Answer};
+use crate::setting;
 
 const VALUES: &str = r#"{"s": "text", "n": 3, "f": 1.5, "big": 10000000, "t": true, "z": false, "e": "", "nil": null,
   "l": ["b", "a", 1, null], "m": {"k2": 1, "k10": "x", "inner": {"deep": [1, 2]}}, "el": [], "em": {}, "name": "My-App_1"}"#;
@@ -134,19 +130,6 @@ const LEFT_OUT: &[&str] = &[
 /// Snippets with a reason of their own.
 const FIXED: &[&str] = &include!("snippets.in");
 
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        usize::try_from((self.0 >> 33) % u64::try_from(limit).expect("small")).expect("small")
-    }
-
-    fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
-        from[self.below(from.len())]
-    }
-}
-
 fn snippets(each: usize, seed: u64) -> Vec<String> {
     let mut chance = Chance(seed);
     let mut all: Vec<String> = FIXED.iter().map(|text| (*text).to_owned()).collect();
@@ -262,41 +245,6 @@ fn expression(chance: &mut Chance, depth: usize) -> String {
     }
 }
 
-/// What came of a snippet.
-#[derive(Debug, PartialEq, Eq)]
-enum Answer {
-    Output(String),
-    Refusal(String),
-}
-
-fn reference(python: &str, snippets: &[String]) -> Vec<Answer> {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let values = folder.path().join("values.json");
-    std::fs::write(&values, VALUES).expect("writable");
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/reference.py");
-    let mut child = Command::new(python)
-        .arg(script)
-        .arg(&values)
-        .env("TZ", "UTC")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("the interpreter starts");
-    let mut stdin = child.stdin.take().expect("piped");
-    let lines: Vec<String> = snippets.iter().map(|text| serde_json::Value::from(text.as_str()).to_string()).collect();
-    let writer = std::thread::spawn(move || lines.iter().for_each(|line| drop(writeln!(stdin, "{line}"))));
-    let answers = BufReader::new(child.stdout.take().expect("piped")).lines().map(|line| {
-        let json: serde_json::Value = serde_json::from_str(&line.expect("text")).expect("JSON");
-        let text = |key: &str| json[key].as_str().map(str::to_owned);
-        text("out").map(Answer::Output).or_else(|| text("err").map(Answer::Refusal)).expect("an answer")
-    });
-    let answers = answers.collect();
-    writer.join().expect("written");
-    drop(child.wait());
-    answers
-}
-
 fn ours(snippet: &str) -> Answer {
     let files = vec![
         File::new("Chart.yaml", *b"apiVersion: v2\nname: t\nversion: 0.1.0\n"),
@@ -341,15 +289,12 @@ fn comparable(answer: Answer) -> Answer {
 
 #[test]
 fn equals_the_real_engine() {
-    let Ok(python) = std::env::var("KPKG_HELM_PYTHON") else {
-        println!("skipped: KPKG_HELM_PYTHON names no interpreter with helm-python-sdk");
-        return;
-    };
-    let number =
-        |name: &str, default: u64| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default);
-    let each = usize::try_from(number("KPKG_SNIPPETS", 20)).expect("small");
-    let snippets = snippets(each, number("KPKG_SNIPPET_SEED", 1));
-    let wanted = reference(&python, &snippets);
+    let Some(python) = engine::python() else { return };
+    let each = usize::try_from(setting("KPKG_SNIPPETS", 20)).expect("small");
+    let snippets = snippets(each, setting("KPKG_SNIPPET_SEED", 1));
+    let values: serde_json::Value = serde_json::from_str(VALUES).expect("JSON");
+    let questions: Vec<_> = snippets.iter().map(|text| json!({"template": text, "values": values})).collect();
+    let wanted = engine::ask(&python, &questions);
     let mut wrong: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut count = 0;
     for (snippet, wanted) in snippets.iter().zip(wanted) {

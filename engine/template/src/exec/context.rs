@@ -1,0 +1,150 @@
+//! What rendering may use, and what functions may.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::ambient::Ambient;
+use crate::ast::Tree;
+use crate::error::Failure;
+use crate::host::Host;
+use crate::set::Set;
+use crate::text::Text;
+use crate::trace::Trace;
+use crate::value::Map;
+
+/// Bounds on what one rendering may use.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Bytes written and built, intermediate texts included.
+    pub output: usize,
+    /// Nodes evaluated.
+    pub steps: u64,
+    /// Bytes of stack.
+    pub stack: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { output: 512 << 20, steps: 200_000_000, stack: 192 << 20 }
+    }
+}
+
+/// What functions may use while a template runs.
+pub struct Context {
+    /// Randomness and the clock.
+    pub ambient: Ambient,
+    pub(crate) host: Rc<dyn Host>,
+    pub(crate) set: Rc<Set>,
+    pub(crate) includes: BTreeMap<Text, u32>,
+    pub(crate) parsed: RefCell<BTreeMap<Text, Arc<[Arc<Tree>]>>>,
+    pub(crate) regexes: RefCell<BTreeMap<Text, regex::bytes::Regex>>,
+    limits: Limits,
+    /// Room to write into, from calls that are over.
+    buffers: Vec<Vec<u8>>,
+    used: usize,
+    steps: u64,
+    base: usize,
+    pub(crate) lint: bool,
+    /// What is done, if it is to be remembered.
+    pub(crate) trace: Option<Box<Trace>>,
+    pub(crate) tpl_depth: usize,
+}
+
+const TOO_DEEP: &str = "exceeded maximum template depth (100000)";
+
+impl Context {
+    /// A context on the current thread, whose stack must hold what the limits allow.
+    pub(crate) fn new(set: Rc<Set>, host: Rc<dyn Host>, ambient: Ambient, limits: Limits) -> Self {
+        Self {
+            ambient,
+            host,
+            set,
+            includes: BTreeMap::new(),
+            parsed: RefCell::default(),
+            regexes: RefCell::default(),
+            limits,
+            buffers: Vec::new(),
+            used: 0,
+            steps: 0,
+            base: stack_address(),
+            lint: false,
+            trace: None,
+            tpl_depth: 0,
+        }
+    }
+
+    /// Notes that so many bytes are about to be built.
+    pub fn spend(&mut self, bytes: usize) -> Result<(), Failure> {
+        self.used = self.used.saturating_add(bytes);
+        if self.used > self.limits.output {
+            return Err(Failure::limit(format!("output exceeds the limit of {} bytes", self.limits.output)));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn step(&mut self) -> Result<(), &'static str> {
+        self.charge(1)?;
+        self.check_depth()
+    }
+
+    /// Notes that so many steps are about to be taken.
+    pub(crate) fn charge(&mut self, steps: u64) -> Result<(), &'static str> {
+        self.steps = self.steps.saturating_add(steps);
+        if self.steps > self.limits.steps { Err("template runs longer than allowed") } else { Ok(()) }
+    }
+
+    /// Notes that a field of a map was read.
+    pub(crate) fn note_read(&mut self, map: &Map, key: &str) {
+        if let Some(trace) = &mut self.trace {
+            trace.read(map, Some(&key.into()));
+        }
+    }
+
+    /// How many bytes may still be built.
+    pub(crate) fn output_left(&self) -> usize {
+        self.limits.output.saturating_sub(self.used)
+    }
+
+    /// Counts steps that another language took.
+    pub(crate) fn steps_taken(&mut self, steps: u64) {
+        self.steps = self.steps.saturating_add(steps);
+    }
+
+    /// An empty buffer that has room, if there is one.
+    pub(crate) fn take_buffer(&mut self) -> Vec<u8> {
+        self.buffers.pop().unwrap_or_default()
+    }
+
+    /// What was written into a buffer, which is kept for others to use.
+    pub(crate) fn finish_buffer(&mut self, mut buffer: Vec<u8>) -> Text {
+        /// Larger ones are rare, and not kept.
+        const LARGEST: usize = 64 << 10;
+        if buffer.capacity() > LARGEST {
+            return buffer.into();
+        }
+        let text = Text::from(buffer.as_slice());
+        buffer.clear();
+        self.buffers.push(buffer);
+        text
+    }
+
+    /// A context to stand where this one was taken from.
+    pub(crate) fn stand_in(&self) -> Self {
+        let set = Rc::new(Set::new(crate::set::Templates::default()));
+        Self::new(set, Rc::new(crate::host::NoHost), self.ambient.clone(), self.limits)
+    }
+
+    /// Refuses to go deeper when the stack is nearly used up.
+    pub(crate) fn check_depth(&self) -> Result<(), &'static str> {
+        if self.base.abs_diff(stack_address()) > self.limits.stack { Err(TOO_DEEP) } else { Ok(()) }
+    }
+}
+
+/// Where the stack is now: a local's address, only compared, never followed.
+#[inline(never)]
+fn stack_address() -> usize {
+    let local = 0_u8;
+    std::ptr::from_ref(std::hint::black_box(&local)).addr()
+}

@@ -1,0 +1,98 @@
+//! Literals, variables and other operands.
+
+use super::{At, Operand, Run, State};
+use crate::ast::{Arg, ArgKind, Number, Span};
+use crate::text::Text;
+use crate::value::Value;
+
+impl<'t> State<'t, '_> {
+    pub(super) fn number(&self, number: u32) -> &'t Number {
+        &self.tree.code.numbers[number as usize]
+    }
+
+    pub(super) fn constant(&self, number: &Number) -> Run<Operand> {
+        let text = &number.text;
+        let hex =
+            text.len() > 2 && text.starts_with('0') && text[1..].starts_with(['x', 'X']) && !text.contains(['p', 'P']);
+        let value = if number.complex {
+            return Err(self.error("complex numbers are not supported"));
+        } else if number.float.is_some() && !hex && !text.starts_with('\'') && text.contains(['.', 'e', 'E', 'p', 'P'])
+        {
+            Value::Float(number.float.unwrap_or_default())
+        } else if let Some(int) = number.int {
+            Value::int(int)
+        } else {
+            return Err(self.error(&format!("{text} overflows int")));
+        };
+        Ok(Operand::plain(value))
+    }
+
+    /// What a literal in quotes says.
+    pub(super) fn unquoted(&self, kind: ArgKind) -> Option<Text> {
+        match kind {
+            ArgKind::Plain(span) => {
+                let literal = self.text(span);
+                Some(literal[1..literal.len() - 1].into())
+            }
+            // The parser has looked at it.
+            ArgKind::Escaped(span) => Some(crate::quote::unquote(self.text(span)).unwrap_or_default().into()),
+            _ => None,
+        }
+    }
+
+    pub(super) fn chain(
+        &mut self,
+        dot: &Operand,
+        arg: &'t Arg,
+        inner: u32,
+        fields: Span,
+        args: &'t [Arg],
+        last: Option<Operand>,
+    ) -> Run<Operand> {
+        self.at = At::Arg(arg);
+        let receiver = self.operand(dot, &self.tree.code.args[inner as usize])?;
+        self.field_chain(dot, receiver, arg, self.text(fields), args, last)
+    }
+
+    /// The value of an argument whose type does not matter.
+    pub(super) fn operand(&mut self, dot: &Operand, arg: &'t Arg) -> Run<Operand> {
+        self.at = At::Arg(arg);
+        match arg.kind {
+            ArgKind::Dot => Ok(dot.clone()),
+            ArgKind::Nil => Ok(Operand::plain(Value::Nil)),
+            ArgKind::Bool(value) => Ok(Operand::plain(Value::Bool(value))),
+            ArgKind::Number(number) => self.constant(self.number(number)),
+            ArgKind::Plain(_) | ArgKind::Escaped(_) => {
+                Ok(Operand::plain(self.unquoted(arg.kind).map(Value::String).unwrap_or_default()))
+            }
+            ArgKind::Field(fields) => self.field_chain(dot, dot.clone(), arg, self.text(fields), &[], None),
+            ArgKind::Variable(name) => self.variable(self.text(name)),
+            ArgKind::VariableField(span, dot_at) => self.variable_field(dot, arg, span, dot_at, &[], None),
+            ArgKind::Chain(inner, fields) => self.chain(dot, arg, inner, fields, &[], None),
+            ArgKind::Identifier(function) => self.call_function(dot, function, At::Arg(arg), &[], None),
+            ArgKind::Pipe(pipe) => self.pipeline(dot, Some(&self.tree.code.pipes[pipe as usize])),
+        }
+    }
+
+    pub(super) fn variable(&self, name: &str) -> Run<Operand> {
+        match self.vars.iter().rev().find(|(known, _)| *known == name) {
+            Some((_, value)) => Ok(value.clone()),
+            None => Err(self.error(&format!("undefined variable: {name}"))),
+        }
+    }
+
+    /// `$x.a.b`
+    pub(super) fn variable_field(
+        &mut self,
+        dot: &Operand,
+        arg: &'t Arg,
+        span: Span,
+        dot_at: u32,
+        args: &'t [Arg],
+        last: Option<Operand>,
+    ) -> Run<Operand> {
+        self.at = At::Arg(arg);
+        let value = self.variable(self.text(Span { start: span.start, end: dot_at }))?;
+        self.field_chain(dot, value, arg, self.text(Span { start: dot_at, end: span.end }), args, last)
+    }
+}
