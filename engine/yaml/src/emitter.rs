@@ -100,6 +100,21 @@ impl Emitter {
 
     /// Writes the next key of the mapping.
     pub fn key(&mut self, key: &str) {
+        self.key_as(key, |this| this.string_as(key, true));
+    }
+
+    /// Begins a field whose name is written so: with quotes or without.
+    pub fn key_in(&mut self, key: &str, style: crate::Style) {
+        self.key_as(key, |this| {
+            this.scalar(|this| match style {
+                crate::Style::Plain => this.write_plain(key, false),
+                crate::Style::Single => this.write_single(key, false),
+                _ => this.write_double(key, false),
+            });
+        });
+    }
+
+    fn key_as(&mut self, key: &str, write: impl FnOnce(&mut Self)) {
         *self.place.last_mut().expect("inside a mapping") = Place::MapKey;
         self.write_indent();
         let analysis = Analysis::of(key);
@@ -109,7 +124,7 @@ impl Emitter {
             self.write_indent();
             self.indicator(b":", true, false, true);
         } else {
-            self.string_as(key, true);
+            write(self);
             self.indicator(b":", false, false, false);
         }
         *self.place.last_mut().expect("inside a mapping") = Place::MapValue;
@@ -161,6 +176,12 @@ impl Emitter {
     pub fn quoted(&mut self, text: &str) {
         self.begin_value();
         self.scalar(|this| this.write_double(text, true));
+    }
+
+    /// Writes a string in single quotes.
+    pub fn single_quoted(&mut self, text: &str) {
+        self.begin_value();
+        self.scalar(|this| this.write_single(text, true));
     }
 
     /// Writes bytes that are not UTF-8, in base64 under a tag.

@@ -8,7 +8,15 @@ use std::collections::BTreeMap;
 
 use kpkg_yaml::node::{Node, NodeOptions, read_node};
 
-/// A line of the old text.
+/// A line of the old text, and how far in it begins.
+#[derive(Debug, Clone, Copy)]
+struct Row<'t> {
+    text: &'t str,
+    indent: usize,
+    line: Line<'t>,
+}
+
+/// What a line is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Line<'t> {
     Blank,
@@ -16,8 +24,8 @@ enum Line<'t> {
     Comment(&'t str),
     /// Content, and the comment behind it.
     Content(Option<&'t str>),
-    /// Within a text that goes over several lines.
-    Inner,
+    /// Within a text that goes over several lines, and the comment behind its end.
+    Inner(Option<&'t str>),
 }
 
 /// Which of the new lines the old ones have become, counted from 1.
@@ -25,16 +33,15 @@ type Moves = BTreeMap<u32, u32>;
 
 /// The new text with the old one's comments.
 pub(super) fn carried_over(old: &str, written: String) -> String {
-    let lines = scan(old);
+    let rows = scan(old);
     let read = |text: &str| read_node(text, NodeOptions::default()).ok().flatten();
-    let is_comment = |line: &Line<'_>| matches!(line, Line::Comment(_) | Line::Content(Some(_)));
-    if !lines.iter().any(|(_, line)| is_comment(line)) {
+    if !rows.iter().any(|row| matches!(row.line, Line::Comment(_) | Line::Content(Some(_)) | Line::Inner(Some(_)))) {
         return written;
     }
     let (Some(before), Some(after)) = (read(old), read(&written)) else { return written };
     let mut moves = Moves::new();
     follow(&before, &after, &mut moves);
-    merge(&lines, &written, &moves)
+    merge(&rows, &written, &moves)
 }
 
 fn follow(old: &Node, new: &Node, moves: &mut Moves) {
@@ -57,36 +64,33 @@ fn follow(old: &Node, new: &Node, moves: &mut Moves) {
 
 // === The old text ===
 
-/// The lines of a text, and how far each is indented.
-fn scan(text: &str) -> Vec<(usize, Line<'_>)> {
-    let mut lines = Vec::new();
+fn scan(text: &str) -> Vec<Row<'_>> {
     // The column that the lines of a block must exceed, and the quotes that are open.
     let (mut block, mut quote) = (None, None);
-    for line in text.lines() {
-        let content = line.trim_start();
-        let indent = line.len() - content.len();
-        if block.is_some_and(|column| content.is_empty() || indent > column) {
-            lines.push((indent, Line::Inner));
-            continue;
-        }
-        block = None;
-        let was_open = quote.is_some();
-        let comment = comment_of(line, &mut quote);
-        lines.push((
-            indent,
-            match comment {
-                _ if was_open => Line::Inner,
-                _ if content.is_empty() => Line::Blank,
-                Some(at) if at == indent => Line::Comment(content.trim_end()),
-                comment => {
-                    let end = comment.unwrap_or(line.len());
-                    block = begins_block(&line[..end]);
-                    Line::Content(comment.map(|at| line[at..].trim_end()))
-                }
-            },
-        ));
+    let row = |text| scan_line(text, &mut block, &mut quote);
+    text.lines().map(row).collect()
+}
+
+fn scan_line<'t>(text: &'t str, block: &mut Option<usize>, quote: &mut Option<char>) -> Row<'t> {
+    let content = text.trim_start();
+    let indent = text.len() - content.len();
+    let row = |line| Row { text, indent, line };
+    if block.is_some_and(|column| content.is_empty() || indent > column) {
+        return row(Line::Inner(None));
     }
-    lines
+    *block = None;
+    let was_open = quote.is_some();
+    let comment = comment_of(text, quote);
+    let behind = || comment.map(|at| text[at..].trim_end());
+    row(match comment {
+        _ if was_open => Line::Inner(behind()),
+        _ if content.is_empty() => Line::Blank,
+        Some(at) if at == indent => Line::Comment(content.trim_end()),
+        comment => {
+            *block = begins_block(&text[..comment.unwrap_or(text.len())]);
+            Line::Content(behind())
+        }
+    })
 }
 
 /// Where a line's comment begins.
@@ -114,76 +118,119 @@ fn begins_block(line: &str) -> Option<usize> {
     if !header.chars().all(|letter| letter == '+' || letter == '-' || letter.is_ascii_digit()) {
         return None;
     }
+    columns(line).pop()
+}
+
+/// Where content begins in a line: after its blanks, and after each dash of a list.
+fn columns(line: &str) -> Vec<usize> {
     let mut rest = line.trim_start();
-    while let Some(inner) = rest.strip_prefix("- ").map(str::trim_start).filter(|inner| inner.len() > last.len()) {
+    let mut columns = vec![line.len() - rest.len()];
+    while let Some(inner) = rest.strip_prefix("- ").map(str::trim_start).filter(|inner| !inner.starts_with(['|', '>']))
+    {
         rest = inner;
+        columns.push(line.len() - rest.len());
     }
-    Some(line.len() - rest.len())
+    columns
 }
 
 // === The new text ===
 
-/// What goes in before a line of the new text.
-#[derive(Debug, Default)]
-struct Insertion(Vec<String>);
+/// Comments that stand together: the first row, and the one behind the last.
+#[derive(Debug, Clone, Copy)]
+struct Block {
+    at: usize,
+    end: usize,
+}
 
-fn merge(lines: &[(usize, Line<'_>)], written: &str, moves: &Moves) -> String {
-    let new: Vec<&str> = written.lines().collect();
-    let indent_of = |line: usize| new.get(line - 1).map_or(0, |text| text.len() - text.trim_start().len());
-    let place = |at: usize| -> Option<usize> {
-        let old = u32::try_from(at + 1).ok()?;
-        usize::try_from(*moves.get(&old)?).ok()
-    };
-    let is_content = |at: &usize| matches!(lines[*at].1, Line::Content(_));
+fn merge(rows: &[Row<'_>], written: &str, moves: &Moves) -> String {
+    let new = New { rows, lines: written.lines().collect(), moves };
+    let mut before: BTreeMap<usize, Vec<String>> = BTreeMap::new();
     let mut behind: BTreeMap<usize, &str> = BTreeMap::new();
-    let mut before: BTreeMap<usize, Insertion> = BTreeMap::new();
     let mut at = 0;
-    while at < lines.len() {
-        let (indent, line) = lines[at];
-        if let (Line::Content(Some(comment)), Some(line)) = (line, place(at)) {
-            behind.insert(line, comment);
-        }
-        if !matches!(line, Line::Comment(_)) {
-            at += 1;
-            continue;
-        }
-        let is_of_block = |other: &&(usize, Line<'_>)| other.0 == indent && matches!(other.1, Line::Comment(_));
-        let end = at + lines[at..].iter().take_while(is_of_block).count();
-        let is_blank =
-            |at: Option<usize>| at.and_then(|at| lines.get(at)).is_some_and(|(_, line)| *line == Line::Blank);
-        let (blank_before, blank_after) = (is_blank(at.checked_sub(1)), is_blank(Some(end)));
-        let next = (end..lines.len()).find(is_content);
-        let is_first = !(0..at).any(|at| is_content(&at));
-        let leads = next.is_some_and(|next| !blank_after && lines[next].0 == indent);
-        let target = next.and_then(|next| (next..lines.len()).find_map(place));
-        let level = match target {
-            Some(line) if leads || is_first => indent_of(line),
-            // It belongs to what stands before it, as far in as it is.
-            _ => {
-                let same = (0..at).rev().find(|at| is_content(at) && lines[*at].0 == indent);
-                same.and_then(place).map_or(0, indent_of)
+    while let Some(row) = rows.get(at) {
+        let mut end = at + 1;
+        match row.line {
+            Line::Comment(_) => {
+                let is_of_block =
+                    |other: &Row<'_>| other.indent == row.indent && matches!(other.line, Line::Comment(_));
+                end += rows[end..].iter().take_while(|other| is_of_block(other)).count();
+                let (line, comments) = new.insertion(Block { at, end });
+                before.entry(line).or_default().extend(comments);
             }
-        };
-        let into = &mut before.entry(target.unwrap_or(new.len() + 1)).or_default().0;
-        if next.is_none() && blank_before {
-            into.push(String::new());
-        }
-        into.extend(lines[at..end].iter().filter_map(|(_, line)| match line {
-            Line::Comment(text) => Some(format!("{:level$}{text}", "")),
-            _ => None,
-        }));
-        if blank_after && (is_first || next.is_some_and(|next| lines[next].0 == indent)) {
-            into.push(String::new());
+            Line::Content(Some(comment)) | Line::Inner(Some(comment)) => {
+                let begun = (0..=at).rev().find(|at| new.is_content(*at));
+                behind.extend(begun.and_then(|at| new.place(at)).map(|line| (line, comment)));
+            }
+            Line::Content(None) | Line::Blank | Line::Inner(None) => {}
         }
         at = end;
     }
     let mut out = Vec::new();
-    for (at, line) in new.iter().enumerate() {
-        out.extend(before.remove(&(at + 1)).unwrap_or_default().0);
-        out.push(behind.get(&(at + 1)).map_or_else(|| (*line).to_owned(), |comment| format!("{line} {comment}")));
+    for (at, line) in (1..).zip(&new.lines) {
+        out.extend(before.remove(&at).unwrap_or_default());
+        out.push(behind.get(&at).map_or_else(|| (*line).to_owned(), |comment| format!("{line} {comment}")));
     }
-    out.extend(before.into_values().flat_map(|insertion| insertion.0));
+    out.extend(before.into_values().flatten());
     out.join("\n")
+}
+
+/// The new text, and where the old one's lines are in it.
+struct New<'a> {
+    rows: &'a [Row<'a>],
+    lines: Vec<&'a str>,
+    moves: &'a Moves,
+}
+
+impl New<'_> {
+    /// The new line of an old row, counted from 1.
+    fn place(&self, at: usize) -> Option<usize> {
+        let old = u32::try_from(at + 1).ok()?;
+        usize::try_from(*self.moves.get(&old)?).ok()
+    }
+
+    fn is_content(&self, at: usize) -> bool {
+        matches!(self.rows[at].line, Line::Content(_))
+    }
+
+    fn is_blank(&self, at: Option<usize>) -> bool {
+        at.and_then(|at| self.rows.get(at)).is_some_and(|row| row.line == Line::Blank)
+    }
+
+    /// What a block of comments becomes, and the line it goes in before.
+    fn insertion(&self, Block { at, end }: Block) -> (usize, Vec<String>) {
+        let indent = self.rows[at].indent;
+        let next = (end..self.rows.len()).find(|at| self.is_content(*at));
+        let target = next.and_then(|next| (next..self.rows.len()).find_map(|at| self.place(at)));
+        let (blank_before, blank_after) = (self.is_blank(at.checked_sub(1)), self.is_blank(Some(end)));
+        let is_first = !(0..at).any(|at| self.is_content(at));
+        let is_level = next.is_some_and(|next| self.rows[next].indent == indent);
+        let level = match target {
+            Some(line) if is_first || is_level && !blank_after => columns(self.lines[line - 1])[0],
+            _ => self.level_before(at),
+        };
+        let mut lines = Vec::new();
+        if next.is_none() && blank_before {
+            lines.push(String::new());
+        }
+        lines.extend(self.rows[at..end].iter().map(|row| format!("{:level$}{}", "", row.text.trim())));
+        let goes_on = self.rows[end..].iter().find(|row| row.line != Line::Blank);
+        let goes_on = goes_on.is_some_and(|row| matches!(row.line, Line::Comment(_)));
+        if blank_after && (is_first || is_level && (!blank_before || goes_on)) {
+            lines.push(String::new());
+        }
+        (target.unwrap_or(self.lines.len() + 1), lines)
+    }
+
+    /// How far in a comment stands that belongs to what is before it: as far as that.
+    fn level_before(&self, at: usize) -> usize {
+        let indent = self.rows[at].indent;
+        let fits = |at: usize| {
+            let depth = columns(self.rows[at].text).iter().position(|column| *column == indent)?;
+            let columns = columns(self.lines[self.place(at)? - 1]);
+            columns.get(depth).or(columns.last()).copied()
+        };
+        (0..at).rev().filter(|at| self.is_content(*at)).find_map(fits).unwrap_or(0)
+    }
 }
 
 #[cfg(test)]

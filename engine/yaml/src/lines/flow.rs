@@ -56,7 +56,7 @@ impl<'a, S: Sink<'a>> Lines<'a, '_, S> {
         let first = self.bytes[..end].get(start).copied().ok_or(Beyond)?;
         let (text, style, after) = if matches!(first, b'"' | b'\'') {
             let (text, after) = self.quoted(start, end)?;
-            (text, Style::Quoted, after)
+            (text, Style::of_quote(first), after)
         } else {
             if !(first.is_ascii_alphanumeric() || matches!(first, b'_' | b'.' | b'/' | b'$' | b'-' | b'+')) {
                 return Err(Beyond);

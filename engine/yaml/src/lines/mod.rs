@@ -233,11 +233,11 @@ impl<'a, S: Sink<'a>> Lines<'a, '_, S> {
         let is_colon =
             |at: usize| self.bytes.get(at) == Some(&b':') && matches!(self.bytes[..end].get(at + 1), None | Some(b' '));
         match self.bytes[start] {
-            b'"' | b'\'' => {
+            quote @ (b'"' | b'\'') => {
                 // It may end on another line; a key may not.
                 let Ok((text, after)) = self.quoted(start, end) else { return Ok(None) };
                 let colon = after + spaces(&self.bytes[after..end]);
-                Ok((colon < end && is_colon(colon)).then_some((text, Style::Quoted, colon + 1)))
+                Ok((colon < end && is_colon(colon)).then_some((text, Style::of_quote(quote), colon + 1)))
             }
             b'{' | b'[' | b'|' => Ok(None),
             byte if !self.starts_plain(byte, start, end) => Err(Beyond),
@@ -285,14 +285,14 @@ impl<'a, S: Sink<'a>> Lines<'a, '_, S> {
     /// The value of a key or dash, on the same line or the next.
     fn value(&mut self, start: usize, end: usize) -> Step {
         match self.bytes[start] {
-            b'"' | b'\'' => {
+            quote @ (b'"' | b'\'') => {
                 let mark = self.mark(start);
                 let (text, after, end) = match self.quoted(start, end) {
                     Ok((text, after)) => (text, after, end),
                     Err(Beyond) => self.quoted_lines(start, end)?,
                 };
                 self.nothing_more(after, end)?;
-                self.scalar(text, Style::Quoted, mark)
+                self.scalar(text, Style::of_quote(quote), mark)
             }
             b'{' | b'[' => {
                 let after = self.flow(start, end, 0)?;

@@ -181,6 +181,7 @@ impl Node {
     pub fn print(&self) -> String {
         match self {
             Self::Scalar(scalar) if scalar.style == Style::Quoted => format!("\"{}\"", scalar.text),
+            Self::Scalar(scalar) if scalar.style == Style::Single => format!("'{}'", scalar.text),
             Self::Scalar(scalar) => scalar.text.clone(),
             other => node_text(other).unwrap_or_default().trim_end().to_owned(),
         }
@@ -207,11 +208,7 @@ pub fn source_text(node: &Node) -> String {
 
 fn emit_source(node: &Node, emitter: &mut Emitter) {
     match node {
-        Node::Scalar(scalar) if scalar.style == Style::Plain && !scalar.text.contains('\n') => {
-            emitter.plain(if scalar.text.is_empty() { "null" } else { &scalar.text });
-        }
-        Node::Scalar(scalar) if scalar.style == Style::Quoted => emitter.quoted(&scalar.text),
-        Node::Scalar(scalar) => emitter.string(&scalar.text),
+        Node::Scalar(scalar) => emit_source_scalar(scalar, emitter),
         Node::List(items) => {
             emitter.begin_list(items.is_empty());
             items.iter().for_each(|item| emit_source(item, emitter));
@@ -222,12 +219,33 @@ fn emit_source(node: &Node, emitter: &mut Emitter) {
         Node::Map(fields) => {
             emitter.begin_map(fields.is_empty());
             for (key, value) in fields.iter() {
-                emitter.key(&key.text);
+                match key.style {
+                    Style::Plain if key.text.is_empty() => emitter.key(""),
+                    style => emitter.key_in(&key.text, style),
+                }
                 emit_source(value, emitter);
             }
             if !fields.is_empty() {
                 emitter.end_map();
             }
         }
+    }
+}
+
+fn emit_source_scalar(scalar: &Scalar, emitter: &mut Emitter) {
+    let Scalar { text, tag, style, .. } = scalar;
+    match style {
+        Style::Quoted => emitter.quoted(text),
+        Style::Single => emitter.single_quoted(text),
+        Style::Plain if !text.contains('\n') => match (tag, Tag::from(resolve_core(text))) {
+            (Tag::String, Tag::String) => emitter.plain(text),
+            // A text that was set where there was another must stay a string.
+            (Tag::String, _) => emitter.quoted(text),
+            (Tag::Null | Tag::Bool | Tag::Int | Tag::Float, found) if found != *tag => {
+                emitter.plain(&format!("{} {text}", tag.name()));
+            }
+            _ => emitter.plain(if text.is_empty() { "null" } else { text }),
+        },
+        _ => emitter.string(text),
     }
 }

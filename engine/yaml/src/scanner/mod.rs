@@ -30,12 +30,21 @@ pub struct Mark {
 pub enum Style {
     /// Without quotes: its meaning is resolved.
     Plain,
-    /// In quotes.
+    /// In double quotes.
     Quoted,
+    /// In single quotes.
+    Single,
     /// A literal block.
     Block,
     /// A folded block.
     Folded,
+}
+
+impl Style {
+    /// The style of a text that begins with this quote.
+    pub(crate) fn of_quote(quote: u8) -> Self {
+        if quote == b'\'' { Self::Single } else { Self::Quoted }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]

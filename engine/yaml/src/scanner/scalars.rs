@@ -96,9 +96,10 @@ impl<'a> Scanner<'a> {
         self.key_allowed = false;
         let start = self.mark;
         let quote = if single { b'\'' } else { b'"' };
+        let style = Style::of_quote(quote);
         self.skip();
         if let Some(text) = self.simple_quoted(quote) {
-            self.push(Kind::Scalar { text: text.into(), style: Style::Quoted }, start);
+            self.push(Kind::Scalar { text: text.into(), style }, start);
             return Ok(());
         }
         let mut text = String::new();
@@ -119,7 +120,7 @@ impl<'a> Scanner<'a> {
             fold.apply(&mut text);
         }
         self.skip();
-        self.push(Kind::Scalar { text: text.into(), style: Style::Quoted }, start);
+        self.push(Kind::Scalar { text: text.into(), style }, start);
         Ok(())
     }
 
