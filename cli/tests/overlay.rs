@@ -123,7 +123,8 @@ fn a_file_without_end_is_refused() {
         for mut stream in listener.incoming().flatten() {
             drop(BufReader::new(&stream).read_line(&mut String::new()));
             drop(stream.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"));
-            while stream.write_all(&[b'#'; 1 << 16]).is_ok() {}
+            let part = vec![b'#'; 1 << 16];
+            while stream.write_all(&part).is_ok() {}
         }
     });
     write(folder.path(), "kustomization.yaml", &format!("resources: ['http://{address}/pod.yaml']\n"));

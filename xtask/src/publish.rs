@@ -157,7 +157,7 @@ impl Bench {
         for at in 0..LAYER_FILES {
             write(&self.path(&format!("rootfs/usr/share/{}/{at}", at % 40)), &words.text(LAYER_FILE))?;
         }
-        self.shell("tar -C rootfs --sort=name --owner=0 --group=0 -cf layer.tar usr && gzip -6 -k layer.tar", 1)?;
+        self.shell("tar -C rootfs --sort=name --owner=0 --group=0 -cf layer.tar usr && gzip -1 -k layer.tar", 1)?;
         self.layout()?;
         let place = format!("docker://{REGISTRY}/image:1");
         self.shell(&format!("skopeo copy --quiet --dest-tls-verify=false oci:layout {place}"), 1)?;
@@ -167,7 +167,7 @@ impl Bench {
         let unpack = "tar -xzf layer.tar.gz -C files";
         let timed = |script: &str| {
             let before = || self.shell(clear, 1).map(drop);
-            fastest(5, before, || self.command(script))
+            fastest(3, before, || self.command(script))
         };
         let skopeo = format!("skopeo copy --quiet --src-tls-verify=false {place} dir:copied");
         let copied = timed(&skopeo)?;
@@ -182,7 +182,7 @@ impl Bench {
             command.env("KPKG_DATA_DIR", self.path("store"));
             command
         };
-        let ours = fastest(5, || self.shell(clear, 1).map(drop), pull)?;
+        let ours = fastest(3, || self.shell(clear, 1).map(drop), pull)?;
         row(
             ours,
             copied,

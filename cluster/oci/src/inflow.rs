@@ -138,8 +138,8 @@ mod tests {
     #[tokio::test]
     async fn a_writer_that_fails_ends_it() {
         let mut inflow = Inflow::new(Full(BUFFER));
-        let mut taken = 0;
-        while inflow.take(&[1; 100_000]).await.is_continue() {
+        let (mut taken, bytes) = (0, vec![1; 100_000]);
+        while inflow.take(&bytes).await.is_continue() {
             taken += 1;
             assert!(taken < 100, "it goes on for ever");
         }

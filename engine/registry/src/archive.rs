@@ -120,7 +120,7 @@ fn share(file: &File, folder: &Path, path: &Path) -> io::Result<bool> {
     let own = format!("/proc/self/fd/{}", file.as_raw_fd());
     let link = |new: &Path| Ok(rustix::fs::linkat(CWD, &own, CWD, new, AtFlags::SYMLINK_FOLLOW)?);
     match tempfile::Builder::new().prefix(".kpkg-").make_in(folder, link) {
-        Ok(new) => new.persist(path).map(|_| true).map_err(|error| error.error),
+        Ok(new) => new.persist(path).map(|()| true).map_err(|error| error.error),
         Err(_) => Ok(false), // another file system, or one without links
     }
 }
