@@ -249,6 +249,27 @@ fn programs_run_only_when_asked_to() {
     assert_eq!(built, POD.replace("web", "new"));
 }
 
+/// What a generator that is a program asks for by annotations. The name is what Kustomize gives.
+#[cfg(unix)]
+#[test]
+fn programs_say_which_names_end_in_a_hash() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    // It does not even read its input.
+    let script = "#!/bin/sh\ncat <<END\napiVersion: config.kubernetes.io/v1\nkind: ResourceList\nitems:\n- apiVersion: v1\n  kind: \
+                  ConfigMap\n  metadata:\n    name: made\n    annotations: {kustomize.config.k8s.io/needs-hash: \"true\"}\n  data: {a: \
+                  b}\nEND\n";
+    write(folder, "run.sh", script);
+    std::fs::set_permissions(folder.join("run.sh"), std::fs::Permissions::from_mode(0o755)).expect("a program");
+    let function = "apiVersion: x/v1\nkind: F\nmetadata:\n  name: f\n  annotations:\n    config.kubernetes.io/function: \
+                    'exec: {path: ./run.sh}'\n";
+    write(folder, "function.yaml", function);
+    write(folder, "kustomization.yaml", "generators: [function.yaml]\nnamePrefix: p-\n");
+    let built = printed(folder, &["build", "--enable-exec", "--enable-alpha-plugins"]);
+    assert_eq!(built, "apiVersion: v1\ndata:\n  a: b\nkind: ConfigMap\nmetadata:\n  name: p-made-4h2mbtbbt6\n");
+}
+
 #[test]
 fn traces_tell_what_made_a_field() {
     let folder = tempfile::tempdir().expect("a folder");

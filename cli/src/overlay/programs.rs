@@ -21,15 +21,15 @@ impl Functions for Programs {
         command.envs(self.environment.iter().filter_map(|variable| variable.split_once('=')));
         let mut child = command.spawn().map_err(|error| failed(error.to_string()))?;
         let mut stdin = child.stdin.take().expect("standard input is a pipe");
-        let input = input.to_owned();
-        // Written beside the reading, so that neither side waits for the other.
-        let writer = std::thread::spawn(move || stdin.write_all(input.as_bytes()));
-        let output = child.wait_with_output().map_err(|error| failed(error.to_string()))?;
-        let written = writer.join().map_err(|_| failed("its input could not be written".to_owned()))?;
+        let output = std::thread::scope(|scope| {
+            // Written beside the reading, so that neither side waits for the other. A generator may read nothing.
+            scope.spawn(move || drop(stdin.write_all(input.as_bytes())));
+            child.wait_with_output()
+        });
+        let output = output.map_err(|error| failed(error.to_string()))?;
         if !output.status.success() {
             return Err(failed(output.status.to_string()));
         }
-        written.map_err(|error| failed(error.to_string()))?;
         String::from_utf8(output.stdout).map_err(|_| failed("its output is not text".to_owned()))
     }
 }
