@@ -9,7 +9,7 @@ const STACK: usize = 64 << 20;
 /// More threads than this gain nothing on what charts hold.
 const MAX_THREADS: usize = 8;
 /// Bytes of work below which a thread costs more than it saves.
-const WORTH_A_THREAD: usize = 64 << 10;
+const WORTH_A_THREAD: usize = 256 << 10;
 
 /// Does some work on each item, on several processors if there is enough of it; results are in the items' order.
 /// `size` is an item's amount of work, in bytes.
