@@ -156,13 +156,25 @@ fn existing(folder: &str) -> Result<PathBuf> {
     std::fs::canonicalize(folder).with_context(|| format!("{folder} is not a folder"))
 }
 
-/// The recorded cases for the tests, unpacked: those that `KPKG_PARITY_DIR` names, or in a folder `parity/kustomize` of
-/// the workspace or beside it.
+/// The recorded cases, unpacked: those that `KPKG_PARITY_DIR` names, or in a folder `parity/kustomize` of the workspace,
+/// beside it, or of a folder beside it.
 pub(crate) fn cases() -> Result<Option<PathBuf>> {
     let named = std::env::var_os("KPKG_PARITY_DIR").map(PathBuf::from);
-    let usual = ["parity/kustomize", "../parity/kustomize"].map(PathBuf::from);
+    let root = shell::root();
+    let outside = root.parent().unwrap_or(&root);
+    let mut usual = vec![root.clone(), outside.to_owned()];
+    let beside = std::fs::read_dir(outside).into_iter().flatten().flatten();
+    usual.extend(beside.map(|entry| entry.path()).filter(|path| *path != root));
+    usual.sort_by_key(|path| *path != root); // the workspace's own first
+    let usual = usual.into_iter().map(|folder| folder.join("parity/kustomize"));
     let found = named.into_iter().chain(usual).find(|folder| folder.is_dir());
     found.map(|folder| unpacked(existing(&folder.to_string_lossy())?)).transpose()
+}
+
+/// Builds the recorded cases and prints how many are equal.
+pub(crate) fn parity_of_cases() -> Result<()> {
+    let folder = cases()?.context("no recorded cases are at hand: name their folder by KPKG_PARITY_DIR")?;
+    parity(&folder.to_string_lossy())
 }
 
 /// A folder of cases, unpacked if they are packed.

@@ -26,7 +26,7 @@ cargo xtask bench template [--charts DIR]  `kpkg template` against the real Helm
 cargo xtask parity helm --charts DIR       every chart below DIR, rendered by kpkg and by the real Helm engine
 cargo xtask bench build [--trees DIR]      `kpkg build` against the real Kustomize
 cargo xtask bench publish                  pulls, large indexes, many dependencies, against the real Helm
-cargo xtask parity kustomize DIR           recorded cases, or every kustomization below DIR, built by kpkg and by Kustomize
+cargo xtask parity kustomize [DIR]         recorded cases, or every kustomization below DIR, built by kpkg and by Kustomize
 cargo xtask fuzz SECONDS    each fuzz target for so long (needs a nightly compiler and cargo-fuzz)
 cargo xtask schema [--check]  regenerate cluster/api's schema table (or check that it is fresh)";
 
@@ -46,6 +46,7 @@ fn main() -> ExitCode {
         ["bench", "build"] => kustomize::bench(None),
         ["bench", "build", "--trees", trees] => kustomize::bench(Some(trees)),
         ["bench", "publish"] => publish::bench(),
+        ["parity", "kustomize"] => kustomize::parity_of_cases(),
         ["parity", "kustomize", folder] => kustomize::parity(folder),
         ["fuzz", seconds] => fuzz::run(seconds),
         ["schema"] => schema::run(false),
