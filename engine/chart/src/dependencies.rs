@@ -42,23 +42,29 @@ impl Asked {
         self.below.get(key)
     }
 
-    fn schemas(&mut self, chart: &Chart, path: &str) {
+    /// Asks for what schemas check; whether there are any.
+    fn schemas(&mut self, chart: &Chart, path: &str) -> bool {
         if chart.schema.is_some() {
-            // Globals come from above.
-            self.add("global").is_whole = true;
             self.add(path).is_whole = true;
-            return;
+            return true;
         }
+        let dot = if path.is_empty() { "" } else { "." };
+        let below = |present: &Chart| format!("{path}{dot}{}", present.name());
+        let mut found = false;
         for present in &chart.dependencies {
-            let dot = if path.is_empty() { "" } else { "." };
-            self.schemas(present, &format!("{path}{dot}{}", present.name()));
+            found |= self.schemas(present, &below(present));
         }
+        if found {
+            // They come down from every chart above.
+            self.add(&format!("{path}{dot}global")).is_whole = true;
+        }
+        found
     }
 
     fn collect(&mut self, chart: &Chart, path: &str) {
         for dependency in &chart.metadata.dependencies {
             for condition in dependency.condition.trim().split(',') {
-                self.add(&format!("{path}{condition}"));
+                self.add_from_above(&format!("{path}{condition}"));
             }
             for tag in &dependency.tags {
                 self.add(&format!("tags.{tag}"));
@@ -77,6 +83,17 @@ impl Asked {
                 let inner = format!("{path}{name}");
                 self.add(&inner);
                 self.tables(present, &format!("{inner}."));
+            }
+        }
+    }
+
+    /// Asks for a dotted path, and for the globals of the charts above that come down to it.
+    fn add_from_above(&mut self, path: &str) {
+        self.add(path);
+        let keys: Vec<&str> = path.split('.').collect();
+        if let Some(global) = keys.iter().position(|key| *key == "global") {
+            for above in 0..global {
+                self.add(&[&keys[..above], &keys[global..]].concat().join("."));
             }
         }
     }
@@ -243,4 +260,45 @@ fn nested(path: &str, table: Map) -> Map {
 /// Reads plain supplied values for the functions above.
 pub(crate) fn shared(supplied: &kpkg_yaml::Map) -> Map {
     from_plain(supplied)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::chart::File;
+    use crate::load_files;
+    use crate::values::merge;
+
+    /// A chart in a chart in a chart, with more files.
+    fn nested(files: &[(&str, &str)]) -> crate::Chart {
+        let chart = |name: &str, more: &str| format!("apiVersion: v2\nname: {name}\nversion: 1.0.0\n{more}");
+        let inner = "dependencies: [{name: b, version: '*', condition: global.use}]\n";
+        let mut all = vec![
+            File::new("Chart.yaml", chart("c", "dependencies: [{name: a, version: '*'}]\n")),
+            File::new("charts/a/Chart.yaml", chart("a", inner)),
+            File::new("charts/a/charts/b/Chart.yaml", chart("b", "")),
+        ];
+        all.extend(files.iter().map(|(name, text)| File::new(*name, text)));
+        load_files(all).expect("a chart")
+    }
+
+    #[test]
+    fn conditions_see_the_globals_of_all_charts_above() {
+        for place in ["values.yaml", "charts/a/values.yaml"] {
+            for (is_used, count) in [("true", 1), ("false", 0)] {
+                let chart = nested(&[(place, &format!("global: {{use: {is_used}}}\n"))]);
+                let values = merge(&chart, &[]).expect("values");
+                assert_eq!(values.chart().dependencies[0].dependencies.len(), count, "{place} {is_used}");
+            }
+        }
+    }
+
+    #[test]
+    fn schemas_see_the_globals_of_all_charts_above() {
+        let schema = r#"{"properties": {"global": {"required": ["x"]}}, "required": ["global"]}"#;
+        let schema = ("charts/a/charts/b/values.schema.json", schema);
+        for place in ["values.yaml", "charts/a/values.yaml"] {
+            merge(&nested(&[schema, (place, "global: {x: 1}\n")]), &[]).expect(place);
+        }
+        assert!(merge(&nested(&[schema]), &[]).is_err());
+    }
 }
