@@ -1,0 +1,222 @@
+//! Texts by a layout, read as times.
+
+use jiff::Zoned;
+use jiff::tz::{Offset, TimeZone};
+
+use super::layout::{MONTHS, Piece, WEEKDAYS, fraction, next_piece};
+use super::time_quote;
+
+/// The fields that a text gives.
+#[derive(Debug, Default)]
+struct Fields {
+    year: Option<i64>,
+    month: Option<i64>,
+    day: Option<i64>,
+    year_day: Option<i64>,
+    hour: i64,
+    minute: i64,
+    second: i64,
+    nanosecond: i64,
+    pm: Option<bool>,
+    offset: Option<i32>,
+    zone_name: Option<String>,
+}
+
+/// `time.ParseInLocation`
+pub(crate) fn parse(layout: &str, text: &str, local: &TimeZone) -> Result<Zoned, String> {
+    let quoted = time_quote;
+    let mut fields = Fields::default();
+    let (mut layout_rest, mut rest) = (layout, text);
+    while let Some((piece, tail)) = next_piece(layout_rest) {
+        let shown = &layout_rest[..layout_rest.len() - tail.len()];
+        rest = parse_piece(piece, rest, tail, &mut fields).ok_or_else(|| {
+            format!(
+                "parsing time {} as {}: cannot parse {} as {}",
+                quoted(text),
+                quoted(layout),
+                quoted(rest),
+                quoted(shown)
+            )
+        })?;
+        layout_rest = tail;
+    }
+    if !rest.is_empty() {
+        return Err(format!("parsing time {}: extra text: {}", quoted(text), quoted(rest)));
+    }
+    assemble(&fields, local).map_err(|what| format!("parsing time {}: {what} out of range", quoted(text)))
+}
+
+fn digits(text: &str, least: usize, most: usize) -> Option<(i64, &str)> {
+    let count = text.bytes().take(most).take_while(u8::is_ascii_digit).count();
+    if count < least {
+        return None;
+    }
+    Some((text[..count].parse().ok()?, &text[count..]))
+}
+
+fn word<'a>(text: &'a str, words: &[&str], length: Option<usize>) -> Option<(i64, &'a str)> {
+    let found = words.iter().position(|word| {
+        let word = length.map_or(*word, |length| &word[..length]);
+        text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word))
+    })?;
+    let size = length.unwrap_or(words[found].len());
+    Some((i64::try_from(found).ok()?, &text[size..]))
+}
+
+fn parse_piece<'a>(piece: Piece<'_>, text: &'a str, layout_tail: &str, fields: &mut Fields) -> Option<&'a str> {
+    let set = |slot: &mut i64, parsed: Option<(i64, &'a str)>| {
+        let (value, rest) = parsed?;
+        *slot = value;
+        Some(rest)
+    };
+    let set_some = |slot: &mut Option<i64>, parsed: Option<(i64, &'a str)>| {
+        let (value, rest) = parsed?;
+        *slot = Some(value);
+        Some(rest)
+    };
+    match piece {
+        Piece::Literal(literal) => strip_literal(text, literal),
+        Piece::LongMonth => {
+            set_some(&mut fields.month, word(text, &MONTHS, None).map(|(month, rest)| (month + 1, rest)))
+        }
+        Piece::Month => {
+            set_some(&mut fields.month, word(text, &MONTHS, Some(3)).map(|(month, rest)| (month + 1, rest)))
+        }
+        Piece::NumMonth => set_some(&mut fields.month, digits(text, 1, 2)),
+        Piece::ZeroMonth => set_some(&mut fields.month, digits(text, 2, 2)),
+        Piece::LongWeekday => word(text, &WEEKDAYS, None).map(|(_, rest)| rest),
+        Piece::Weekday => word(text, &WEEKDAYS, Some(3)).map(|(_, rest)| rest),
+        Piece::Day | Piece::UnderDay => {
+            let text = if piece == Piece::UnderDay { text.strip_prefix(' ').unwrap_or(text) } else { text };
+            set_some(&mut fields.day, digits(text, 1, 2))
+        }
+        Piece::ZeroDay => set_some(&mut fields.day, digits(text, 2, 2)),
+        Piece::UnderYearDay | Piece::ZeroYearDay => set_some(&mut fields.year_day, digits(text.trim_start(), 1, 3)),
+        Piece::Hour => set(&mut fields.hour, digits(text, 1, 2)),
+        Piece::Hour12 => set(&mut fields.hour, digits(text, 1, 2)),
+        Piece::ZeroHour12 => set(&mut fields.hour, digits(text, 2, 2)),
+        Piece::Minute => set(&mut fields.minute, digits(text, 1, 2)),
+        Piece::ZeroMinute => set(&mut fields.minute, digits(text, 2, 2)),
+        Piece::Second | Piece::ZeroSecond => {
+            let rest = set(&mut fields.second, digits(text, if piece == Piece::Second { 1 } else { 2 }, 2))?;
+            // A fraction may follow seconds even where the layout has none.
+            if fraction(layout_tail).is_none()
+                && rest.starts_with(['.', ','])
+                && rest[1..].starts_with(|c: char| c.is_ascii_digit())
+            {
+                return parse_fraction(rest, fields);
+            }
+            Some(rest)
+        }
+        Piece::LongYear => set_some(&mut fields.year, digits(text, 4, 4)),
+        Piece::Year => {
+            let (year, rest) = digits(text, 2, 2)?;
+            fields.year = Some(if year >= 69 { 1900 + year } else { 2000 + year });
+            Some(rest)
+        }
+        Piece::UpperPm | Piece::LowerPm => {
+            let upper = piece == Piece::UpperPm;
+            let (am, pm) = if upper { ("AM", "PM") } else { ("am", "pm") };
+            fields.pm = Some(text.starts_with(pm));
+            text.strip_prefix(am).or_else(|| text.strip_prefix(pm))
+        }
+        Piece::ZoneName => {
+            let length = text.bytes().take_while(u8::is_ascii_uppercase).count();
+            if !(3..=5).contains(&length) {
+                return None;
+            }
+            fields.zone_name = Some(text[..length].to_owned());
+            Some(&text[length..])
+        }
+        Piece::Offset { z, colons, parts } => parse_offset(text, z, colons, parts, fields),
+        Piece::Fraction { trim: true, .. } if !text.starts_with(['.', ',']) => Some(text),
+        Piece::Fraction { .. } => parse_fraction(text, fields),
+    }
+}
+
+/// Spaces of a layout match any number of spaces.
+fn strip_literal<'a>(mut text: &'a str, literal: &str) -> Option<&'a str> {
+    for character in literal.chars() {
+        if character == ' ' {
+            text = text.trim_start_matches(' ');
+        } else {
+            text = text.strip_prefix(character)?;
+        }
+    }
+    Some(text)
+}
+
+fn parse_fraction<'a>(text: &'a str, fields: &mut Fields) -> Option<&'a str> {
+    let rest = text.strip_prefix(['.', ','])?;
+    let count = rest.bytes().take_while(u8::is_ascii_digit).count();
+    if count == 0 {
+        return None;
+    }
+    let padded: String = rest[..count].chars().chain(std::iter::repeat('0')).take(9).collect();
+    fields.nanosecond = padded.parse().ok()?;
+    Some(&rest[count..])
+}
+
+fn parse_offset<'a>(text: &'a str, z: bool, colons: bool, parts: u8, fields: &mut Fields) -> Option<&'a str> {
+    if z && let Some(rest) = text.strip_prefix('Z') {
+        fields.offset = Some(0);
+        return Some(rest);
+    }
+    let negative = text.starts_with('-');
+    let mut rest = text.strip_prefix(['+', '-'])?;
+    let mut seconds = 0;
+    for (index, unit) in [3600, 60, 1].into_iter().take(parts.into()).enumerate() {
+        if colons && index > 0 {
+            rest = rest.strip_prefix(':')?;
+        }
+        let (value, tail) = digits(rest, 2, 2)?;
+        seconds += i32::try_from(value).ok()? * unit;
+        rest = tail;
+    }
+    fields.offset = Some(if negative { -seconds } else { seconds });
+    Some(rest)
+}
+
+fn assemble(fields: &Fields, local: &TimeZone) -> Result<Zoned, &'static str> {
+    let hour = match fields.pm {
+        Some(true) if fields.hour < 12 => fields.hour + 12,
+        Some(false) if fields.hour == 12 => 0,
+        _ => fields.hour,
+    };
+    if !(0..24).contains(&hour) {
+        return Err("hour");
+    }
+    if fields.minute > 59 {
+        return Err("minute");
+    }
+    if fields.second > 59 {
+        return Err("second");
+    }
+    let month = fields.month.unwrap_or(1);
+    if !(1..=12).contains(&month) {
+        return Err("month");
+    }
+    let small = |value: i64| i8::try_from(value).unwrap_or(0);
+    let year = i16::try_from(fields.year.unwrap_or(0)).unwrap_or(0);
+    let time = jiff::civil::Time::new(
+        small(hour),
+        small(fields.minute),
+        small(fields.second),
+        i32::try_from(fields.nanosecond).unwrap_or(0),
+    );
+    let date = match (fields.year_day, fields.month) {
+        (Some(day), None) => {
+            jiff::civil::Date::new(year, 1, 1).and_then(|date| date.checked_add(jiff::Span::new().days(day - 1)))
+        }
+        _ => jiff::civil::Date::new(year, small(month), small(fields.day.unwrap_or(1))),
+    };
+    let date = date.map_err(|_| "day")?;
+    let civil = date.to_datetime(time.map_err(|_| "second")?);
+    let zone = match fields.offset {
+        Some(0) => TimeZone::UTC,
+        Some(seconds) => Offset::from_seconds(seconds).map_err(|_| "time zone offset")?.to_time_zone(),
+        None if fields.zone_name.is_some() => TimeZone::UTC,
+        None => local.clone(),
+    };
+    civil.to_zoned(zone).map_err(|_| "year")
+}
