@@ -20,7 +20,7 @@
 //! let text = with_stack(|| {
 //!     let dot = Value::map([("name".into(), "world".into())].into());
 //!     Renderer::new(&templates, Rc::new(NoHost), &ambient, Limits::default()).render("hello.txt", &dot)
-//! })??;
+//! })?;
 //! assert_eq!(text, b"Hello, WORLD!");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
