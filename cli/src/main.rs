@@ -79,12 +79,17 @@ fn parse() -> Cli {
 /// Sends `tracing` to standard error; `RUST_LOG` refines what `-v` chose.
 fn start_logging(verbose: u8) {
     use tracing_subscriber::EnvFilter;
+    let plain = tracing_subscriber::fmt().with_writer(std::io::stderr);
     let default = match verbose {
+        // Rules for nothing but errors would take as long to set up as all flags to read.
+        0 if std::env::var_os(EnvFilter::DEFAULT_ENV).is_none() => {
+            return plain.with_max_level(tracing::Level::ERROR).init();
+        }
         0 => "error",
         1 => "kpkg=info,warn",
         2 => "kpkg=debug,info",
         _ => "trace",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    plain.with_env_filter(filter).init();
 }

@@ -41,6 +41,8 @@ impl From<jiff::Zoned> for Clock {
 #[derive(Debug)]
 pub struct Ambient {
     seed: [u8; 32],
+    /// The file whose own stream this is.
+    file: Option<Box<str>>,
     /// Made when it is first asked for.
     random: Option<StdRng>,
     clock: Clock,
@@ -49,14 +51,14 @@ pub struct Ambient {
 /// A clone starts its stream anew.
 impl Clone for Ambient {
     fn clone(&self) -> Self {
-        Self::new(self.seed, self.clock.clone())
+        Self { seed: self.seed, file: self.file.clone(), random: None, clock: self.clock.clone() }
     }
 }
 
 impl Ambient {
     /// From a seed, random or chosen, and a time.
     pub fn new(seed: [u8; 32], clock: impl Into<Clock>) -> Self {
-        Self { seed, random: None, clock: clock.into() }
+        Self { seed, file: None, random: None, clock: clock.into() }
     }
 
     /// From a number as the user gives it.
@@ -69,11 +71,7 @@ impl Ambient {
     /// The source for one template file: its own stream, so that files may run in any order.
     #[must_use]
     pub fn for_file(&self, name: &str) -> Self {
-        use sha2::{Digest, Sha256};
-        let mut digest = Sha256::new();
-        digest.update(self.seed);
-        digest.update(name.as_bytes());
-        Self::new(digest.finalize().into(), self.clock.clone())
+        Self { file: Some(name.into()), ..self.clone() }
     }
 
     /// The time that it is.
@@ -99,6 +97,12 @@ impl Ambient {
     }
 
     pub(crate) fn generator(&mut self) -> &mut StdRng {
-        self.random.get_or_insert_with(|| StdRng::from_seed(self.seed))
+        use sha2::{Digest, Sha256};
+        self.random.get_or_insert_with(|| {
+            StdRng::from_seed(match &self.file {
+                None => self.seed,
+                Some(file) => Sha256::new().chain_update(self.seed).chain_update(file.as_bytes()).finalize().into(),
+            })
+        })
     }
 }
