@@ -67,7 +67,16 @@ fn main() -> ExitCode {
 
 /// The command line; ends the process with help, or a complaint, if there is nothing to run.
 fn parse() -> Cli {
-    Cli::try_parse().unwrap_or_else(|_| {
+    let mut known = Cli::command();
+    let parsed = known.try_get_matches_from_mut(std::env::args_os());
+    // What describes the flags is as large as what they say is small: it is left to the end of the process.
+    std::mem::forget(known);
+    let cli = parsed.and_then(|mut matches| {
+        let cli = Cli::from_arg_matches_mut(&mut matches);
+        std::mem::forget(matches);
+        cli
+    });
+    cli.unwrap_or_else(|_| {
         // Help and complaints need to know all commands, which are described one by one as they are used.
         let mut all = Cli::command();
         all.build();
