@@ -12,7 +12,7 @@ use crate::host::Host;
 use crate::set::Set;
 use crate::text::Text;
 use crate::trace::Trace;
-use crate::value::Map;
+use crate::value::{Map, Value};
 
 /// Bounds on what one rendering may use.
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +43,8 @@ pub struct Context {
     limits: Limits,
     /// Room to write into, from calls that are over.
     buffers: Vec<Vec<u8>>,
+    /// Room for arguments, from calls that are over.
+    values: Vec<Vec<Value>>,
     used: usize,
     steps: u64,
     base: usize,
@@ -66,6 +68,7 @@ impl Context {
             regexes: RefCell::default(),
             limits,
             buffers: Vec::new(),
+            values: Vec::new(),
             used: 0,
             steps: 0,
             base: stack_address(),
@@ -76,6 +79,7 @@ impl Context {
     }
 
     /// Notes that so many bytes are about to be built.
+    #[inline]
     pub fn spend(&mut self, bytes: usize) -> Result<(), Failure> {
         self.used = self.used.saturating_add(bytes);
         if self.used > self.limits.output {
@@ -84,18 +88,21 @@ impl Context {
         Ok(())
     }
 
+    #[inline]
     pub(crate) fn step(&mut self) -> Result<(), &'static str> {
         self.charge(1)?;
         self.check_depth()
     }
 
     /// Notes that so many steps are about to be taken.
+    #[inline]
     pub(crate) fn charge(&mut self, steps: u64) -> Result<(), &'static str> {
         self.steps = self.steps.saturating_add(steps);
         if self.steps > self.limits.steps { Err("template runs longer than allowed") } else { Ok(()) }
     }
 
     /// Notes that a field of a map was read.
+    #[inline]
     pub(crate) fn note_read(&mut self, map: &Map, key: &str) {
         if let Some(trace) = &mut self.trace {
             trace.read(map, Some(&key.into()));
@@ -128,6 +135,21 @@ impl Context {
         buffer.clear();
         self.buffers.push(buffer);
         text
+    }
+
+    /// Room for the arguments of a call.
+    pub(crate) fn take_values(&mut self) -> Vec<Value> {
+        self.values.pop().unwrap_or_default()
+    }
+
+    /// Lets go of the arguments of a call that is over; their room is kept for others.
+    pub(crate) fn finish_values(&mut self, mut values: Vec<Value>) {
+        /// Calls with more are rare.
+        const MOST: usize = 16;
+        if values.capacity() <= MOST {
+            values.clear();
+            self.values.push(values);
+        }
     }
 
     /// A context to stand where this one was taken from.

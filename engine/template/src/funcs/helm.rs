@@ -3,6 +3,7 @@
 use super::encoding::{must, spent};
 use super::{Answer, Function, Type, fixed, string, strval, text};
 use crate::encode::{self, JsonStyle};
+use crate::entries::Entries;
 use crate::error::{Error, Failure, WARN_END, WARN_START};
 use crate::exec::{Context, execute};
 use crate::host::LookupRequest;
@@ -10,7 +11,7 @@ use crate::json;
 use crate::parse::parse;
 use crate::quote::quote;
 use crate::set::Set;
-use crate::value::{Entries, Value};
+use crate::value::Value;
 
 use std::rc::Rc;
 use std::sync::Arc;

@@ -1,12 +1,13 @@
 //! Sprig's functions on strings.
 
 use super::{Answer, Function, Type, cases, fixed, int, list_of, string, strslice, strval, text, variadic};
+use crate::entries::Entries;
 use crate::error::Failure;
 use crate::exec::Context;
 use crate::format::print;
 use crate::quote::quote;
 use crate::text::Text;
-use crate::value::{Entries, List, ListKind, Map, MapKind, Value};
+use crate::value::{List, ListKind, Map, MapKind, Value};
 
 use Type::{Any, Int, String as Str};
 
