@@ -1,13 +1,14 @@
 //! What rendering may use, and what functions may.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::ambient::Ambient;
 use crate::ast::Tree;
 use crate::error::Failure;
+use crate::funcs::Pattern;
 use crate::host::Host;
 use crate::set::Set;
 use crate::text::Text;
@@ -31,15 +32,23 @@ impl Default for Limits {
     }
 }
 
+/// A name that was asked for by `include`.
+pub(crate) struct Included {
+    /// The template, if the charts have one.
+    pub(crate) tree: Option<Arc<Tree>>,
+    /// How often it is open.
+    pub(crate) open: Cell<u32>,
+}
+
 /// What functions may use while a template runs.
 pub struct Context {
     /// Randomness and the clock.
     pub ambient: Ambient,
     pub(crate) host: Rc<dyn Host>,
     pub(crate) set: Rc<Set>,
-    pub(crate) includes: BTreeMap<Text, u32>,
+    included: HashMap<Text, Rc<Included>>,
     pub(crate) parsed: RefCell<BTreeMap<Text, Arc<[Arc<Tree>]>>>,
-    pub(crate) regexes: RefCell<BTreeMap<Text, regex::bytes::Regex>>,
+    pub(crate) patterns: RefCell<BTreeMap<Text, Rc<Pattern>>>,
     limits: Limits,
     /// Room to write into, from calls that are over.
     buffers: Vec<Vec<u8>>,
@@ -63,9 +72,9 @@ impl Context {
             ambient,
             host,
             set,
-            includes: BTreeMap::new(),
+            included: HashMap::new(),
             parsed: RefCell::default(),
-            regexes: RefCell::default(),
+            patterns: RefCell::default(),
             limits,
             buffers: Vec::new(),
             values: Vec::new(),
@@ -76,6 +85,16 @@ impl Context {
             trace: None,
             tpl_depth: 0,
         }
+    }
+
+    /// What `include` knows of a name.
+    pub(crate) fn included(&mut self, name: &Text) -> Rc<Included> {
+        if let Some(included) = self.included.get(name) {
+            return included.clone();
+        }
+        let included = Rc::new(Included { tree: self.set.base(&name.to_str()), open: Cell::new(0) });
+        self.included.insert(name.clone(), included.clone());
+        included
     }
 
     /// Notes that so many bytes are about to be built.

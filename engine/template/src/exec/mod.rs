@@ -64,6 +64,7 @@ struct State<'t, 'c> {
 /// The variable that holds what a template was given.
 const ROOT: &str = "$";
 
+pub(crate) use context::Included;
 pub use context::{Context, Limits};
 
 type Run<T> = Result<T, Error>;

@@ -3,7 +3,7 @@
 use super::{Answer, Function, NIL_POINTER, Type, fixed, text, variadic};
 use crate::error::Failure;
 use crate::exec::Context;
-use crate::printf::{sprint, sprintf, sprintln};
+use crate::printf::{sprint, sprintf_to, sprintln};
 use crate::text::Text;
 use crate::value::{IntKind, Kind, List, Value};
 
@@ -18,7 +18,11 @@ pub(super) static FUNCTIONS: &[Function] = &[
     variadic("call", &[Reflect, Reflect], |_, _| Err("call of nil".into())),
     variadic("print", &[Any], |context, args| spent(context, sprint(args))),
     variadic("println", &[Any], |context, args| spent(context, sprintln(args))),
-    variadic("printf", &[Str, Any], |context, args| spent(context, sprintf(text(&args[0]), &args[1..]))),
+    variadic("printf", &[Str, Any], |context, args| {
+        let out = sprintf_to(text(&args[0]), &args[1..], context.take_buffer());
+        context.spend(out.len())?;
+        Ok(context.finish_buffer(out).into())
+    }),
     variadic("html", &[Any], |context, args| spent(context, html(&printed(args)))),
     variadic("js", &[Any], |context, args| spent(context, js(&printed(args)))),
     variadic("urlquery", &[Any], |context, args| spent(context, url_query(&printed(args)))),

@@ -28,7 +28,7 @@ use crate::value::{IntKind, List, Map, MapKind, Value};
 use crate::weight::{Effort, is_one_of, walks};
 
 pub(crate) use helm::remove_no_value;
-pub(crate) use regexes::go_regex;
+pub(crate) use regexes::{Pattern, go_regex};
 
 /// The type of a parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
