@@ -41,10 +41,10 @@ impl From<jiff::Zoned> for Clock {
 #[derive(Debug)]
 pub struct Ambient {
     seed: [u8; 32],
-    /// The file whose own stream this is.
+    /// The file whose stream this is, if it is one's.
     file: Option<Box<str>>,
-    /// Made when it is first asked for.
-    random: Option<StdRng>,
+    /// Made when it is first asked for: few files ask.
+    random: Option<Box<StdRng>>,
     clock: Clock,
 }
 
@@ -71,7 +71,16 @@ impl Ambient {
     /// The source for one template file: its own stream, so that files may run in any order.
     #[must_use]
     pub fn for_file(&self, name: &str) -> Self {
-        Self { file: Some(name.into()), ..self.clone() }
+        Self { seed: self.stream(), file: Some(name.into()), random: None, clock: self.clock.clone() }
+    }
+
+    /// What the stream begins with.
+    fn stream(&self) -> [u8; 32] {
+        use sha2::{Digest, Sha256};
+        match &self.file {
+            Some(name) => Sha256::new().chain_update(self.seed).chain_update(name.as_bytes()).finalize().into(),
+            None => self.seed,
+        }
     }
 
     /// The time that it is.
@@ -97,12 +106,9 @@ impl Ambient {
     }
 
     pub(crate) fn generator(&mut self) -> &mut StdRng {
-        use sha2::{Digest, Sha256};
-        self.random.get_or_insert_with(|| {
-            StdRng::from_seed(match &self.file {
-                None => self.seed,
-                Some(file) => Sha256::new().chain_update(self.seed).chain_update(file.as_bytes()).finalize().into(),
-            })
-        })
+        if self.random.is_none() {
+            self.random = Some(Box::new(StdRng::from_seed(self.stream())));
+        }
+        self.random.as_mut().expect("made above")
     }
 }
