@@ -7,8 +7,9 @@
 
 mod flow;
 mod scalars;
+mod skip;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod text;
 
 use std::borrow::Cow;
@@ -35,6 +36,7 @@ pub(crate) fn document<'a>(text: &'a str, sink: &mut impl Sink<'a>) -> bool {
         ahead: (usize::MAX, None, 0),
         begun: false,
         open: Vec::new(),
+        skipped: Vec::new(),
         sink,
     }
     .run()
@@ -101,6 +103,8 @@ struct Lines<'a, 's, S> {
     /// Whether the document's own collection has been opened.
     begun: bool,
     open: Vec<Level>,
+    /// The open collections of what is skipped: their columns and kinds.
+    skipped: Vec<(usize, Kind)>,
     sink: &'s mut S,
 }
 
@@ -189,7 +193,7 @@ impl<'a, S: Sink<'a>> Lines<'a, '_, S> {
 
     /// What stands on a line from some column on: an item, a key with its value, or a scalar.
     fn node(&mut self, column: usize, start: usize, end: usize) -> Step {
-        if self.bytes[start] == b'-' && matches!(self.bytes.get(start + 1), None | Some(b' ' | b'\n')) {
+        if self.is_item(start) {
             return self.item(column, start, end);
         }
         match self.key(start, end)? {
@@ -202,6 +206,9 @@ impl<'a, S: Sink<'a>> Lines<'a, '_, S> {
                 let implicit = style == Style::Plain;
                 self.sink.scalar(Properties::default(), Scalar { text: key, style, implicit }, mark)?;
                 self.top()?.waits = true;
+                if self.sink.is_skipping() {
+                    return self.skip(column, after);
+                }
                 let value = after + spaces(&self.bytes[after..end]);
                 if value == end || self.bytes[value] == b'#' { Ok(()) } else { self.value(value, end) }
             }
@@ -215,6 +222,11 @@ impl<'a, S: Sink<'a>> Lines<'a, '_, S> {
                 _ => Err(Beyond),
             },
         }
+    }
+
+    /// Whether a dash stands at a place.
+    fn is_item(&self, start: usize) -> bool {
+        self.bytes[start] == b'-' && matches!(self.bytes.get(start + 1), None | Some(b' ' | b'\n'))
     }
 
     fn item(&mut self, column: usize, start: usize, end: usize) -> Step {
@@ -252,7 +264,7 @@ impl<'a, S: Sink<'a>> Lines<'a, '_, S> {
     /// Whether a plain scalar may begin with a character.
     fn starts_plain(&self, byte: u8, at: usize, end: usize) -> bool {
         match byte {
-            b'-' | b'?' | b':' => self.bytes[..end].get(at + 1).is_some_and(|next| *next != b' '),
+            b'-' | b'?' | b':' => self.bytes[..end].get(at + 1).is_some_and(|next| !matches!(next, b' ' | b'\n')),
             b',' | b'[' | b']' | b'{' | b'}' | b'#' | b'&' | b'*' | b'!' | b'|' | b'>' | b'\'' | b'"' | b'%' | b'@'
             | b'`' => false,
             _ => true,

@@ -33,35 +33,21 @@ impl<'a, S: Sink<'a>> Lines<'a, '_, S> {
 
     /// A plain scalar over several lines: one break becomes a space, more stay but one.
     pub(super) fn plain_lines(&mut self, first: &'a str, mark: Mark) -> Step {
-        let is_wanted = !self.sink.is_skipping();
-        let mut text = String::new();
-        if is_wanted {
-            text.push_str(first);
-        }
+        let mut text = first.to_owned();
         while self.goes_on()? {
             let (Some(line), blank) = self.peek() else { return Err(Beyond) };
             let plain = self.plain(line.start, line.end)?;
             if plain.colon.is_some() || plain.end != line.end {
                 return Err(Beyond);
             }
-            if is_wanted {
-                if blank == 0 {
-                    text.push(' ');
-                }
-                text.extend(std::iter::repeat_n('\n', blank));
-                text.push_str(self.trimmed(line.start, line.end));
+            if blank == 0 {
+                text.push(' ');
             }
+            text.extend(std::iter::repeat_n('\n', blank));
+            text.push_str(self.trimmed(line.start, line.end));
             self.step_over(line, blank);
         }
-        if is_wanted {
-            return self.scalar(text.into(), Style::Plain, mark);
-        }
-        self.unread_scalar(mark)
-    }
-
-    /// A scalar whose text nobody looks at, and that is no null.
-    pub(super) fn unread_scalar(&mut self, mark: Mark) -> Step {
-        self.scalar("".into(), Style::Quoted, mark)
+        self.scalar(text.into(), Style::Plain, mark)
     }
 
     /// A scalar in quotes that ends on its line, and what follows it.
@@ -157,7 +143,6 @@ impl<'a, S: Sink<'a>> Lines<'a, '_, S> {
             let breaks = if keep == Some(true) { blank } else { 0 };
             return self.scalar("\n".repeat(breaks).into(), Style::Block, mark);
         }
-        let is_wanted = !self.sink.is_skipping();
         let mut text = String::new();
         // Breaks of blank lines are part of the text if more of it follows.
         let mut breaks = 0;
@@ -179,15 +164,10 @@ impl<'a, S: Sink<'a>> Lines<'a, '_, S> {
                 breaks += usize::from(line_end < self.bytes.len());
                 continue;
             }
-            if is_wanted {
-                text.extend(std::iter::repeat_n('\n', breaks));
-                text.push_str(&self.text[begin + indent..line_end]);
-            }
+            text.extend(std::iter::repeat_n('\n', breaks));
+            text.push_str(&self.text[begin + indent..line_end]);
             is_broken = line_end < self.bytes.len();
             breaks = usize::from(is_broken);
-        }
-        if !is_wanted {
-            return self.unread_scalar(mark);
         }
         match keep {
             Some(false) => {}

@@ -1,0 +1,280 @@
+//! Values that nobody asked for: checked as strictly as any, in one pass, and nothing is kept of them.
+//!
+//! Most of what a chart renders is read only to learn that it is YAML, and of what kind. So this sees no nodes and
+//! builds no texts; it knows the columns of the open collections, and what the line before leaves open. What is refused
+//! here may still be right: the parser has the last word, as everywhere in [`super`].
+
+use super::text::spaces;
+use super::{Beyond, Kind, Lines, MAX_DEPTH, MAX_KEY, Step};
+use crate::parser::{Properties, Sink};
+use crate::resolve::{Resolved, resolve};
+
+/// What a line leaves to the next one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Left {
+    /// Nothing: the last value is complete.
+    Nothing,
+    /// A key or a dash without a value yet.
+    Value,
+    /// A plain scalar, which goes on if the next line stands deeper.
+    Plain,
+}
+
+impl<'a, S: Sink<'a>> Lines<'a, '_, S> {
+    /// Steps over the value of a key of the mapping at some column; `after` is where the key's colon ends.
+    pub(super) fn skip(&mut self, column: usize, after: usize) -> Step {
+        // The sink still gets the flow collections inside: as items of something that it leaves out.
+        self.sink.begin_sequence(Properties::default(), self.mark(after))?;
+        self.skipped.clear();
+        self.skipped.push((column, Kind::Mapping));
+        let mut left = self.skip_value(after)?;
+        while let Some(rest) = self.bytes.get(self.next..) {
+            let indent = spaces(rest);
+            let start = self.next + indent;
+            match self.bytes.get(start) {
+                None => break,
+                Some(b'\n') => self.next = start + 1,
+                Some(b'#') => {
+                    self.next = self.line_end(start) + 1;
+                    if left == Left::Plain {
+                        left = Left::Nothing;
+                    }
+                }
+                Some(b'\t') => return Err(Beyond),
+                Some(_) => {
+                    if left == Left::Plain && indent > self.skipped_top()?.0 {
+                        left = self.skip_plain(start)?;
+                    } else if indent > column || indent == column && self.is_item(start) {
+                        left = self.skip_line(indent, start, left)?;
+                    } else {
+                        break;
+                    }
+                }
+            }
+            self.number += 1;
+        }
+        self.top()?.waits = false;
+        self.sink.end()?;
+        Ok(())
+    }
+
+    /// The column and kind of the innermost collection.
+    fn skipped_top(&self) -> Step<(usize, Kind)> {
+        self.skipped.last().copied().ok_or(Beyond)
+    }
+
+    /// A line that begins with an item, a key or a scalar.
+    fn skip_line(&mut self, mut column: usize, mut start: usize, mut left: Left) -> Step<Left> {
+        while self.skipped_top()?.0 > column {
+            self.skipped.pop();
+            left = Left::Nothing;
+        }
+        while self.is_item(start) {
+            self.skip_into(true, column, left)?;
+            left = Left::Value;
+            let inner = start + 1 + spaces(&self.bytes[start + 1..]);
+            if let None | Some(b'\n' | b'#') = self.bytes.get(inner) {
+                self.next = self.line_end(inner) + 1;
+                return Ok(left);
+            }
+            column += inner - start;
+            start = inner;
+        }
+        let first = self.bytes[start];
+        if self.starts_plain(first, start, self.bytes.len()) {
+            let stop = self.plain_stop(start)?;
+            if self.bytes.get(stop) == Some(&b':') {
+                if self.means_more(start, stop, true) {
+                    return Err(Beyond);
+                }
+                return self.skip_key(column, start, stop + 1, left);
+            }
+        } else if matches!(first, b'"' | b'\'')
+            && let Some(after) = self.quote_end(start)?
+        {
+            let colon = after + spaces(&self.bytes[after..]);
+            if self.bytes.get(colon) == Some(&b':') && matches!(self.bytes.get(colon + 1), None | Some(b' ' | b'\n')) {
+                return self.skip_key(column, start, colon + 1, left);
+            }
+        }
+        if left == Left::Value && self.skipped_top()?.0 < column { self.skip_value(start) } else { Err(Beyond) }
+    }
+
+    fn skip_key(&mut self, column: usize, start: usize, after: usize, left: Left) -> Step<Left> {
+        if after - start > MAX_KEY {
+            return Err(Beyond);
+        }
+        self.skip_into(false, column, left)?;
+        self.skip_value(after)
+    }
+
+    /// As [`Lines::enter`].
+    fn skip_into(&mut self, is_item: bool, column: usize, left: Left) -> Step {
+        let waits = left == Left::Value;
+        let (top, kind) = self.skipped_top()?;
+        let opened = match (kind, is_item) {
+            _ if top < column && !waits => return Err(Beyond),
+            (_, true) if top < column => Kind::Sequence,
+            (_, false) if top < column => Kind::Mapping,
+            (Kind::Mapping, true) if waits => Kind::Indentless,
+            (Kind::Sequence | Kind::Indentless, true) | (Kind::Mapping, false) => return Ok(()),
+            (Kind::Indentless, false) => {
+                self.skipped.pop();
+                return Ok(());
+            }
+            _ => return Err(Beyond),
+        };
+        if self.open.len() + self.skipped.len() > MAX_DEPTH {
+            return Err(Beyond);
+        }
+        self.skipped.push((column, opened));
+        Ok(())
+    }
+
+    /// What follows a key's colon, or stands where a value is waited for.
+    fn skip_value(&mut self, after: usize) -> Step<Left> {
+        let start = after + spaces(&self.bytes[after..]);
+        let Some(&first) = self.bytes.get(start) else {
+            self.next = start;
+            return Ok(Left::Value);
+        };
+        match first {
+            b'\n' | b'#' => {
+                self.next = self.line_end(start) + 1;
+                Ok(Left::Value)
+            }
+            b'"' | b'\'' => match self.quote_end(start)? {
+                Some(after) => self.skip_end(after),
+                None => {
+                    let end = self.line_end(start);
+                    self.next = end + 1;
+                    let (_, after, _) = self.quoted_lines(start, end)?;
+                    self.skip_end(after)
+                }
+            },
+            b'{' | b'[' => {
+                let end = self.line_end(start);
+                let after = self.flow(start, end, 0)?;
+                self.skip_end(after)
+            }
+            b'|' | b'>' => self.skip_block(start),
+            _ if self.starts_plain(first, start, self.bytes.len()) => self.skip_plain(start),
+            _ => Err(Beyond),
+        }
+    }
+
+    /// What follows a value on its line: blanks, or a comment.
+    fn skip_end(&mut self, after: usize) -> Step<Left> {
+        let end = self.line_end(after);
+        self.nothing_more(after, end)?;
+        self.next = end + 1;
+        Ok(Left::Nothing)
+    }
+
+    /// A plain scalar, or one more line of it.
+    fn skip_plain(&mut self, start: usize) -> Step<Left> {
+        let stop = self.plain_stop(start)?;
+        let left = match self.bytes.get(stop) {
+            Some(b':') => return Err(Beyond),
+            Some(b'#') => Left::Nothing,
+            _ => Left::Plain,
+        };
+        if self.means_more(start, stop, false) {
+            return Err(Beyond);
+        }
+        self.next = if left == Left::Plain { stop } else { self.line_end(stop) } + 1;
+        Ok(left)
+    }
+
+    /// Where a plain scalar stops: at a colon that makes it a key, at a comment, or at the line's end.
+    fn plain_stop(&self, start: usize) -> Step<usize> {
+        let mut at = start;
+        loop {
+            at = special(self.bytes, at);
+            match self.bytes.get(at) {
+                None | Some(b'\n') => return Ok(at),
+                Some(b':') if matches!(self.bytes.get(at + 1), None | Some(b' ' | b'\n')) => return Ok(at),
+                Some(b'#') if at > start && self.bytes[at - 1] == b' ' => return Ok(at),
+                Some(b'\t') => return Err(Beyond),
+                Some(_) => at += 1,
+            }
+        }
+    }
+
+    /// Whether a plain scalar is one of the few that stand for more than themselves, or that JSON cannot hold.
+    fn means_more(&self, start: usize, end: usize, is_key: bool) -> bool {
+        let is_suspect = match self.bytes[start] {
+            b'<' | b'.' | b'+' | b'-' | b'0'..=b'9' => true,
+            b'~' | b'n' | b'N' => is_key,
+            _ => false,
+        };
+        is_suspect
+            && match resolve(self.trimmed(start, end)) {
+                Resolved::Merge => true,
+                Resolved::Null => is_key,
+                Resolved::Float(value) => !value.is_finite(),
+                _ => false,
+            }
+    }
+
+    /// What follows a scalar in quotes, if that ends on its line.
+    fn quote_end(&self, start: usize) -> Step<Option<usize>> {
+        let quote = self.bytes[start];
+        let mut at = start + 1;
+        while let Some(length) = memchr::memchr3(quote, b'\\', b'\n', &self.bytes[at..]) {
+            at += length;
+            match (self.bytes[at], self.bytes.get(at + 1)) {
+                (b'\n', _) => break,
+                (b'\'', Some(b'\'')) => at += 2,
+                (b'\\', _) if quote == b'\'' => at += 1,
+                (b'\\', Some(b'"' | b'\\' | b'/' | b'n' | b't')) => at += 2,
+                (b'\\', _) => return Err(Beyond),
+                _ => return Ok(Some(at + 1)),
+            }
+        }
+        Ok(None)
+    }
+
+    /// A block, literal or folded: every line that is blank or as deep as the first one.
+    fn skip_block(&mut self, start: usize) -> Step<Left> {
+        let header = start + 1 + usize::from(matches!(self.bytes.get(start + 1), Some(b'-' | b'+')));
+        let left = self.skip_end(header)?;
+        let outer = self.skipped_top()?.0;
+        let (Some(first), blank) = self.peek() else { return Err(Beyond) };
+        if self.bytes[first.start] == b'\t' || self.has_deeper_blank(blank, first.indent.max(outer)) {
+            return Err(Beyond);
+        }
+        while let Some(rest) = self.bytes.get(self.next..).filter(|_| first.indent > outer) {
+            let indent = spaces(rest);
+            let start = self.next + indent;
+            match self.bytes.get(start) {
+                Some(b'\n') => self.next = start + 1,
+                Some(_) if indent >= first.indent => self.next = self.line_end(start) + 1,
+                Some(b'\t') => return Err(Beyond),
+                _ => break,
+            }
+            self.number += 1;
+        }
+        Ok(left)
+    }
+}
+
+/// The next byte from a place on that may end a plain scalar: a colon, a hash, or a control character, of which
+/// there are only tabs and line breaks. Without one, the text's end.
+fn special(bytes: &[u8], start: usize) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    // Only the lowest mark is sure to be right; it is the one that counts.
+    let below = |word: u64, limit: u8| word.wrapping_sub(ONES * u64::from(limit)) & !word;
+    let mut at = start;
+    while let Some(chunk) = bytes[at..].first_chunk::<8>() {
+        let word = u64::from_le_bytes(*chunk);
+        let is = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
+        let marks = (below(word, b' ') | is(b'#') | is(b':')) & (ONES * 0x80);
+        if marks != 0 {
+            return at + marks.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    let is_special = |byte: &u8| *byte < b' ' || matches!(byte, b'#' | b':');
+    at + bytes[at..].iter().position(is_special).unwrap_or(bytes.len() - at)
+}
