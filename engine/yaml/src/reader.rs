@@ -5,6 +5,7 @@
 //! become a huge value.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -75,31 +76,33 @@ pub(crate) fn check_characters(text: &str) -> Result<Breaks, Error> {
     const STRIDE: usize = 64;
     let bytes = text.as_bytes();
     let mut breaks = Breaks::Plain;
-    for (number, part) in bytes.chunks(STRIDE).enumerate() {
-        if part.iter().fold(false, |found, byte| found | may_be_special(*byte)) {
-            let start = number * STRIDE;
-            for index in start..start + part.len() {
-                match &bytes[index..] {
-                    rest if is_control(rest) => return Err(Error::plain("control characters are not allowed")),
-                    [b'\r', ..] | [0xC2, 0x85, ..] | [0xE2, 0x80, 0xA8 | 0xA9, ..] | [0xEF, 0xBB, 0xBF, ..] => {
-                        breaks = Breaks::Other;
-                    }
-                    _ => {}
-                }
-            }
+    let (strides, rest) = bytes.as_chunks::<STRIDE>();
+    for (number, stride) in strides.iter().enumerate() {
+        if !stride.iter().fold(true, |all, byte| all & is_simple(*byte)) {
+            check_each(bytes, number * STRIDE..(number + 1) * STRIDE, &mut breaks)?;
         }
     }
+    check_each(bytes, bytes.len() - rest.len()..bytes.len(), &mut breaks)?;
     Ok(breaks)
 }
 
-/// Whether a byte is a control character, or may begin one or an unusual line break; tabs and `\n` are none.
+fn check_each(bytes: &[u8], range: Range<usize>, breaks: &mut Breaks) -> Result<(), Error> {
+    for index in range.filter(|index| !is_simple(bytes[*index])) {
+        match &bytes[index..] {
+            rest if is_control(rest) => return Err(Error::plain("control characters are not allowed")),
+            [b'\r', ..] | [0xC2, 0x85, ..] | [0xE2, 0x80, 0xA8 | 0xA9, ..] | [0xEF, 0xBB, 0xBF, ..] => {
+                *breaks = Breaks::Other;
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Whether a byte is one of the characters that texts are full of: neither a control character nor part of a long one.
 #[expect(clippy::needless_bitwise_bool, reason = "without branches, many bytes are looked at in one instruction")]
-fn may_be_special(byte: u8) -> bool {
-    (byte < 0x20) & (byte != b'\t') & (byte != b'\n')
-        | (byte == 0x7F)
-        | (byte == 0xC2)
-        | (byte == 0xE2)
-        | (byte == 0xEF)
+fn is_simple(byte: u8) -> bool {
+    (byte.cast_signed() >= 0x20) & (byte != 0x7F) | (byte == b'\n')
 }
 
 fn is_control(rest: &[u8]) -> bool {

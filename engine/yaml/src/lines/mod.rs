@@ -5,6 +5,7 @@
 //! there (anchors, tags, folded blocks, tabs, mistakes) makes [`document`] give up; the caller starts anew with
 //! [`Parser`](crate::Parser), whose reading and whose errors count. What is read here means what it means there.
 
+mod first;
 mod flow;
 mod scalars;
 mod skip;

@@ -4,6 +4,7 @@
 //! builds no texts; it knows the columns of the open collections, and what the line before leaves open. What is refused
 //! here may still be right: the parser has the last word, as everywhere in [`super`].
 
+use super::first::First;
 use super::text::spaces;
 use super::{Beyond, Kind, Lines, MAX_DEPTH, MAX_KEY, Step};
 use crate::parser::{Properties, Sink};
@@ -31,25 +32,23 @@ impl<'a, S: Sink<'a>> Lines<'a, '_, S> {
         while let Some(rest) = self.bytes.get(self.next..) {
             let indent = spaces(rest);
             let start = self.next + indent;
-            match self.bytes.get(start) {
-                None => break,
-                Some(b'\n') => self.next = start + 1,
-                Some(b'#') => {
+            let Some(&byte) = self.bytes.get(start) else { break };
+            match First::of(byte) {
+                First::Break => self.next = start + 1,
+                First::Comment => {
                     self.next = self.line_end(start) + 1;
                     if left == Left::Plain {
                         left = Left::Nothing;
                     }
                 }
-                Some(b'\t') => return Err(Beyond),
-                Some(_) => {
-                    if left == Left::Plain && indent > self.skipped_top()?.0 {
-                        left = self.skip_plain(start)?;
-                    } else if indent > column || indent == column && self.is_item(start) {
-                        left = self.skip_line(indent, start, left)?;
-                    } else {
-                        break;
-                    }
+                _ if byte == b'\t' => return Err(Beyond),
+                first if left == Left::Plain && indent > self.skipped_top()?.0 => {
+                    left = self.skip_plain(start, self.plain_stop(start)?, first)?;
                 }
+                first if indent > column || indent == column && self.is_item(start) => {
+                    left = self.skip_line(indent, start, first, left)?;
+                }
+                _ => break,
             }
             self.number += 1;
         }
@@ -64,51 +63,66 @@ impl<'a, S: Sink<'a>> Lines<'a, '_, S> {
     }
 
     /// A line that begins with an item, a key or a scalar.
-    fn skip_line(&mut self, mut column: usize, mut start: usize, mut left: Left) -> Step<Left> {
+    #[inline]
+    fn skip_line(&mut self, mut column: usize, mut start: usize, mut first: First, mut left: Left) -> Step<Left> {
         while self.skipped_top()?.0 > column {
             self.skipped.pop();
             left = Left::Nothing;
         }
-        while self.is_item(start) {
+        while first == First::Indicator && self.is_item(start) {
             self.skip_into(true, column, left)?;
             left = Left::Value;
             let inner = start + 1 + spaces(&self.bytes[start + 1..]);
-            if let None | Some(b'\n' | b'#') = self.bytes.get(inner) {
+            first = self.bytes.get(inner).map_or(First::Break, |byte| First::of(*byte));
+            if matches!(first, First::Break | First::Comment) {
                 self.next = self.line_end(inner) + 1;
                 return Ok(left);
             }
             column += inner - start;
             start = inner;
         }
-        let first = self.bytes[start];
-        if self.starts_plain(first, start, self.bytes.len()) {
+        let colon = if self.is_plain(first, start) {
             let stop = self.plain_stop(start)?;
-            if self.bytes.get(stop) == Some(&b':') {
-                if self.means_more(start, stop, true) {
-                    return Err(Beyond);
+            if self.bytes.get(stop) != Some(&b':') {
+                self.skipped_waits(column, left)?;
+                return self.skip_plain(start, stop, first);
+            }
+            if first != First::Text && self.means_more(first, start, stop, true) {
+                return Err(Beyond);
+            }
+            stop
+        } else {
+            match self.quoted_key(first, start)? {
+                Some(colon) => colon,
+                None => {
+                    self.skipped_waits(column, left)?;
+                    return self.skip_value(start);
                 }
-                return self.skip_key(column, start, stop + 1, left);
             }
-        } else if matches!(first, b'"' | b'\'')
-            && let Some(after) = self.quote_end(start)?
-        {
-            let colon = after + spaces(&self.bytes[after..]);
-            if self.bytes.get(colon) == Some(&b':') && matches!(self.bytes.get(colon + 1), None | Some(b' ' | b'\n')) {
-                return self.skip_key(column, start, colon + 1, left);
-            }
-        }
-        if left == Left::Value && self.skipped_top()?.0 < column { self.skip_value(start) } else { Err(Beyond) }
-    }
-
-    fn skip_key(&mut self, column: usize, start: usize, after: usize, left: Left) -> Step<Left> {
-        if after - start > MAX_KEY {
+        };
+        if colon - start >= MAX_KEY {
             return Err(Beyond);
         }
         self.skip_into(false, column, left)?;
-        self.skip_value(after)
+        self.skip_value(colon + 1)
+    }
+
+    /// The colon behind a key in quotes, if there is one.
+    fn quoted_key(&self, first: First, start: usize) -> Step<Option<usize>> {
+        let Some(after) = (if first == First::Quote { self.quote_end(start)? } else { None }) else { return Ok(None) };
+        let colon = after + spaces(&self.bytes[after..]);
+        let is_colon =
+            self.bytes.get(colon) == Some(&b':') && matches!(self.bytes.get(colon + 1), None | Some(b' ' | b'\n'));
+        Ok(is_colon.then_some(colon))
+    }
+
+    /// A value may stand on a line of its own only where one is waited for.
+    fn skipped_waits(&self, column: usize, left: Left) -> Step {
+        if left == Left::Value && self.skipped_top()?.0 < column { Ok(()) } else { Err(Beyond) }
     }
 
     /// As [`Lines::enter`].
+    #[inline]
     fn skip_into(&mut self, is_item: bool, column: usize, left: Left) -> Step {
         let waits = left == Left::Value;
         let (top, kind) = self.skipped_top()?;
@@ -132,33 +146,38 @@ impl<'a, S: Sink<'a>> Lines<'a, '_, S> {
     }
 
     /// What follows a key's colon, or stands where a value is waited for.
+    #[inline]
     fn skip_value(&mut self, after: usize) -> Step<Left> {
-        let start = after + spaces(&self.bytes[after..]);
-        let Some(&first) = self.bytes.get(start) else {
-            self.next = start;
-            return Ok(Left::Value);
-        };
+        // Mostly one: not worth a look at sixteen.
+        let start = after + self.bytes[after..].iter().take_while(|byte| **byte == b' ').count();
+        let first = self.bytes.get(start).map_or(First::Break, |byte| First::of(*byte));
         match first {
-            b'\n' | b'#' => {
+            First::Break => {
+                self.next = start + 1;
+                Ok(Left::Value)
+            }
+            First::Comment => {
                 self.next = self.line_end(start) + 1;
                 Ok(Left::Value)
             }
-            b'"' | b'\'' => match self.quote_end(start)? {
-                Some(after) => self.skip_end(after),
-                None => {
-                    let end = self.line_end(start);
-                    self.next = end + 1;
-                    let (_, after, _) = self.quoted_lines(start, end)?;
-                    self.skip_end(after)
-                }
-            },
-            b'{' | b'[' => {
+            First::Quote => {
+                let after = match self.quote_end(start)? {
+                    Some(after) => after,
+                    None => {
+                        let end = self.line_end(start);
+                        self.next = end + 1;
+                        self.quoted_lines(start, end)?.1
+                    }
+                };
+                self.skip_end(after)
+            }
+            First::Flow => {
                 let end = self.line_end(start);
                 let after = self.flow(start, end, 0)?;
                 self.skip_end(after)
             }
-            b'|' | b'>' => self.skip_block(start),
-            _ if self.starts_plain(first, start, self.bytes.len()) => self.skip_plain(start),
+            First::Block => self.skip_block(start),
+            _ if self.is_plain(first, start) => self.skip_plain(start, self.plain_stop(start)?, first),
             _ => Err(Beyond),
         }
     }
@@ -171,50 +190,62 @@ impl<'a, S: Sink<'a>> Lines<'a, '_, S> {
         Ok(Left::Nothing)
     }
 
-    /// A plain scalar, or one more line of it.
-    fn skip_plain(&mut self, start: usize) -> Step<Left> {
-        let stop = self.plain_stop(start)?;
-        let left = match self.bytes.get(stop) {
-            Some(b':') => return Err(Beyond),
-            Some(b'#') => Left::Nothing,
-            _ => Left::Plain,
-        };
-        if self.means_more(start, stop, false) {
+    /// A plain scalar that stops at a place, or one more line of it.
+    #[inline]
+    fn skip_plain(&mut self, start: usize, stop: usize, first: First) -> Step<Left> {
+        if first != First::Text && self.means_more(first, start, stop, false) {
             return Err(Beyond);
         }
-        self.next = if left == Left::Plain { stop } else { self.line_end(stop) } + 1;
-        Ok(left)
+        match self.bytes.get(stop) {
+            Some(b':') => Err(Beyond),
+            Some(b'#') => {
+                self.next = self.line_end(stop) + 1;
+                Ok(Left::Nothing)
+            }
+            _ => {
+                self.next = stop + 1;
+                Ok(Left::Plain)
+            }
+        }
+    }
+
+    /// Whether a plain scalar begins at a place.
+    #[inline]
+    fn is_plain(&self, first: First, start: usize) -> bool {
+        match first {
+            First::Text | First::Number | First::Word => true,
+            First::Indicator => !matches!(self.bytes.get(start + 1), None | Some(b' ' | b'\n')),
+            _ => false,
+        }
     }
 
     /// Where a plain scalar stops: at a colon that makes it a key, at a comment, or at the line's end.
+    #[inline]
     fn plain_stop(&self, start: usize) -> Step<usize> {
-        let mut at = start;
+        let mut at = special(self.bytes, start);
         loop {
-            at = special(self.bytes, at);
             match self.bytes.get(at) {
                 None | Some(b'\n') => return Ok(at),
                 Some(b':') if matches!(self.bytes.get(at + 1), None | Some(b' ' | b'\n')) => return Ok(at),
                 Some(b'#') if at > start && self.bytes[at - 1] == b' ' => return Ok(at),
                 Some(b'\t') => return Err(Beyond),
-                Some(_) => at += 1,
+                Some(_) => at = special(self.bytes, at + 1),
             }
         }
     }
 
     /// Whether a plain scalar is one of the few that stand for more than themselves, or that JSON cannot hold.
-    fn means_more(&self, start: usize, end: usize, is_key: bool) -> bool {
-        let is_suspect = match self.bytes[start] {
-            b'<' | b'.' | b'+' | b'-' | b'0'..=b'9' => true,
-            b'~' | b'n' | b'N' => is_key,
-            _ => false,
-        };
-        is_suspect
-            && match resolve(self.trimmed(start, end)) {
-                Resolved::Merge => true,
-                Resolved::Null => is_key,
-                Resolved::Float(value) => !value.is_finite(),
-                _ => false,
+    fn means_more(&self, first: First, start: usize, end: usize, is_key: bool) -> bool {
+        match first {
+            First::Word => match self.trimmed(start, end) {
+                "~" | "null" | "Null" | "NULL" => is_key,
+                text => text == "<<",
+            },
+            First::Number | First::Indicator => {
+                matches!(resolve(self.trimmed(start, end)), Resolved::Float(value) if !value.is_finite())
             }
+            _ => false,
+        }
     }
 
     /// What follows a scalar in quotes, if that ends on its line.
@@ -261,9 +292,10 @@ impl<'a, S: Sink<'a>> Lines<'a, '_, S> {
 
 /// The next byte from a place on that may end a plain scalar: a colon, a hash, or a control character, of which
 /// there are only tabs and line breaks. Without one, the text's end.
+#[inline(never)]
 fn special(bytes: &[u8], start: usize) -> usize {
     const ONES: u64 = 0x0101_0101_0101_0101;
-    // Only the lowest mark is sure to be right; it is the one that counts.
+    // Marks bytes below a limit, eight at a time. Only the lowest mark is sure to be right; it is the one that counts.
     let below = |word: u64, limit: u8| word.wrapping_sub(ONES * u64::from(limit)) & !word;
     let mut at = start;
     while let Some(chunk) = bytes[at..].first_chunk::<8>() {

@@ -73,15 +73,16 @@ impl<'a, S: Sink<'a>> Lines<'a, '_, S> {
 }
 
 /// How many spaces stand at the beginning.
+#[inline]
 pub(super) fn spaces(bytes: &[u8]) -> usize {
     let mut count = 0;
-    // Eight at a time: deep documents are a third spaces.
-    while let Some(chunk) = bytes[count..].first_chunk::<8>() {
-        let other = u64::from_le_bytes(*chunk) ^ 0x2020_2020_2020_2020;
+    // Sixteen at a time: deep documents are a third spaces.
+    while let Some(chunk) = bytes[count..].first_chunk::<16>() {
+        let other = u128::from_le_bytes(*chunk) ^ u128::from_le_bytes([b' '; 16]);
         if other != 0 {
             return count + other.trailing_zeros() as usize / 8;
         }
-        count += 8;
+        count += 16;
     }
     count + bytes[count..].iter().take_while(|byte| **byte == b' ').count()
 }
