@@ -229,11 +229,10 @@ impl Composer {
         matches!(self.stack.last(), Some(Frame::Map { key: Key::Wanted, .. }))
     }
 
-    fn scalar_value(&self, tag: &str, scalar: &Scalar<'_>) -> Result<(Value, Origin), Error> {
+    fn scalar_value(&self, tag: &str, scalar: Scalar<'_>) -> Result<(Value, Origin), Error> {
         let text = scalar.text.as_ref();
-        let string = || Value::String(text.to_owned());
         if tag.is_empty() && !scalar.implicit {
-            return Ok((string(), Origin::default()));
+            return Ok((Value::String(scalar.text.into_owned()), Origin::default()));
         }
         let resolved = match short_tag(tag) {
             "" => resolve(text),
@@ -242,12 +241,13 @@ impl Composer {
             "!!merge" => Resolved::Merge,
             _ => Resolved::String,
         };
-        let origin = Origin { merge: resolved == Resolved::Merge && text == "<<", key: key_form(resolved), line: 0 };
+        let key = if self.is_key() { key_form(resolved) } else { None };
+        let origin = Origin { merge: resolved == Resolved::Merge && text == "<<", key, line: 0 };
         let value = match resolved {
             Resolved::Null => Value::Null,
             Resolved::Bool(value) => Value::Bool(value),
             Resolved::Int(_) | Resolved::Uint(_) | Resolved::Float(_) => self.number(resolved)?,
-            Resolved::Timestamp | Resolved::Merge | Resolved::String => string(),
+            Resolved::Timestamp | Resolved::Merge | Resolved::String => Value::String(scalar.text.into_owned()),
         };
         Ok((value, origin))
     }
@@ -388,7 +388,7 @@ impl<'a> Sink<'a> for Composer {
     }
 
     fn scalar(&mut self, properties: Properties<'a>, scalar: Scalar<'a>, mark: Mark) -> Result<(), Error> {
-        let (value, mut origin) = self.scalar_value(&properties.tag, &scalar)?;
+        let (value, mut origin) = self.scalar_value(&properties.tag, scalar)?;
         origin.line = mark.line;
         self.place(value, properties.anchor.map(str::to_owned), &origin)
     }

@@ -109,11 +109,11 @@ impl<'a, S: Sink<'a>> Lines<'a, '_, S> {
 
     /// The colon behind a key in quotes, if there is one.
     fn quoted_key(&self, first: First, start: usize) -> Step<Option<usize>> {
-        let Some(after) = (if first == First::Quote { self.quote_end(start)? } else { None }) else { return Ok(None) };
-        let colon = after + spaces(&self.bytes[after..]);
-        let is_colon =
-            self.bytes.get(colon) == Some(&b':') && matches!(self.bytes.get(colon + 1), None | Some(b' ' | b'\n'));
-        Ok(is_colon.then_some(colon))
+        if first != First::Quote {
+            return Ok(None);
+        }
+        let colon = self.quote_end(start)?.map(|(after, _)| after + spaces(&self.bytes[after..]));
+        Ok(colon.filter(|colon| self.is_colon(*colon)))
     }
 
     /// A value may stand on a line of its own only where one is waited for.
@@ -148,9 +148,7 @@ impl<'a, S: Sink<'a>> Lines<'a, '_, S> {
     /// What follows a key's colon, or stands where a value is waited for.
     #[inline]
     fn skip_value(&mut self, after: usize) -> Step<Left> {
-        // Mostly one: not worth a look at sixteen.
-        let start = after + self.bytes[after..].iter().take_while(|byte| **byte == b' ').count();
-        let first = self.bytes.get(start).map_or(First::Break, |byte| First::of(*byte));
+        let (start, first) = self.first(after);
         match first {
             First::Break => {
                 self.next = start + 1;
@@ -162,32 +160,20 @@ impl<'a, S: Sink<'a>> Lines<'a, '_, S> {
             }
             First::Quote => {
                 let after = match self.quote_end(start)? {
-                    Some(after) => after,
-                    None => {
-                        let end = self.line_end(start);
-                        self.next = end + 1;
-                        self.quoted_lines(start, end)?.1
-                    }
+                    Some((after, _)) => after,
+                    None => self.quoted_lines(start)?.1,
                 };
-                self.skip_end(after)
+                self.end_line(after)?;
+                Ok(Left::Nothing)
             }
             First::Flow => {
-                let end = self.line_end(start);
-                let after = self.flow(start, end, 0)?;
-                self.skip_end(after)
+                self.flow_line(start)?;
+                Ok(Left::Nothing)
             }
             First::Block => self.skip_block(start),
             _ if self.is_plain(first, start) => self.skip_plain(start, self.plain_stop(start)?, first),
             _ => Err(Beyond),
         }
-    }
-
-    /// What follows a value on its line: blanks, or a comment.
-    fn skip_end(&mut self, after: usize) -> Step<Left> {
-        let end = self.line_end(after);
-        self.nothing_more(after, end)?;
-        self.next = end + 1;
-        Ok(Left::Nothing)
     }
 
     /// A plain scalar that stops at a place, or one more line of it.
@@ -209,31 +195,6 @@ impl<'a, S: Sink<'a>> Lines<'a, '_, S> {
         }
     }
 
-    /// Whether a plain scalar begins at a place.
-    #[inline]
-    fn is_plain(&self, first: First, start: usize) -> bool {
-        match first {
-            First::Text | First::Number | First::Word => true,
-            First::Indicator => !matches!(self.bytes.get(start + 1), None | Some(b' ' | b'\n')),
-            _ => false,
-        }
-    }
-
-    /// Where a plain scalar stops: at a colon that makes it a key, at a comment, or at the line's end.
-    #[inline]
-    fn plain_stop(&self, start: usize) -> Step<usize> {
-        let mut at = special(self.bytes, start);
-        loop {
-            match self.bytes.get(at) {
-                None | Some(b'\n') => return Ok(at),
-                Some(b':') if matches!(self.bytes.get(at + 1), None | Some(b' ' | b'\n')) => return Ok(at),
-                Some(b'#') if at > start && self.bytes[at - 1] == b' ' => return Ok(at),
-                Some(b'\t') => return Err(Beyond),
-                Some(_) => at = special(self.bytes, at + 1),
-            }
-        }
-    }
-
     /// Whether a plain scalar is one of the few that stand for more than themselves, or that JSON cannot hold.
     fn means_more(&self, first: First, start: usize, end: usize, is_key: bool) -> bool {
         match first {
@@ -248,28 +209,10 @@ impl<'a, S: Sink<'a>> Lines<'a, '_, S> {
         }
     }
 
-    /// What follows a scalar in quotes, if that ends on its line.
-    fn quote_end(&self, start: usize) -> Step<Option<usize>> {
-        let quote = self.bytes[start];
-        let mut at = start + 1;
-        while let Some(length) = memchr::memchr3(quote, b'\\', b'\n', &self.bytes[at..]) {
-            at += length;
-            match (self.bytes[at], self.bytes.get(at + 1)) {
-                (b'\n', _) => break,
-                (b'\'', Some(b'\'')) => at += 2,
-                (b'\\', _) if quote == b'\'' => at += 1,
-                (b'\\', Some(b'"' | b'\\' | b'/' | b'n' | b't')) => at += 2,
-                (b'\\', _) => return Err(Beyond),
-                _ => return Ok(Some(at + 1)),
-            }
-        }
-        Ok(None)
-    }
-
     /// A block, literal or folded: every line that is blank or as deep as the first one.
     fn skip_block(&mut self, start: usize) -> Step<Left> {
         let header = start + 1 + usize::from(matches!(self.bytes.get(start + 1), Some(b'-' | b'+')));
-        let left = self.skip_end(header)?;
+        self.end_line(header)?;
         let outer = self.skipped_top()?.0;
         let (Some(first), blank) = self.peek() else { return Err(Beyond) };
         if self.bytes[first.start] == b'\t' || self.has_deeper_blank(blank, first.indent.max(outer)) {
@@ -286,27 +229,6 @@ impl<'a, S: Sink<'a>> Lines<'a, '_, S> {
             }
             self.number += 1;
         }
-        Ok(left)
+        Ok(Left::Nothing)
     }
-}
-
-/// The next byte from a place on that may end a plain scalar: a colon, a hash, or a control character, of which
-/// there are only tabs and line breaks. Without one, the text's end.
-#[inline(never)]
-fn special(bytes: &[u8], start: usize) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    // Marks bytes below a limit, eight at a time. Only the lowest mark is sure to be right; it is the one that counts.
-    let below = |word: u64, limit: u8| word.wrapping_sub(ONES * u64::from(limit)) & !word;
-    let mut at = start;
-    while let Some(chunk) = bytes[at..].first_chunk::<8>() {
-        let word = u64::from_le_bytes(*chunk);
-        let is = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
-        let marks = (below(word, b' ') | is(b'#') | is(b':')) & (ONES * 0x80);
-        if marks != 0 {
-            return at + marks.trailing_zeros() as usize / 8;
-        }
-        at += 8;
-    }
-    let is_special = |byte: &u8| *byte < b' ' || matches!(byte, b'#' | b':');
-    at + bytes[at..].iter().position(is_special).unwrap_or(bytes.len() - at)
 }
