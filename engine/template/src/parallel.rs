@@ -15,9 +15,8 @@ const WORTH_A_THREAD: usize = 256 << 10;
 /// `size` is an item's amount of work, in bytes.
 pub fn in_parallel<T: Sync, R: Send>(items: &[T], size: impl Fn(&T) -> usize, work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let total: usize = items.iter().map(size).sum();
-    let useful = items.len().min(total / WORTH_A_THREAD).min(MAX_THREADS);
-    // Asking for the processors reads a handful of files of the system's.
-    let threads = if useful < 2 { 1 } else { std::thread::available_parallelism().map_or(1, NonZero::get).min(useful) };
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let threads = processors.min(MAX_THREADS).min(items.len()).min(total / WORTH_A_THREAD);
     if threads < 2 {
         return items.iter().map(work).collect();
     }
