@@ -49,8 +49,14 @@ impl<'s> Object<'s> {
     }
 
     pub(super) fn get(&self, key: &str) -> Option<&Json<'s>> {
-        let at = self.0.binary_search_by(|(known, _)| known.as_ref().cmp(key)).ok()?;
-        Some(&self.0[at].1)
+        /// Few keys are told apart by their lengths, mostly.
+        const FEW: usize = 8;
+        let at = if self.0.len() <= FEW {
+            self.0.iter().position(|(known, _)| known == key)
+        } else {
+            self.0.binary_search_by(|(known, _)| known.as_ref().cmp(key)).ok()
+        };
+        at.map(|at| &self.0[at].1)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Json<'s>)> {
@@ -66,7 +72,7 @@ impl<'s> Object<'s> {
     }
 }
 
-impl<'s> Json<'s> {
+impl Json<'_> {
     pub(super) fn get(&self, key: &str) -> Option<&Self> {
         match self {
             Self::Object(map) => map.get(key),
