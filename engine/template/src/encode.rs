@@ -112,7 +112,7 @@ fn write_json_string(bytes: &[u8], escape_html: bool, out: &mut String) {
     for chunk in bytes.utf8_chunks() {
         let mut rest = chunk.valid();
         // What needs no escape is copied in one piece.
-        while let Some(at) = rest.bytes().position(|byte| needs_look(byte)) {
+        while let Some(at) = rest.bytes().position(needs_look) {
             out.push_str(&rest[..at]);
             let mut characters = rest[at..].chars();
             let Some(character) = characters.next() else { break };

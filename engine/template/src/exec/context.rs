@@ -49,6 +49,8 @@ pub struct Context {
     included: HashMap<Text, Rc<Included>>,
     pub(crate) parsed: RefCell<BTreeMap<Text, Arc<[Arc<Tree>]>>>,
     pub(crate) patterns: RefCell<BTreeMap<Text, Rc<Pattern>>>,
+    /// Ranges and versions that were compared.
+    pub(crate) compared: BTreeMap<(Text, Text), bool>,
     limits: Limits,
     /// Room to write into, from calls that are over.
     buffers: Vec<Vec<u8>>,
@@ -75,6 +77,7 @@ impl Context {
             included: HashMap::new(),
             parsed: RefCell::default(),
             patterns: RefCell::default(),
+            compared: BTreeMap::new(),
             limits,
             buffers: Vec::new(),
             values: Vec::new(),
