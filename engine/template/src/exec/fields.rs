@@ -12,7 +12,7 @@ impl<'t> State<'t, '_> {
         dot: &Operand,
         receiver: &Operand,
         arg: &'t Arg,
-        fields: &'t str,
+        fields: &'t [u8],
         args: &'t [Arg],
         last: Option<Operand>,
     ) -> Run<Operand> {
@@ -36,10 +36,10 @@ impl<'t> State<'t, '_> {
     }
 
     /// What a map has under a name.
-    fn entry(&mut self, map: &Map, name: &str) -> Operand {
+    fn entry(&mut self, map: &Map, name: &[u8]) -> Operand {
         let boxed = !map.kind.is_of_strings();
         self.context.note_read(map, name);
-        match map.entries().get(name.as_bytes()) {
+        match map.entries().get(name) {
             Some(value) => Operand { value: value.clone(), boxed },
             None if boxed => Operand::boxed(Value::Nil),
             None => Operand::plain("".into()),
@@ -50,12 +50,14 @@ impl<'t> State<'t, '_> {
     fn field_of_other(
         &mut self,
         dot: &Operand,
-        name: &'t str,
+        name: &'t [u8],
         arg: &'t Arg,
         args: &'t [Arg],
         last: Option<Operand>,
         receiver: &Operand,
     ) -> Run<Operand> {
+        // The parser saw letters.
+        let name = std::str::from_utf8(name).unwrap_or_default();
         let has_args = args.len() > 1 || last.is_some();
         match &receiver.value {
             Value::Nil if !receiver.boxed => return Ok(Operand::plain(Value::Nil)),
@@ -99,7 +101,7 @@ impl<'t> State<'t, '_> {
 }
 
 /// The first name of a path such as `.a.b`, and what follows it.
-fn first_field(path: &str) -> (&str, &str) {
+fn first_field(path: &[u8]) -> (&[u8], &[u8]) {
     let path = &path[1..];
-    path.split_at(memchr::memchr(b'.', path.as_bytes()).unwrap_or(path.len()))
+    path.split_at(memchr::memchr(b'.', path).unwrap_or(path.len()))
 }
