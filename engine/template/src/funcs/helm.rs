@@ -22,7 +22,7 @@ const MAX_INCLUDES: u32 = 1000;
 
 pub(super) static FUNCTIONS: &[Function] = &[
     fixed("include", &[Str, Any], |context, args| include(context, &args[0], &args[1])),
-    fixed("tpl", &[Str, Any], |context, args| tpl(context, text(&args[0]), &args[1])),
+    fixed("tpl", &[Str, Any], |context, args| tpl(context, &args[0], &args[1])),
     fixed("required", &[Str, Any], |context, args| {
         let missing = args[1].is_nil() || matches!(&args[1], Value::String(text) if text.is_empty());
         match missing {
@@ -101,10 +101,14 @@ fn run_include(context: &mut Context, name: &str, data: &Value) -> Answer {
 /// How often `tpl` may run inside itself: every level of a failure quotes the text of the one below.
 const MAX_TPL_DEPTH: usize = 256;
 
-fn tpl(context: &mut Context, source: &[u8], data: &Value) -> Answer {
+fn tpl(context: &mut Context, template: &Value, data: &Value) -> Answer {
+    let source = text(template);
     context.check_depth().map_err(Failure::limit)?;
     if context.tpl_depth >= MAX_TPL_DEPTH {
         return Err(Failure::limit(format!("`tpl` calls itself more than {MAX_TPL_DEPTH} times deep")));
+    }
+    if is_plain(context, source) {
+        return Ok(template.clone());
     }
     let trees = parse_once(context, source)?;
     let Some(tree) = trees.iter().find(|tree| &*tree.name == "gotpl").cloned() else { return Ok("".into()) };
@@ -124,6 +128,14 @@ fn tpl(context: &mut Context, source: &[u8], data: &Value) -> Answer {
     Ok(remove_no_value(out).into())
 }
 
+/// Whether a text is what it gives, which is written then. If that is more than allowed it must run, to fail.
+fn is_plain(context: &mut Context, source: &[u8]) -> bool {
+    let has = |mark: &[u8]| super::strings::find(source, mark).is_some();
+    // A trace shows where every text came from.
+    let is_plain = context.trace.is_none() && !has(b"{{") && !has(NO_VALUE) && std::str::from_utf8(source).is_ok();
+    is_plain && context.step().is_ok() && context.spend(source.len()).is_ok()
+}
+
 /// Charts call `tpl` on the same texts again and again.
 fn parse_once(context: &Context, source: &[u8]) -> Result<Arc<[Arc<crate::ast::Tree>]>, Failure> {
     if let Some(trees) = context.parsed.borrow().get(source) {
@@ -139,17 +151,19 @@ fn parse_once(context: &Context, source: &[u8]) -> Result<Arc<[Arc<crate::ast::T
     Ok(trees)
 }
 
-/// Go prints `<no value>` for nil; Helm takes it out again.
+/// What Go prints for nil.
+const NO_VALUE: &[u8] = b"<no value>";
+
+/// Helm takes it out of what Go printed.
 pub(crate) fn remove_no_value(bytes: Vec<u8>) -> Vec<u8> {
-    const MARK: &[u8] = b"<no value>";
-    if super::strings::find(&bytes, MARK).is_none() {
+    if super::strings::find(&bytes, NO_VALUE).is_none() {
         return bytes;
     }
     let mut out = Vec::with_capacity(bytes.len());
     let mut rest = bytes.as_slice();
-    while let Some(at) = super::strings::find(rest, MARK) {
+    while let Some(at) = super::strings::find(rest, NO_VALUE) {
         out.extend_from_slice(&rest[..at]);
-        rest = &rest[at + MARK.len()..];
+        rest = &rest[at + NO_VALUE.len()..];
     }
     out.extend_from_slice(rest);
     out

@@ -1,13 +1,16 @@
 //! Numbers as Go's parser reads them: one literal may be of several types.
 
 use super::quoted;
-use crate::ast::Number;
+use crate::ast::{Number, Span};
 use crate::lex::Kind;
 use crate::quote::unquote;
 
 /// Reads a number, or a character constant.
-pub(super) fn number(kind: Kind, text: &str) -> Result<Number, String> {
-    let mut number = Number { text: text.into(), int: None, uint: None, float: None, complex: false };
+pub(super) fn number(kind: Kind, span: Span, text: &str) -> Result<Number, String> {
+    let mut number = Number { span, int: None, uint: None, float: None, complex: false };
+    if let Some(value) = small(text) {
+        return Ok(Number { int: Some(value.into()), uint: Some(value.into()), float: Some(value.into()), ..number });
+    }
     if kind == Kind::CharConstant {
         let bytes = unquote(text).map_err(|_| format!("malformed character constant: {text}"))?;
         let decoded = String::from_utf8_lossy(&bytes).into_owned();
@@ -46,6 +49,13 @@ pub(super) fn number(kind: Kind, text: &str) -> Result<Number, String> {
         return Err(format!("illegal number syntax: {}", quoted(text)));
     }
     Ok(number)
+}
+
+/// What most numbers are: a few decimal digits, and no zero before others.
+fn small(text: &str) -> Option<u32> {
+    let is_small = matches!(text.as_bytes(), [b'0'] | [b'1'..=b'9', ..]) && text.len() < 10;
+    let digit = |value: u32, byte: u8| byte.is_ascii_digit().then(|| value * 10 + u32::from(byte - b'0'));
+    if is_small { text.bytes().try_fold(0, digit) } else { None }
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::float_cmp, reason = "Go's test of whether a float is an integer")]
