@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::funcs::FunctionId;
 
 /// A stretch of a text, or of one of the tables of [`Code`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Span {
     pub(crate) start: u32,
     pub(crate) end: u32,

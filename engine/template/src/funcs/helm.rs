@@ -201,3 +201,34 @@ fn or_error_list(read: Result<Value, String>) -> Value {
         Err(problem) => Value::list(vec![problem.into()]),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use crate::{Ambient, Entries, Limits, NoHost, Renderer, Templates, Value, with_stack};
+
+    /// A rendering that is traced parses every text.
+    #[test]
+    fn tpl_of_a_plain_text_gives_what_parsing_it_gives() {
+        let templates = Templates::parse([("x", "{{ tpl .text . }}")]).expect("a template");
+        let ambient = Ambient::seeded(1, jiff::Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC));
+        let render = |text: &str, limits: Limits, is_traced: bool| {
+            with_stack(|| {
+                let mut renderer = Renderer::new(&templates, Rc::new(NoHost), &ambient, limits);
+                if is_traced {
+                    renderer = renderer.traced();
+                }
+                renderer.render("x", &Value::map(Entries::from([("text".into(), text.into())])))
+            })
+            .expect("a thread")
+        };
+        let few = Limits { output: 12, ..Limits::default() };
+        let short = Limits { steps: 6, ..Limits::default() };
+        for text in ["", "a", "a<no value>b", "{", "{ { }}", "{{ 1 }}", "é\n  b: [c]\n", "longer than it may be"] {
+            for limits in [Limits::default(), few, short] {
+                assert_eq!(render(text, limits, false), render(text, limits, true), "{text}");
+            }
+        }
+    }
+}

@@ -63,6 +63,7 @@ const fn is_equal(left: &[u8], right: &[u8]) -> bool {
 }
 
 /// The function of a name.
+#[inline]
 pub(crate) fn find(name: impl AsRef<[u8]>) -> Option<FunctionId> {
     let name = name.as_ref();
     let mut place = hash(name);

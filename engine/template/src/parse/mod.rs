@@ -374,3 +374,6 @@ fn keep<T>(complete: &mut Vec<T>, thing: T) -> u32 {
 fn quoted(text: &str) -> String {
     crate::quote::quote(text.as_bytes())
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,10 +7,15 @@ use crate::quote::unquote;
 
 /// Reads a number, or a character constant.
 pub(super) fn number(kind: Kind, span: Span, text: &str) -> Result<Number, String> {
-    let mut number = Number { span, int: None, uint: None, float: None, complex: false };
     if let Some(value) = small(text) {
-        return Ok(Number { int: Some(value.into()), uint: Some(value.into()), float: Some(value.into()), ..number });
+        let (int, uint, float) = (Some(value.into()), Some(value.into()), Some(value.into()));
+        return Ok(Number { span, int, uint, float, complex: false });
     }
+    any_number(kind, span, text)
+}
+
+fn any_number(kind: Kind, span: Span, text: &str) -> Result<Number, String> {
+    let mut number = Number { span, int: None, uint: None, float: None, complex: false };
     if kind == Kind::CharConstant {
         let bytes = unquote(text).map_err(|_| format!("malformed character constant: {text}"))?;
         let decoded = String::from_utf8_lossy(&bytes).into_owned();
@@ -103,4 +108,22 @@ fn hex_float(text: &str) -> Option<f64> {
     }
     let value = value * 2_f64.powi(exponent.parse().ok()?);
     Some(if negative { -value } else { value })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_numbers_are_read_as_others_are() {
+        let span = Span::default();
+        let shown = |number: Number| (number.int, number.uint, number.float.map(f64::to_bits), number.complex);
+        for text in ["0", "1", "9", "10", "42", "080", "00", "007", "999999999", "1000000000", "1_0", "1e3", "+1", "1i"]
+        {
+            let (fast, general) = (number(Kind::Number, span, text), any_number(Kind::Number, span, text));
+            assert_eq!(fast.map(shown), general.map(shown), "{text}");
+        }
+        assert!(small("0").is_some() && small("999999999").is_some());
+        assert!(small("00").is_none() && small("1000000000").is_none() && small("1_0").is_none());
+    }
 }
