@@ -67,7 +67,16 @@ fn main() -> ExitCode {
 
 /// The command line; ends the process with help, or a complaint, if there is nothing to run.
 fn parse() -> Cli {
-    Cli::try_parse().unwrap_or_else(|_| {
+    let mut known = Cli::command();
+    let parsed = known.try_get_matches_from_mut(std::env::args_os());
+    // What describes the flags is as large as what they say is small: it is left to the end of the process.
+    std::mem::forget(known);
+    let cli = parsed.and_then(|mut matches| {
+        let cli = Cli::from_arg_matches_mut(&mut matches);
+        std::mem::forget(matches);
+        cli
+    });
+    cli.unwrap_or_else(|_| {
         // Help and complaints need to know all commands, which are described one by one as they are used.
         let mut all = Cli::command();
         all.build();
@@ -79,12 +88,17 @@ fn parse() -> Cli {
 /// Sends `tracing` to standard error; `RUST_LOG` refines what `-v` chose.
 fn start_logging(verbose: u8) {
     use tracing_subscriber::EnvFilter;
+    let plain = tracing_subscriber::fmt().with_writer(std::io::stderr);
     let default = match verbose {
+        // Rules for nothing but errors would take as long to set up as all flags to read.
+        0 if std::env::var_os(EnvFilter::DEFAULT_ENV).is_none() => {
+            return plain.with_max_level(tracing::Level::ERROR).init();
+        }
         0 => "error",
         1 => "kpkg=info,warn",
         2 => "kpkg=debug,info",
         _ => "trace",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    plain.with_env_filter(filter).init();
 }

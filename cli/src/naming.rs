@@ -11,7 +11,7 @@ pub(crate) fn from_template(text: &str, ambient: &Ambient) -> Result<String> {
     let templates = Templates::parse([("name-template", text)]).map_err(|(_, error)| error)?;
     let name = with_stack(|| {
         Renderer::new(&templates, Rc::new(NoHost), ambient, Limits::default()).render("name-template", &Value::Nil)
-    })?
+    })
     .map_err(|error| anyhow::Error::msg(kpkg_template::helm_text("name-template", &error)))?;
     String::from_utf8(name).context("the name that `--name-template` makes is not text")
 }

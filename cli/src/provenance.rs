@@ -17,7 +17,7 @@ pub(crate) struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn watch(&self) -> Result<Watched, RenderError> {
+    fn watch(&self) -> Watched {
         provenance::watch(self.values, self.release, self.facts, self.ambient)
     }
 
@@ -27,7 +27,7 @@ impl Run<'_> {
 
     /// What made each of some fields, as text.
     pub(crate) fn trace(&self, fields: &[FieldPath]) -> Result<String> {
-        let watched = self.watch()?;
+        let watched = self.watch();
         let mut text = String::new();
         for field in fields {
             text.push_str(&provenance::trace(&watched, self.subject(), field)?.to_string());
@@ -38,7 +38,7 @@ impl Run<'_> {
     /// Refuses values that no default declares, and values that no template reads.
     pub(crate) fn check_values(&self) -> Result<()> {
         let unknown = kpkg_chart::lint::unknown_values(self.values.chart(), self.inputs);
-        let unread = provenance::unread(&self.watch()?, self.subject());
+        let unread = provenance::unread(&self.watch(), self.subject());
         let is_new =
             |path: &str| !unknown.iter().any(|it| path == it.path || path.starts_with(&format!("{}.", it.path)));
         let mut problems: Vec<String> = unknown.iter().map(ToString::to_string).collect();
@@ -55,10 +55,7 @@ impl Run<'_> {
         // What ran into a limit would run into it again.
         let is_limit =
             matches!(&error, RenderError::Template { problem, .. } if problem.contains("longer than allowed"));
-        let found = Some(())
-            .filter(|()| !is_limit)
-            .and_then(|()| self.watch().ok())
-            .and_then(|watched| provenance::explain(&error, &watched, self.subject()));
+        let found = if is_limit { None } else { provenance::explain(&error, &self.watch(), self.subject()) };
         let hint = found.as_ref().and_then(|found| found.hint.clone()).or(advice.map(str::to_owned));
         let error = match found {
             Some(found) => anyhow::anyhow!("{error}\n\n{}", found.to_string().trim_end()),

@@ -132,7 +132,7 @@ pub(crate) fn by_template(release: &Release, template: &str) -> Result<String> {
         let data =
             Value::Map(Map::new(MapKind::Any, kpkg_template::entries(data.as_map().unwrap_or(&BTreeMap::new()))));
         Renderer::new(&templates, Rc::new(NoHost), &ambient, Limits::default()).render("template", &data)
-    })??;
+    })?;
     Ok(String::from_utf8_lossy(&text).into_owned())
 }
 

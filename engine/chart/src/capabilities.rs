@@ -67,15 +67,20 @@ impl KubeVersion {
     }
 }
 
-/// The object.
+/// The object; its parts are made once, for templates ask for them again and again.
 pub(crate) struct Capabilities {
     version: KubeVersion,
-    api_versions: Vec<String>,
+    kube_version: Value,
+    api_versions: Value,
 }
 
 impl Capabilities {
     pub(crate) fn new(facts: &ClusterFacts) -> Self {
-        Self { version: facts.kube_version.clone(), api_versions: facts.api_versions.clone() }
+        Self {
+            version: facts.kube_version.clone(),
+            kube_version: Value::object(Version(facts.kube_version.clone())),
+            api_versions: Value::object(ApiVersions(facts.api_versions.clone())),
+        }
     }
 }
 
@@ -91,8 +96,8 @@ impl Object for Capabilities {
     }
 
     fn print(&self) -> String {
-        let build = BuildInfo.print();
-        format!("{{{} [{}] {build}}}", Version(self.version.clone()).raw(), self.api_versions.join(" "))
+        let version = Version(self.version.clone()).raw();
+        format!("{{{version} {} {}}}", kpkg_template::print(&self.api_versions), BuildInfo.print())
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -101,8 +106,8 @@ impl Object for Capabilities {
 
     fn field(&self, name: &str) -> Option<Value> {
         match name {
-            "KubeVersion" => Some(Value::object(Version(self.version.clone()))),
-            "APIVersions" => Some(Value::object(ApiVersions(self.api_versions.clone()))),
+            "KubeVersion" => Some(self.kube_version.clone()),
+            "APIVersions" => Some(self.api_versions.clone()),
             "HelmVersion" => Some(Value::object(BuildInfo)),
             _ => None,
         }

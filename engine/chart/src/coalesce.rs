@@ -48,20 +48,6 @@ impl<'a> Part<'a> {
     fn is_nothing(self) -> bool {
         matches!(self, Self::Asked(None))
     }
-
-    /// The part of plain values, as a map to be shared.
-    fn of(self, map: &kpkg_yaml::Map) -> Map {
-        let Self::Asked(_) = self else { return from_plain(map) };
-        let asked = map.iter().filter(|(key, _)| !self.below(key).is_nothing());
-        let entries = asked.map(|(key, value)| {
-            let value = match value {
-                kpkg_yaml::Value::Map(inner) => Value::Map(self.below(key).of(inner)),
-                other => Value::from(other),
-            };
-            (key.as_str().into(), value)
-        });
-        Map::new(MapKind::Any, entries.collect())
-    }
 }
 
 fn coalesce_chart(chart: &Chart, values: &Map, merge: bool, part: Part<'_>) -> Result<(), String> {
@@ -112,7 +98,8 @@ pub(crate) fn plain_value(value: &Value) -> kpkg_yaml::Value {
         Value::Bool(value) => kpkg_yaml::Value::Bool(*value),
         Value::Int(value, _) => kpkg_yaml::Value::Int(*value),
         Value::Float(value) => kpkg_yaml::Value::Float(*value),
-        Value::String(text) | Value::Bytes(text) => kpkg_yaml::Value::String(text.to_string()),
+        Value::String(text) => kpkg_yaml::Value::String(text.to_string()),
+        Value::Bytes(bytes) => kpkg_yaml::Value::String(bytes.to_string()),
         Value::List(list) => kpkg_yaml::Value::List(list.items().iter().map(plain_value).collect()),
         Value::Map(map) => kpkg_yaml::Value::Map(to_plain(map)),
         Value::Object(object) => plain_value(&object.plain()),
@@ -136,65 +123,90 @@ fn snapshot(map: &Map) -> Vec<(Text, Value)> {
     map.entries().iter().map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
+/// The chart's own values into the gaps. They are plain, and most of them are there already when subcharts' values come
+/// down from their parents: only what is missing is made into shared values.
 fn coalesce_defaults(chart: &Chart, values: &Map, merge: bool, part: Part<'_>) {
-    for (key, default) in snapshot(&part.of(&chart.values)) {
-        match values.get(key.as_bytes()) {
-            Some(Value::Nil) if !merge => values.remove(key.as_bytes()),
-            Some(Value::Map(given)) => match default {
-                Value::Map(default) => {
-                    let is_subchart = chart.dependencies.iter().any(|sub| sub.name().as_bytes() == key.as_bytes());
-                    let merge = merge || is_subchart;
-                    if !merge {
-                        remove_nulls(&default);
-                    }
-                    coalesce_tables(&given, &default, merge);
-                }
-                Value::Nil => {}
-                other => tracing::warn!(key = %key, value = %other.type_name(), "skipped value: not a table"),
-            },
-            Some(_) => {}
-            None if !merge && default.is_nil() => {}
-            None => {
-                if let (Value::Map(inner), false) = (&default, merge) {
-                    remove_nulls(inner);
-                }
-                values.insert(key, default);
+    for (key, default) in chart.values.iter() {
+        let part = part.below(key);
+        if part.is_nothing() {
+            continue;
+        }
+        match (values.get(key.as_bytes()), default) {
+            (Some(Value::Nil), _) if !merge => values.remove(key.as_bytes()),
+            (Some(Value::Map(given)), kpkg_yaml::Value::Map(default)) => {
+                let is_subchart = chart.dependencies.iter().any(|sub| sub.name() == key);
+                fill(&given, default, merge || is_subchart, part);
             }
+            (Some(Value::Map(_)), other) if !other.is_null() => {
+                let default: Value = other.into();
+                tracing::warn!(key = %key, value = %default.type_name(), "skipped value: not a table");
+            }
+            (Some(_), _) => {}
+            (None, kpkg_yaml::Value::Null) if !merge => {}
+            (None, default) => values.insert(key.as_str().into(), part.shared(default, merge)),
         }
     }
 }
 
-/// A null among a chart's defaults says only that the key exists.
-fn remove_nulls(map: &Map) {
-    for (key, value) in snapshot(map) {
-        match value {
-            Value::Nil => map.remove(key.as_bytes()),
-            Value::Map(inner) => remove_nulls(&inner),
-            _ => {}
+impl Part<'_> {
+    /// The part of a plain value, to be shared. A null among a chart's defaults says only that the key exists.
+    fn shared(self, plain: &kpkg_yaml::Value, merge: bool) -> Value {
+        match plain {
+            kpkg_yaml::Value::Map(map) => {
+                let wanted =
+                    map.iter().filter(|(key, value)| (merge || !value.is_null()) && !self.below(key).is_nothing());
+                let entries = wanted.map(|(key, value)| (key.as_str().into(), self.below(key).shared(value, merge)));
+                Value::map(entries.collect())
+            }
+            other => other.into(),
         }
     }
 }
 
-/// Fills the gaps of one table from another.
+/// Fills the gaps of one table from a plain one.
+fn fill(target: &Map, source: &kpkg_yaml::Map, merge: bool, part: Part<'_>) {
+    for (key, value) in source {
+        let part = part.below(key);
+        if part.is_nothing() || (!merge && value.is_null()) {
+            continue;
+        }
+        match (target.get(key.as_bytes()), value) {
+            // A null takes a default away; where there is none, it stays a null.
+            (Some(Value::Nil), _) if !merge => target.remove(key.as_bytes()),
+            (Some(Value::Nil), _) => {}
+            (None, value) => target.insert(key.as_str().into(), part.shared(value, merge)),
+            (Some(Value::Map(inner)), kpkg_yaml::Value::Map(value)) => fill(&inner, value, merge, part),
+            (Some(Value::Map(_)), value) if !value.is_null() => {
+                tracing::warn!(key = %key, "destination is a table, ignoring non-table value");
+            }
+            (Some(_), kpkg_yaml::Value::Map(_)) => tracing::warn!(key = %key, "cannot overwrite table with non table"),
+            (Some(_), _) => {}
+        }
+    }
+}
+
+/// Fills the gaps of one table from another that is shared as well, and may change.
 pub(crate) fn coalesce_tables(target: &Map, source: &Map, merge: bool) {
-    let given: std::collections::BTreeSet<Text> =
-        snapshot(source).into_iter().filter(|(_, value)| !value.is_nil()).map(|(key, _)| key).collect();
-    for (key, value) in snapshot(target) {
-        if value.is_nil() {
+    let is_null = |(key, value): (&Text, &Value)| value.is_nil().then(|| key.clone());
+    let nulls: Vec<Text> = target.entries().iter().filter_map(is_null).collect();
+    for key in nulls {
+        // A null takes a default away; where there is none, it stays a null.
+        if !merge && source.get(key.as_bytes()).is_some_and(|default| !default.is_nil()) {
+            source.remove(key.as_bytes());
+            target.remove(key.as_bytes());
+        } else {
             source.insert(key, Value::Nil);
         }
     }
     for (key, value) in snapshot(source) {
         match (target.get(key.as_bytes()), value) {
-            // A null takes a default away; where there is none, it stays a null.
-            (Some(Value::Nil), _) if !merge && given.contains(&key) => target.remove(key.as_bytes()),
             (None, value) => target.insert(key, value),
             (Some(Value::Map(inner)), Value::Map(value)) => coalesce_tables(&inner, &value, merge),
-            (Some(_), Value::Map(_)) => tracing::warn!(key = %key, "cannot overwrite table with non table"),
             (Some(Value::Map(_)), value) if !value.is_nil() => {
                 tracing::warn!(key = %key, "destination is a table, ignoring non-table value");
             }
-            _ => {}
+            (Some(_), Value::Map(_)) => tracing::warn!(key = %key, "cannot overwrite table with non table"),
+            (Some(_), _) => {}
         }
     }
 }

@@ -117,9 +117,6 @@ pub enum RenderError {
     /// A file that a template asked for cannot be read.
     #[error(transparent)]
     File(#[from] LoadError),
-    /// The system has no thread to give.
-    #[error("cannot start a thread to render on")]
-    Thread(#[source] io::Error),
 }
 
 impl RenderError {

@@ -77,7 +77,7 @@ impl Object for Files {
         let pairs: Vec<String> = self
             .0
             .iter()
-            .map(|(name, file)| format!("{name}:{}", kpkg_template::print(&Value::Bytes(file.data().into()))))
+            .map(|(name, file)| format!("{name}:{}", kpkg_template::print(&Value::bytes(file.data()))))
             .collect();
         format!("map[{}]", pairs.join(" "))
     }
@@ -107,7 +107,7 @@ impl Object for Files {
                 context.spend(text.len())?;
                 Value::String(text)
             }
-            "GetBytes" => Value::Bytes(self.get(&argument)),
+            "GetBytes" => Value::bytes(self.get(&argument)),
             "Glob" => Value::object(self.glob(&argument)),
             "Lines" => self.lines(&argument),
             "AsConfig" => {
@@ -124,7 +124,7 @@ impl Object for Files {
     }
 
     fn entries(&self) -> Option<Entries> {
-        Some(self.0.iter().map(|(name, file)| (name.as_str().into(), Value::Bytes(file.data().into()))).collect())
+        Some(self.0.iter().map(|(name, file)| (name.as_str().into(), Value::bytes(file.data()))).collect())
     }
 
     fn plain(&self) -> Value {

@@ -47,7 +47,7 @@ pub fn render_files(
     facts: &ClusterFacts,
     ambient: &Ambient,
 ) -> Result<(BTreeMap<String, String>, Vec<LookupKey>), RenderError> {
-    with_stack(|| Job { values, release, facts, ambient, lenient: false }.run()).map_err(RenderError::Thread)?
+    with_stack(|| Job { values, release, facts, ambient, lenient: false }.run())
 }
 
 /// What templates wrote, by path, when `required` and `fail` let everything pass.
@@ -58,7 +58,7 @@ pub(crate) fn render_leniently(
 ) -> Result<BTreeMap<String, String>, RenderError> {
     let ambient = Ambient::seeded(0, jiff::Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC));
     let job = Job { values, release, facts, ambient: &ambient, lenient: true };
-    let (files, _) = with_stack(|| job.run()).map_err(RenderError::Thread)??;
+    let (files, _) = with_stack(|| job.run())?;
     Ok(files)
 }
 

@@ -7,7 +7,12 @@ pub struct BadPattern;
 
 /// A pattern, ready to be matched.
 #[derive(Debug, Clone)]
-pub struct Pattern(Vec<Part>);
+pub struct Pattern {
+    parts: Vec<Part>,
+    /// The letters at its beginning, and those at its end: most names are found wanting by these alone.
+    head: String,
+    tail: String,
+}
 
 #[derive(Debug, Clone)]
 enum Part {
@@ -40,13 +45,19 @@ impl Pattern {
                 other => Part::One(other),
             });
         }
-        Ok(Self(parts))
+        let letter = |part: &Part| if let Part::One(letter) = part { Some(*letter) } else { None };
+        let head = parts.iter().map_while(letter).collect();
+        let tail: Vec<char> = parts.iter().rev().map_while(letter).collect();
+        Ok(Self { parts, head, tail: tail.into_iter().rev().collect() })
     }
 
     /// Whether it matches the whole of a name. A star takes as little as it can, and only the last one is ever
     /// asked to take more: time is at most in proportion to both lengths.
     pub fn matches(&self, name: &str) -> bool {
-        let parts = self.0.as_slice();
+        if !name.starts_with(&self.head) || !name.ends_with(&self.tail) {
+            return false;
+        }
+        let parts = self.parts.as_slice();
         let mut part = 0;
         let mut rest = name;
         let mut back: Option<(usize, &str)> = None;

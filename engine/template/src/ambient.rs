@@ -41,22 +41,24 @@ impl From<jiff::Zoned> for Clock {
 #[derive(Debug)]
 pub struct Ambient {
     seed: [u8; 32],
-    /// Made when it is first asked for.
-    random: Option<StdRng>,
+    /// The file whose stream this is, if it is one's.
+    file: Option<Box<str>>,
+    /// Made when it is first asked for: few files ask.
+    random: Option<Box<StdRng>>,
     clock: Clock,
 }
 
 /// A clone starts its stream anew.
 impl Clone for Ambient {
     fn clone(&self) -> Self {
-        Self::new(self.seed, self.clock.clone())
+        Self { seed: self.seed, file: self.file.clone(), random: None, clock: self.clock.clone() }
     }
 }
 
 impl Ambient {
     /// From a seed, random or chosen, and a time.
     pub fn new(seed: [u8; 32], clock: impl Into<Clock>) -> Self {
-        Self { seed, random: None, clock: clock.into() }
+        Self { seed, file: None, random: None, clock: clock.into() }
     }
 
     /// From a number as the user gives it.
@@ -69,11 +71,16 @@ impl Ambient {
     /// The source for one template file: its own stream, so that files may run in any order.
     #[must_use]
     pub fn for_file(&self, name: &str) -> Self {
+        Self { seed: self.stream(), file: Some(name.into()), random: None, clock: self.clock.clone() }
+    }
+
+    /// What the stream begins with.
+    fn stream(&self) -> [u8; 32] {
         use sha2::{Digest, Sha256};
-        let mut digest = Sha256::new();
-        digest.update(self.seed);
-        digest.update(name.as_bytes());
-        Self::new(digest.finalize().into(), self.clock.clone())
+        match &self.file {
+            Some(name) => Sha256::new().chain_update(self.seed).chain_update(name.as_bytes()).finalize().into(),
+            None => self.seed,
+        }
     }
 
     /// The time that it is.
@@ -99,6 +106,9 @@ impl Ambient {
     }
 
     pub(crate) fn generator(&mut self) -> &mut StdRng {
-        self.random.get_or_insert_with(|| StdRng::from_seed(self.seed))
+        if self.random.is_none() {
+            self.random = Some(Box::new(StdRng::from_seed(self.stream())));
+        }
+        self.random.as_mut().expect("made above")
     }
 }

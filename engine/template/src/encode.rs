@@ -84,6 +84,9 @@ fn write_json(value: &Value, style: JsonStyle, out: &mut String, depth: usize) -
 }
 
 fn json_number(value: f64) -> Result<String, String> {
+    if let Some(whole) = number::whole(value) {
+        return Ok(whole.to_string());
+    }
     number::format_json(value).ok_or_else(|| format!("json: unsupported value: {}", number::format_general(value)))
 }
 
@@ -107,7 +110,13 @@ fn close(style: JsonStyle, out: &mut String, count: usize, depth: usize) {
 fn write_json_string(bytes: &[u8], escape_html: bool, out: &mut String) {
     out.push('"');
     for chunk in bytes.utf8_chunks() {
-        for character in chunk.valid().chars() {
+        let mut rest = chunk.valid();
+        // What needs no escape is copied in one piece.
+        while let Some(at) = rest.bytes().position(|byte| needs_look(byte)) {
+            out.push_str(&rest[..at]);
+            let mut characters = rest[at..].chars();
+            let Some(character) = characters.next() else { break };
+            rest = characters.as_str();
             match character {
                 '"' => out.push_str("\\\""),
                 '\\' => out.push_str("\\\\"),
@@ -122,11 +131,17 @@ fn write_json_string(bytes: &[u8], escape_html: bool, out: &mut String) {
                 other => out.push(other),
             }
         }
+        out.push_str(rest);
         if !chunk.invalid().is_empty() {
             chunk.invalid().iter().for_each(|_| out.push_str("\\ufffd"));
         }
     }
     out.push('"');
+}
+
+/// Whether a byte begins a character that may have to be escaped.
+fn needs_look(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\\' | b'<' | b'>' | b'&' | 0..b' ' | 0xE2)
 }
 
 fn escape(character: char, out: &mut String) {
@@ -138,6 +153,13 @@ pub(crate) fn yaml(value: &Value) -> Result<String, String> {
     let mut emitter = Emitter::new(Flavour::Compact);
     emit(value, &mut emitter, 0)?;
     Ok(emitter.finish())
+}
+
+/// The same as bytes, written to a buffer that is empty.
+pub(crate) fn yaml_to(value: &Value, buffer: Vec<u8>) -> Result<Vec<u8>, String> {
+    let mut emitter = Emitter::with_buffer(Flavour::Compact, buffer);
+    emit(value, &mut emitter, 0)?;
+    Ok(emitter.finish_bytes())
 }
 
 /// go-yaml v3's encoder with an indent of 2.
@@ -156,8 +178,12 @@ fn emit(value: &Value, emitter: &mut Emitter, depth: usize) -> Result<(), String
         Value::Bool(value) => emitter.plain(if *value { "true" } else { "false" }),
         Value::Int(value, kind) => emitter.plain(&crate::format::int_text(*value, *kind)),
         Value::Float(value) => {
-            json_number(*value)?;
-            emitter.plain(&kpkg_yaml::float_text(*value));
+            if let Some(whole) = number::whole(*value) {
+                emitter.plain(&whole.to_string());
+            } else {
+                json_number(*value)?;
+                emitter.plain(&kpkg_yaml::float_text(*value));
+            }
         }
         // JSON replaces what is not UTF-8.
         Value::String(text) => emitter.string(&text.to_str()),

@@ -1,6 +1,7 @@
 //! Reads JSON with Go's complaints.
 
-use crate::value::{Entries, Value};
+use crate::entries::Entries;
+use crate::value::Value;
 
 /// How deep a text may nest, as Go's decoder bounds it.
 const MAX_DEPTH: usize = 1000;

@@ -20,7 +20,7 @@
 //! let text = with_stack(|| {
 //!     let dot = Value::map([("name".into(), "world".into())].into());
 //!     Renderer::new(&templates, Rc::new(NoHost), &ambient, Limits::default()).render("hello.txt", &dot)
-//! })??;
+//! })?;
 //! assert_eq!(text, b"Hello, WORLD!");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -29,6 +29,7 @@ mod ambient;
 mod ast;
 mod datetime;
 mod encode;
+mod entries;
 mod error;
 mod exec;
 mod format;
@@ -92,4 +93,5 @@ pub fn print(value: &Value) -> String {
     format::text(value)
 }
 
-pub use value::{Entries, IntKind, Kind, List, ListKind, Map, MapKind, Value, entries};
+pub use entries::Entries;
+pub use value::{IntKind, Kind, List, ListKind, Map, MapKind, Value, entries};

@@ -3,10 +3,11 @@
 use std::any::Any;
 use std::rc::Rc;
 
+use crate::entries::Entries;
 use crate::error::Failure;
 use crate::exec::Context;
 use crate::funcs::Type;
-use crate::value::{Entries, Kind, Value};
+use crate::value::{Kind, Value};
 
 /// The parameters of a method.
 #[derive(Debug, Clone, Copy)]

@@ -9,14 +9,15 @@ const STACK: usize = 64 << 20;
 /// More threads than this gain nothing on what charts hold.
 const MAX_THREADS: usize = 8;
 /// Bytes of work below which a thread costs more than it saves.
-const WORTH_A_THREAD: usize = 256 << 10;
+const WORTH_A_THREAD: usize = 1 << 20;
 
 /// Does some work on each item, on several processors if there is enough of it; results are in the items' order.
 /// `size` is an item's amount of work, in bytes.
 pub fn in_parallel<T: Sync, R: Send>(items: &[T], size: impl Fn(&T) -> usize, work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let total: usize = items.iter().map(size).sum();
-    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let threads = processors.min(MAX_THREADS).min(items.len()).min(total / WORTH_A_THREAD);
+    let wanted = MAX_THREADS.min(items.len()).min(total / WORTH_A_THREAD);
+    // Finding out how many processors there are reads files of the system's: not for nothing.
+    let threads = if wanted < 2 { 1 } else { processors().min(wanted) };
     if threads < 2 {
         return items.iter().map(work).collect();
     }
@@ -43,6 +44,10 @@ pub fn in_parallel<T: Sync, R: Send>(items: &[T], size: impl Fn(&T) -> usize, wo
     let mut done = done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     done.sort_unstable_by_key(|(index, _)| *index);
     done.into_iter().map(|(_, result)| result).collect()
+}
+
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZero::get)
 }
 
 #[cfg(test)]

@@ -23,7 +23,12 @@ struct Spec {
 
 /// Formats values as `Sprintf` does.
 pub(crate) fn sprintf(format: &[u8], args: &[Value]) -> Vec<u8> {
-    let mut printer = Printer { format, at: 0, args, next: 0, reordered: false, good_index: true, out: Vec::new() };
+    sprintf_to(format, args, Vec::new())
+}
+
+/// The same, written to a buffer.
+pub(crate) fn sprintf_to(format: &[u8], args: &[Value], out: Vec<u8>) -> Vec<u8> {
+    let mut printer = Printer { format, at: 0, args, next: 0, reordered: false, good_index: true, out };
     printer.run();
     printer.out
 }
@@ -65,7 +70,7 @@ impl Printer<'_> {
     fn run(&mut self) {
         while self.at < self.format.len() {
             let rest = &self.format[self.at..];
-            let literal = rest.iter().position(|byte| *byte == b'%').unwrap_or(rest.len());
+            let literal = memchr::memchr(b'%', rest).unwrap_or(rest.len());
             self.out.extend_from_slice(&rest[..literal]);
             self.at += literal;
             if self.at >= self.format.len() {
@@ -87,6 +92,13 @@ impl Printer<'_> {
     }
 
     fn verb(&mut self) {
+        // Most verbs are bare, and most arguments texts.
+        if let (Some(b's' | b'v'), Some(Value::String(text))) = (self.peek(), self.args.get(self.next)) {
+            self.at += 1;
+            self.next += 1;
+            self.out.extend_from_slice(text.as_bytes());
+            return;
+        }
         let mut spec = self.flags();
         self.good_index = true;
         let mut after_index = self.index();
@@ -128,8 +140,9 @@ impl Printer<'_> {
         if !after_index {
             self.index();
         }
-        let rest = String::from_utf8_lossy(&self.format[self.at.min(self.format.len())..]).into_owned();
-        let Some(verb) = rest.chars().next() else {
+        // A character has four bytes at most.
+        let rest = &self.format[self.at.min(self.format.len())..];
+        let Some(verb) = String::from_utf8_lossy(&rest[..rest.len().min(4)]).chars().next() else {
             self.out.extend_from_slice(b"%!(NOVERB)");
             return;
         };

@@ -5,6 +5,11 @@ pub(crate) fn quote(bytes: &[u8]) -> String {
     quote_with(bytes, '"')
 }
 
+/// Whether a text stands between quotes as it is.
+pub(crate) fn is_plain(bytes: &[u8], quote: u8) -> bool {
+    bytes.iter().all(|byte| matches!(byte, b' '..=b'~') && *byte != quote && *byte != b'\\')
+}
+
 pub(crate) fn quote_with(bytes: &[u8], quote: char) -> String {
     let mut out = String::with_capacity(bytes.len() + 2);
     out.push(quote);
@@ -130,7 +135,17 @@ mod tests {
         ] {
             assert_eq!(quote(bytes), want);
             assert_eq!(unquote(want).as_deref(), Ok(bytes));
+            assert!(!is_plain(bytes, b'"'));
         }
         assert!(unquote("\"\\q\"").is_err());
+    }
+
+    #[test]
+    fn plain_texts_are_only_put_between_quotes() {
+        for byte in 0..=255 {
+            let text = [b'a', byte];
+            let wrapped = [&b"\""[..], &text, &b"\""[..]].concat();
+            assert_eq!(is_plain(&text, b'"'), quote(&text).as_bytes() == wrapped, "{byte}");
+        }
     }
 }

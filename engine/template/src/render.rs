@@ -20,7 +20,7 @@ pub struct Renderer {
 }
 
 impl Renderer {
-    /// A renderer; call it on a thread made by [`with_stack`].
+    /// A renderer; call it within [`with_stack`].
     pub fn new(templates: &Templates, host: Rc<dyn Host>, ambient: &Ambient, limits: Limits) -> Self {
         let set = Rc::new(Set::new(templates.clone()));
         Self {
@@ -67,17 +67,12 @@ impl Renderer {
     }
 }
 
-/// Bytes of stack that a rendering thread gets; memory is used only as far as templates nest.
+/// Bytes of stack to render on; memory is used only as far as templates nest.
 const STACK: usize = 256 << 20;
 
-/// Runs something on a thread whose stack is deep enough for what the default [`Limits`] allow.
-pub fn with_stack<T: Send>(work: impl FnOnce() -> T + Send) -> std::io::Result<T> {
-    std::thread::scope(|scope| {
-        let thread =
-            std::thread::Builder::new().name("render".to_owned()).stack_size(STACK).spawn_scoped(scope, work)?;
-        Ok(match thread.join() {
-            Ok(value) => value,
-            Err(panic) => std::panic::resume_unwind(panic),
-        })
-    })
+/// Runs something on a stack of its own, deep enough for what the default [`Limits`] allow.
+///
+/// It is the same thread: another one would take its memory from another heap, which costs more than it seems.
+pub fn with_stack<T>(work: impl FnOnce() -> T) -> T {
+    stacker::grow(STACK, work)
 }

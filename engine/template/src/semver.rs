@@ -1,5 +1,6 @@
 //! Versions and ranges of versions, as the library Masterminds/semver reads them.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt::{self, Display, Formatter};
 
@@ -202,11 +203,11 @@ pub fn is_compatible(range: &str, version: &str) -> bool {
 }
 
 /// `1.2 - 1.4` means `>= 1.2, <= 1.4`.
-fn rewrite_hyphens(text: &str) -> String {
-    let words: Vec<&str> = text.split_whitespace().collect();
-    if !words.contains(&"-") {
-        return text.to_owned();
+fn rewrite_hyphens(text: &str) -> Cow<'_, str> {
+    if !text.split_whitespace().any(|word| word == "-") {
+        return text.into();
     }
+    let words: Vec<&str> = text.split_whitespace().collect();
     let mut out: Vec<String> = Vec::new();
     let mut index = 0;
     while index < words.len() {
@@ -218,7 +219,7 @@ fn rewrite_hyphens(text: &str) -> String {
             index += 1;
         }
     }
-    out.join(" ")
+    out.join(" ").into()
 }
 
 fn parse_alternative(text: &str) -> Result<Vec<Condition>, String> {

@@ -110,6 +110,11 @@ impl Set {
         Self { base: parent.base.clone(), parent: Some(parent), own: RefCell::new(own) }
     }
 
+    /// Whether it is one of those that `tpl` puts on top.
+    pub(crate) fn is_layer(&self) -> bool {
+        self.parent.is_some()
+    }
+
     pub(crate) fn get(&self, name: &str) -> Option<Arc<Tree>> {
         if let Some(tree) = self.own.borrow().get(name) {
             return Some(tree.clone());
@@ -118,6 +123,11 @@ impl Set {
             Some(parent) => parent.get(name),
             None => self.base.get(name),
         }
+    }
+
+    /// A template of the charts, whatever stands before it.
+    pub(crate) fn base(&self, name: &str) -> Option<Arc<Tree>> {
+        self.base.get(name)
     }
 
     /// The Jinja templates.

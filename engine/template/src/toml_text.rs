@@ -3,9 +3,10 @@
 use kpkg_yaml::number::format_general;
 
 use crate::datetime::{self, Time};
+use crate::entries::Entries;
 use crate::format::MAX_NESTING;
 use crate::text::Text;
-use crate::value::{Entries, Map, MapKind, Value};
+use crate::value::{Map, MapKind, Value};
 
 // === writing ===
 

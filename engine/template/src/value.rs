@@ -4,9 +4,9 @@
 //! thread makes its own from plain [`kpkg_yaml::Value`]s. Lists and strings never change.
 
 use std::cell::{Ref, RefCell};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use crate::entries::Entries;
 use crate::object::Object;
 use crate::text::Text;
 
@@ -93,8 +93,8 @@ pub enum Value {
     Float(f64),
     /// `string`
     String(Text),
-    /// `[]uint8`
-    Bytes(Text),
+    /// `[]uint8`; rare, and so apart: values stay as small as texts.
+    Bytes(Rc<Text>),
     /// A slice.
     List(List),
     /// A map with strings for keys.
@@ -134,9 +134,6 @@ impl List {
         self.items.0.is_empty()
     }
 }
-
-/// The entries of a map, in the order in which Go prints and ranges over them.
-pub type Entries = BTreeMap<Text, Value>;
 
 /// A shared map.
 #[derive(Clone)]
@@ -204,14 +201,30 @@ impl Map {
 // A chain of lists in lists may be longer than the stack is deep: they are taken apart in a loop.
 impl Drop for ListItems {
     fn drop(&mut self) {
-        dismantle(std::mem::take(&mut self.0));
+        if takes_others_along(self.0.iter()) {
+            dismantle(std::mem::take(&mut self.0));
+        }
     }
 }
 
 impl Drop for MapEntries {
     fn drop(&mut self) {
-        dismantle(std::mem::take(self.0.get_mut()).into_values());
+        let entries = self.0.get_mut();
+        if takes_others_along(entries.values()) {
+            dismantle(std::mem::take(entries).into_iter().map(|(_, value)| value));
+        }
     }
+}
+
+/// Whether a list or a map may go when these values go: not if all of them are held by others besides.
+fn takes_others_along<'a>(values: impl Iterator<Item = &'a Value> + Clone) -> bool {
+    let holders = |value: &Value| match value {
+        Value::List(list) => Some(Rc::strong_count(&list.items)),
+        Value::Map(map) => Some(Rc::strong_count(&map.shared)),
+        _ => None,
+    };
+    let nested = values.clone().filter_map(holders).count();
+    nested > 0 && values.filter_map(holders).any(|holders| holders <= nested)
 }
 
 fn dismantle(values: impl IntoIterator<Item = Value>) {
@@ -226,7 +239,8 @@ fn dismantle(values: impl IntoIterator<Item = Value>) {
             }
             Value::Map(map) => {
                 if let Some(mut entries) = Rc::into_inner(map.shared) {
-                    stack.extend(std::mem::take(entries.0.get_mut()).into_values().filter(nested));
+                    let values = std::mem::take(entries.0.get_mut()).into_iter().map(|(_, value)| value);
+                    stack.extend(values.filter(nested));
                 }
             }
             _ => {}
@@ -288,6 +302,20 @@ impl Value {
     /// An `int64`.
     pub fn int64(value: i64) -> Self {
         Self::Int(value, IntKind::Int64)
+    }
+
+    /// A `[]uint8`.
+    pub fn bytes(bytes: impl Into<Text>) -> Self {
+        Self::Bytes(Rc::new(bytes.into()))
+    }
+
+    /// The bytes of a string or a `[]uint8`.
+    pub(crate) fn text(&self) -> Option<&Text> {
+        match self {
+            Self::String(text) => Some(text),
+            Self::Bytes(bytes) => Some(bytes),
+            _ => None,
+        }
     }
 
     /// A `[]interface {}`.
@@ -352,7 +380,8 @@ impl Value {
             Self::Bool(value) => *value,
             Self::Int(value, _) => *value != 0,
             Self::Float(value) => *value != 0.0,
-            Self::String(text) | Self::Bytes(text) => !text.is_empty(),
+            Self::String(text) => !text.is_empty(),
+            Self::Bytes(bytes) => !bytes.is_empty(),
             Self::List(list) => !list.is_empty(),
             Self::Map(map) => !map.is_empty(),
             Self::Object(object) => object.truth(),

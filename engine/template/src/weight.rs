@@ -4,6 +4,7 @@
 //! leaves. Functions that walk over whole values are refused such ones before they start.
 
 use crate::error::Failure;
+use crate::text::Text;
 use crate::value::Value;
 
 /// What one value may weigh, in bytes of a rough text of it.
@@ -63,9 +64,14 @@ const WALKERS: &[&str] = &[
 
 /// Whether the function of that name walks over its arguments.
 pub(crate) const fn walks(name: &str) -> bool {
+    is_one_of(name, WALKERS)
+}
+
+/// Whether a name is in a list; tables of functions are made when the program is compiled.
+pub(crate) const fn is_one_of(name: &str, names: &[&str]) -> bool {
     let mut at = 0;
-    while at < WALKERS.len() {
-        if same(WALKERS[at].as_bytes(), name.as_bytes()) {
+    while at < names.len() {
+        if same(names[at].as_bytes(), name.as_bytes()) {
             return true;
         }
         at += 1;
@@ -87,22 +93,53 @@ const fn same(left: &[u8], right: &[u8]) -> bool {
     true
 }
 
-/// What a call costs, in steps: functions are not charged alike, and pay for what they are given.
-pub(crate) fn effort(name: &str, values: &[Value]) -> u64 {
-    let size = |value: &Value| match value {
-        Value::String(text) | Value::Bytes(text) => text.len() / 16,
-        Value::List(list) => list.len(),
-        _ => 0,
-    };
-    let given = values.iter().map(size).sum::<usize>() as u64;
-    match name {
-        "bcrypt" | "derivePassword" | "genCA" | "genPrivateKey" | "genSelfSignedCert" | "genSignedCert"
-        | "htpasswd" => given + KEY,
-        "shuffle" => given.saturating_mul(16),
-        "sortAlpha" => given.saturating_mul(8),
-        // Every item is compared with every other.
-        "uniq" | "mustUniq" => given.saturating_mul(given) / 4,
-        _ => given,
+/// How the cost of a call grows with what it is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Effort {
+    /// As its arguments do.
+    Plain,
+    /// It makes a key or hashes a password.
+    Key,
+    /// It does much with each part.
+    Shuffle,
+    /// It compares items with many others.
+    Sort,
+    /// It compares every item with every other.
+    Pairs,
+}
+
+impl Effort {
+    /// That of the function of some name.
+    pub(crate) const fn of(name: &str) -> Self {
+        const KEYS: &[&str] =
+            &["bcrypt", "derivePassword", "genCA", "genPrivateKey", "genSelfSignedCert", "genSignedCert", "htpasswd"];
+        if is_one_of(name, KEYS) {
+            Self::Key
+        } else if is_one_of(name, &["shuffle"]) {
+            Self::Shuffle
+        } else if is_one_of(name, &["sortAlpha"]) {
+            Self::Sort
+        } else if is_one_of(name, &["uniq", "mustUniq"]) {
+            Self::Pairs
+        } else {
+            Self::Plain
+        }
+    }
+
+    /// What a call costs, in steps: functions are not charged alike, and pay for what they are given.
+    pub(crate) fn steps(self, values: &[Value]) -> u64 {
+        let size = |value: &Value| match value {
+            Value::List(list) => list.len(),
+            other => other.text().map_or(0, Text::len) / 16,
+        };
+        let given = values.iter().map(size).sum::<usize>() as u64;
+        match self {
+            Self::Plain => given,
+            Self::Key => given + KEY,
+            Self::Shuffle => given.saturating_mul(16),
+            Self::Sort => given.saturating_mul(8),
+            Self::Pairs => given.saturating_mul(given) / 4,
+        }
     }
 }
 
@@ -129,11 +166,7 @@ pub(crate) fn check(values: &[Value]) -> Result<usize, Failure> {
 
 /// Adds what a value weighs by itself; `true` if there is more in it.
 fn weigh(value: &Value, weight: &mut usize) -> bool {
-    let text = match value {
-        Value::String(text) | Value::Bytes(text) => text.len(),
-        _ => 0,
-    };
-    *weight = weight.saturating_add(NODE + text);
+    *weight = weight.saturating_add(NODE + value.text().map_or(0, Text::len));
     matches!(value, Value::List(_) | Value::Map(_))
 }
 

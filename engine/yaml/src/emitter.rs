@@ -42,23 +42,38 @@ pub struct Emitter {
 impl Emitter {
     /// An emitter with nothing written.
     pub fn new(flavour: Flavour) -> Self {
+        Self::with_buffer(flavour, Vec::new())
+    }
+
+    /// An emitter that writes to what was a buffer of something else, and is empty.
+    pub fn with_buffer(flavour: Flavour, out: Vec<u8>) -> Self {
+        /// How deep most documents nest.
+        const DEEP: usize = 8;
+        let mut place = Vec::with_capacity(DEEP);
+        place.push(Place::Root);
         Self {
-            out: Vec::new(),
+            out,
             flavour,
             column: 0,
             whitespace: true,
             indention: true,
             indent: -1,
-            indents: Vec::new(),
-            place: vec![Place::Root],
+            indents: Vec::with_capacity(DEEP),
+            place,
         }
     }
 
     /// The text, with a line break at its end.
-    pub fn finish(mut self) -> String {
-        self.write_indent();
+    pub fn finish(self) -> String {
         // Only whole characters were written.
-        String::from_utf8(self.out).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+        String::from_utf8(self.finish_bytes())
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+    }
+
+    /// The text as bytes.
+    pub fn finish_bytes(mut self) -> Vec<u8> {
+        self.write_indent();
+        self.out
     }
 
     fn place(&self) -> Place {
@@ -100,12 +115,12 @@ impl Emitter {
 
     /// Writes the next key of the mapping.
     pub fn key(&mut self, key: &str) {
-        self.key_as(key, |this| this.string_as(key, true));
+        self.key_as(key, |this, analysis| this.string_as(key, analysis, true));
     }
 
     /// Begins a field whose name is written so: with quotes or without.
     pub fn key_in(&mut self, key: &str, style: crate::Style) {
-        self.key_as(key, |this| {
+        self.key_as(key, |this, _| {
             this.scalar(|this| match style {
                 crate::Style::Plain => this.write_plain(key, false),
                 crate::Style::Single => this.write_single(key, false),
@@ -114,17 +129,17 @@ impl Emitter {
         });
     }
 
-    fn key_as(&mut self, key: &str, write: impl FnOnce(&mut Self)) {
+    fn key_as(&mut self, key: &str, write: impl FnOnce(&mut Self, &Analysis)) {
         *self.place.last_mut().expect("inside a mapping") = Place::MapKey;
         self.write_indent();
         let analysis = Analysis::of(key);
         if analysis.multiline || key.len() > 128 {
             self.indicator(b"?", true, false, true);
-            self.string_as(key, false);
+            self.string_as(key, &analysis, false);
             self.write_indent();
             self.indicator(b":", true, false, true);
         } else {
-            write(self);
+            write(self, &analysis);
             self.indicator(b":", false, false, false);
         }
         *self.place.last_mut().expect("inside a mapping") = Place::MapValue;
@@ -169,7 +184,7 @@ impl Emitter {
     /// Writes a string in the style that go-yaml chooses.
     pub fn string(&mut self, text: &str) {
         self.begin_value();
-        self.string_as(text, false);
+        self.string_as(text, &Analysis::of(text), false);
     }
 
     /// Writes a string in double quotes.
@@ -208,9 +223,8 @@ impl Emitter {
         self.indention = false;
     }
 
-    fn string_as(&mut self, text: &str, simple_key: bool) {
-        let analysis = Analysis::of(text);
-        let style = self.style(text, &analysis, simple_key);
+    fn string_as(&mut self, text: &str, analysis: &Analysis, simple_key: bool) {
+        let style = self.style(text, analysis, simple_key);
         self.scalar(|this| match style {
             Style::Plain => this.write_plain(text, !simple_key),
             Style::Single => this.write_single(text, !simple_key),
@@ -220,7 +234,7 @@ impl Emitter {
     }
 
     fn style(&self, text: &str, analysis: &Analysis, simple_key: bool) -> Style {
-        let wanted = if text.contains('\n') {
+        let wanted = if analysis.multiline && text.contains('\n') {
             Style::Literal
         } else if self.is_ambiguous(text) {
             Style::Double
@@ -428,6 +442,10 @@ impl Emitter {
         self.block_hints(text);
         self.put_break();
         self.whitespace = true;
+        if text.bytes().all(|byte| byte.is_ascii_graphic() || matches!(byte, b' ' | b'\n')) {
+            self.write_lines(text);
+            return;
+        }
         let mut breaks = true;
         for character in text.chars() {
             if is_break(character) {
@@ -441,6 +459,22 @@ impl Emitter {
                 self.write_char(character);
                 self.indention = false;
                 breaks = false;
+            }
+        }
+    }
+
+    /// The lines of a literal that holds nothing but ASCII and line feeds.
+    fn write_lines(&mut self, text: &str) {
+        for line in text.split_inclusive('\n') {
+            let content = line.strip_suffix('\n').unwrap_or(line);
+            if !content.is_empty() {
+                self.write_indent();
+                self.out.extend_from_slice(content.as_bytes());
+                self.column += content.len();
+                self.indention = false;
+            }
+            if content.len() < line.len() {
+                self.put_break();
             }
         }
     }
@@ -482,9 +516,11 @@ impl Analysis {
         if text.is_empty() {
             return Self { multiline: false, plain: true, single: true, block: false };
         }
-        if is_word(text) {
-            return Self { multiline: false, plain: true, single: true, block: true };
-        }
+        if text.is_ascii() { Self::of_ascii(text.as_bytes()) } else { Self::of_any(text) }
+    }
+
+    /// By the rules of the library, character by character.
+    fn of_any(text: &str) -> Self {
         let mut indicators = text.starts_with("---") || text.starts_with("...");
         let (mut line_breaks, mut special, mut break_space, mut space_break) = (false, false, false, false);
         let (mut after_blank, mut after_space, mut after_break) = (true, false, false);
@@ -523,13 +559,46 @@ impl Analysis {
             block: !(text.ends_with(' ') || broken),
         }
     }
-}
 
-/// A letter, then letters, digits and marks that mean nothing to YAML: most texts are so, and need no closer look.
-fn is_word(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    bytes.first().is_some_and(u8::is_ascii_alphabetic)
-        && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'/'))
+    /// The same for a text of ASCII that is not empty: few of its bytes need a look at their neighbours.
+    fn of_ascii(text: &[u8]) -> Self {
+        let is_blank = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
+        let is_break = |byte: Option<&u8>| matches!(byte, Some(b'\n' | b'\r'));
+        let mut indicators = text.starts_with(b"---") || text.starts_with(b"...");
+        indicators |= match text[0] {
+            b',' | b'[' | b']' | b'{' | b'}' | b'&' | b'*' | b'!' | b'|' | b'>' | b'\'' | b'"' | b'%' | b'@' | b'`' => {
+                true
+            }
+            b'?' | b'-' => text.len() == 1 || is_blank(text.get(1)),
+            _ => false,
+        };
+        let (mut line_breaks, mut special, mut break_space, mut space_break) = (false, false, false, false);
+        for (at, byte) in text.iter().enumerate() {
+            if byte.is_ascii_graphic() && !matches!(byte, b'#' | b':') {
+                continue;
+            }
+            let before = at.checked_sub(1).map(|before| &text[before]);
+            match byte {
+                b'#' => indicators |= before.is_none() || is_blank(before) || is_break(before),
+                b':' => indicators |= at + 1 == text.len() || is_blank(text.get(at + 1)),
+                b' ' => break_space |= is_break(before),
+                b'\n' | b'\r' => {
+                    line_breaks = true;
+                    space_break |= before == Some(&b' ');
+                    special |= *byte == b'\r';
+                }
+                _ => special = true,
+            }
+        }
+        let edge = |byte: Option<&u8>| byte == Some(&b' ') || is_break(byte);
+        let broken = space_break || special;
+        Self {
+            multiline: line_breaks,
+            plain: !(edge(text.first()) || edge(text.last()) || break_space || broken || line_breaks || indicators),
+            single: !(break_space || broken),
+            block: !(text.ends_with(b" ") || broken),
+        }
+    }
 }
 
 /// Whether a text can be written as a block.
@@ -549,6 +618,9 @@ fn is_printable(character: char) -> bool {
 /// `[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?`: what YAML 1.1 reads in base 60.
 fn is_base_60(text: &str) -> bool {
     let rest = text.strip_prefix(['-', '+']).unwrap_or(text);
+    if !rest.as_bytes().first().is_some_and(u8::is_ascii_digit) {
+        return false;
+    }
     let mut parts = rest.split(':');
     let Some(first) = parts.next() else { return false };
     if !first.starts_with(|c: char| c.is_ascii_digit()) || !first.chars().all(|c| c.is_ascii_digit() || c == '_') {
@@ -613,6 +685,31 @@ mod tests {
         ];
         for (text, want) in cases {
             assert_eq!(scalar(text), want, "{text:?}");
+        }
+    }
+
+    /// What is known of ASCII at a glance is what the general rules say.
+    #[test]
+    fn ascii_is_analysed_alike() {
+        const BYTES: &[u8] = b"a1 \n\r\t:#-?'[.";
+        let mut texts: Vec<String> = vec!["---".into(), "...x".into(), "--- a".into()];
+        for length in 1..=4_u32 {
+            texts.extend((0..BYTES.len().pow(length)).map(|number| {
+                (0..length).map(|at| char::from(BYTES[number / BYTES.len().pow(at) % BYTES.len()])).collect()
+            }));
+        }
+        for text in texts {
+            let (quick, general) = (Analysis::of(&text), Analysis::of_any(&text));
+            let facts = |it: &Analysis| (it.multiline, it.plain, it.single, it.block);
+            assert_eq!(facts(&quick), facts(&general), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn literals_of_ascii_are_written_alike() {
+        for text in ["a\nb", "a\n\n b\n", " a\nb\n\n", "\n\na", "a\n"] {
+            let (plain, other) = (scalar(text), scalar(&text.replace('a', "é")));
+            assert_eq!(plain, other.replace('é', "a"), "{text:?}");
         }
     }
 

@@ -28,6 +28,9 @@ fn special(value: f64) -> Option<&'static str> {
 
 /// `strconv.FormatFloat(value, 'g', -1, 64)`: what `%v` prints.
 pub fn format_general(value: f64) -> String {
+    if let Some(whole) = small_whole(value) {
+        return whole.to_string();
+    }
     special(value).map_or_else(|| general(&format!("{:e}", value.abs()), value.is_sign_negative()), str::to_owned)
 }
 
@@ -36,6 +39,14 @@ pub fn format_general(value: f64) -> String {
 pub fn format_general_32(value: f64) -> String {
     special(f64::from(value as f32))
         .map_or_else(|| general(&format!("{:e}", (value as f32).abs()), value.is_sign_negative()), str::to_owned)
+}
+
+/// The value as an integer, if it is one that is written without an exponent: most numbers are.
+#[expect(clippy::cast_possible_truncation, reason = "compared with what it was")]
+fn small_whole(value: f64) -> Option<i32> {
+    let whole = value as i32;
+    let is_same = f64::from(whole).to_bits() == value.to_bits();
+    (is_same && whole.unsigned_abs() < 1_000_000).then_some(whole)
 }
 
 fn general(scientific: &str, negative: bool) -> String {
@@ -74,6 +85,14 @@ fn exponential(digits: &str, exponent: i32) -> String {
     let sign = if exponent < 0 { '-' } else { '+' };
     let _ = write!(text, "e{sign}{:02}", exponent.abs());
     text
+}
+
+/// A number that JSON and YAML write as this integer: whole, not too large, and not a zero with a sign.
+pub fn whole(value: f64) -> Option<i64> {
+    /// Up to here every integer is a float.
+    const LARGEST: f64 = 9_007_199_254_740_992.0;
+    let is_whole = value.abs() < LARGEST && value.trunc().to_bits() == value.to_bits();
+    (is_whole && (value != 0.0 || value.is_sign_positive())).then(|| value as i64)
 }
 
 /// A number as `encoding/json` writes it; `None` for NaN and the infinities, which it refuses.

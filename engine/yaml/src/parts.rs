@@ -171,6 +171,55 @@ mod tests {
         }
     }
 
+    /// What is skipped line by line would have been accepted, and left out, by the parser too.
+    #[test]
+    fn skipping_agrees_with_the_parser() {
+        let pruned = || Pruned {
+            composer: Composer::new(Options::default()),
+            keep: &|depth, key: &str| depth == 0 && key.len() == 1 && key < "k",
+            skipped: Vec::new(),
+        };
+        let check = |text: &str| {
+            let mut ours = pruned();
+            if !lines::document(text, &mut ours) {
+                return false;
+            }
+            let mut theirs = pruned();
+            let read = Parser::new(text).document(&mut theirs);
+            assert!(read.is_ok(), "{text:?}: {read:?}");
+            assert_eq!(ours.composer.finish(), theirs.composer.finish(), "{text:?}");
+            assert!(read_with(text, Options::default()).is_ok(), "{text:?}");
+            true
+        };
+        let mut skipped = 0;
+        for text in lines::tests::texts(200_000) {
+            skipped += usize::from(check(&text));
+            // Deeper, all of it is skipped.
+            skipped += usize::from(check(&format!("x:\n {}\ny: z\n", text.trim_end().replace('\n', "\n "))));
+        }
+        assert!(skipped > 20_000, "only {skipped} texts were skipped line by line");
+    }
+
+    #[test]
+    fn skips_what_is_common() {
+        for text in [
+            "x:\n- b\n- c: d\n  e: f\n-\n- - g\n  - h\na: j\n",
+            "x: # y\n  c:\n    d: e f\n      g\n\n      h\n  # i\n  j: {}\na: k\n",
+            "x: |\n  b\n\n    c\n  # d\ny: >-\n    e\n   \na: |+\n  f\n\n",
+            "x: 'it''s'\n\"y\": \"a\\n\\\"\" # b\nz: [a, 'b', {c: d}]\nv: 'a\n  b' \na: 1",
+            "x: http://k:1#l\nz: -i\nv: :j\na: 0x10\n",
+            "x:\n  - |\n    b\n  -\n    c: d\n  -   e: f\n      g:\n      - h\nw: 80\nn: 2020-01-01\na: i\n",
+        ] {
+            let mut sink = Pruned {
+                composer: Composer::new(Options::default()),
+                keep: &|_, key: &str| key == "a",
+                skipped: Vec::new(),
+            };
+            assert!(lines::document(text, &mut sink), "{text:?}");
+            assert_eq!(sink.composer.finish(), expected(text), "{text:?}");
+        }
+    }
+
     #[test]
     fn anchors_outside_mean_the_same() {
         let text = "b: &x {c: 1}\na: *x\n";

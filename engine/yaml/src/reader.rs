@@ -5,6 +5,7 @@
 //! become a huge value.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -75,31 +76,33 @@ pub(crate) fn check_characters(text: &str) -> Result<Breaks, Error> {
     const STRIDE: usize = 64;
     let bytes = text.as_bytes();
     let mut breaks = Breaks::Plain;
-    for (number, part) in bytes.chunks(STRIDE).enumerate() {
-        if part.iter().fold(false, |found, byte| found | may_be_special(*byte)) {
-            let start = number * STRIDE;
-            for index in start..start + part.len() {
-                match &bytes[index..] {
-                    rest if is_control(rest) => return Err(Error::plain("control characters are not allowed")),
-                    [b'\r', ..] | [0xC2, 0x85, ..] | [0xE2, 0x80, 0xA8 | 0xA9, ..] | [0xEF, 0xBB, 0xBF, ..] => {
-                        breaks = Breaks::Other;
-                    }
-                    _ => {}
-                }
-            }
+    let (strides, rest) = bytes.as_chunks::<STRIDE>();
+    for (number, stride) in strides.iter().enumerate() {
+        if !stride.iter().fold(true, |all, byte| all & is_simple(*byte)) {
+            check_each(bytes, number * STRIDE..(number + 1) * STRIDE, &mut breaks)?;
         }
     }
+    check_each(bytes, bytes.len() - rest.len()..bytes.len(), &mut breaks)?;
     Ok(breaks)
 }
 
-/// Whether a byte is a control character, or may begin one or an unusual line break; tabs and `\n` are none.
+fn check_each(bytes: &[u8], range: Range<usize>, breaks: &mut Breaks) -> Result<(), Error> {
+    for index in range.filter(|index| !is_simple(bytes[*index])) {
+        match &bytes[index..] {
+            rest if is_control(rest) => return Err(Error::plain("control characters are not allowed")),
+            [b'\r', ..] | [0xC2, 0x85, ..] | [0xE2, 0x80, 0xA8 | 0xA9, ..] | [0xEF, 0xBB, 0xBF, ..] => {
+                *breaks = Breaks::Other;
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Whether a byte is one of the characters that texts are full of: neither a control character nor part of a long one.
 #[expect(clippy::needless_bitwise_bool, reason = "without branches, many bytes are looked at in one instruction")]
-fn may_be_special(byte: u8) -> bool {
-    (byte < 0x20) & (byte != b'\t') & (byte != b'\n')
-        | (byte == 0x7F)
-        | (byte == 0xC2)
-        | (byte == 0xE2)
-        | (byte == 0xEF)
+fn is_simple(byte: u8) -> bool {
+    (byte.cast_signed() >= 0x20) & (byte != 0x7F) | (byte == b'\n')
 }
 
 fn is_control(rest: &[u8]) -> bool {
@@ -226,11 +229,10 @@ impl Composer {
         matches!(self.stack.last(), Some(Frame::Map { key: Key::Wanted, .. }))
     }
 
-    fn scalar_value(&self, tag: &str, scalar: &Scalar<'_>) -> Result<(Value, Origin), Error> {
+    fn scalar_value(&self, tag: &str, scalar: Scalar<'_>) -> Result<(Value, Origin), Error> {
         let text = scalar.text.as_ref();
-        let string = || Value::String(text.to_owned());
         if tag.is_empty() && !scalar.implicit {
-            return Ok((string(), Origin::default()));
+            return Ok((Value::String(scalar.text.into_owned()), Origin::default()));
         }
         let resolved = match short_tag(tag) {
             "" => resolve(text),
@@ -239,12 +241,13 @@ impl Composer {
             "!!merge" => Resolved::Merge,
             _ => Resolved::String,
         };
-        let origin = Origin { merge: resolved == Resolved::Merge && text == "<<", key: key_form(resolved), line: 0 };
+        let key = if self.is_key() { key_form(resolved) } else { None };
+        let origin = Origin { merge: resolved == Resolved::Merge && text == "<<", key, line: 0 };
         let value = match resolved {
             Resolved::Null => Value::Null,
             Resolved::Bool(value) => Value::Bool(value),
             Resolved::Int(_) | Resolved::Uint(_) | Resolved::Float(_) => self.number(resolved)?,
-            Resolved::Timestamp | Resolved::Merge | Resolved::String => string(),
+            Resolved::Timestamp | Resolved::Merge | Resolved::String => Value::String(scalar.text.into_owned()),
         };
         Ok((value, origin))
     }
@@ -385,7 +388,7 @@ impl<'a> Sink<'a> for Composer {
     }
 
     fn scalar(&mut self, properties: Properties<'a>, scalar: Scalar<'a>, mark: Mark) -> Result<(), Error> {
-        let (value, mut origin) = self.scalar_value(&properties.tag, &scalar)?;
+        let (value, mut origin) = self.scalar_value(&properties.tag, scalar)?;
         origin.line = mark.line;
         self.place(value, properties.anchor.map(str::to_owned), &origin)
     }

@@ -1,5 +1,7 @@
 //! What a plain scalar means: YAML 1.1 as go-yaml v2 understands it.
 
+use std::borrow::Cow;
+
 use crate::number;
 
 /// The meaning of a scalar.
@@ -89,7 +91,7 @@ fn number(text: &str) -> Resolved {
     if is_timestamp(text) {
         return Resolved::Timestamp;
     }
-    let plain = if text.contains('_') { text.replace('_', "") } else { text.to_owned() };
+    let plain = if text.contains('_') { Cow::from(text.replace('_', "")) } else { text.into() };
     if let Some(value) = number::parse_int(&plain) {
         return Resolved::Int(value);
     }

@@ -44,10 +44,8 @@ impl Linter<'_> {
             Err(_) => return,
         };
         let Some(written) = self.render(&values) else { return };
-        if self.settings.strict_values
-            && let Ok(watched) = watch_leniently(&values, &self.release(), &self.facts())
-        {
-            self.unread_values(&values, &watched);
+        if self.settings.strict_values {
+            self.unread_values(&values, &watch_leniently(&values, &self.release(), &self.facts()));
         }
         for template in &chart.templates {
             let text = written.get(&format!("{}/{}", chart.name(), template.name)).map(String::as_str);

@@ -134,6 +134,7 @@ pub fn read_values(text: &str) -> Result<Map, String> {
         let document = document.map_err(|problem| format!("error reading yaml document: {problem}"))?;
         match kpkg_yaml::read(document) {
             Ok(Value::Null) => {}
+            Ok(Value::Map(map)) if values.is_empty() => values = map,
             Ok(Value::Map(map)) => merge_maps(&mut values, map),
             Ok(other) => {
                 let kind = match other {

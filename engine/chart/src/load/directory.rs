@@ -81,7 +81,11 @@ impl Walk {
 
     fn file(&mut self, path: PathBuf, relative: &str) -> Result<(), LoadError> {
         // That it can be read is found out now, even if it is read later.
-        let opened = fs::File::open(&path).and_then(|file| Ok((file.metadata()?.len(), file)));
+        let is_later = self.reading == Reading::Needed && !is_needed(relative);
+        let opened = match if is_later { size_if_readable(&path) } else { None } {
+            Some(size) => Ok((size, None)),
+            None => fs::File::open(&path).and_then(|file| Ok((file.metadata()?.len(), Some(file)))),
+        };
         let (size, file) = match opened {
             Ok(opened) => opened,
             Err(source) => return Err(LoadError::ReadFile { path, source }),
@@ -96,16 +100,29 @@ impl Walk {
         if self.size > MAX_CHART {
             return Err(LoadError::Refused(format!("chart is larger than the maximum size {MAX_CHART}")));
         }
-        self.files.push(if self.reading == Reading::Needed && !is_needed(relative) {
-            File::unread(relative, path, size)
-        } else {
-            match read_into(file, size, &mut self.buffer) {
+        self.files.push(match file.filter(|_| !is_later) {
+            None => File::unread(relative, path, size),
+            Some(file) => match read_into(file, size, &mut self.buffer) {
                 Ok(()) => File::new(relative, without_bom(&self.buffer)),
                 Err(source) => return Err(LoadError::ReadFile { path, source }),
-            }
+            },
         });
         Ok(())
     }
+}
+
+/// The size of a file that everybody may read, found without opening it.
+#[cfg(unix)]
+fn size_if_readable(path: &Path) -> Option<u64> {
+    use std::os::unix::fs::PermissionsExt as _;
+    const READABLE: u32 = 0o444;
+    let metadata = fs::metadata(path).ok()?;
+    (metadata.permissions().mode() & READABLE == READABLE).then_some(metadata.len())
+}
+
+#[cfg(not(unix))]
+fn size_if_readable(_: &Path) -> Option<u64> {
+    None
 }
 
 /// Reads a file's contents, within the bounds.

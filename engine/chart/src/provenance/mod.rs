@@ -15,7 +15,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use kpkg_template::{Ambient, Map, Read, Trace, Value, with_stack};
 
 use crate::chart::Chart;
-use crate::error::RenderError;
 use crate::render::Job;
 use crate::rendered::{ClusterFacts, ReleaseInfo, Values};
 use crate::values::Input;
@@ -68,33 +67,23 @@ impl<'a> Subject<'a> {
 }
 
 /// Renders, and remembers how; a failure is part of the answer.
-pub fn watch(
-    values: &Values,
-    release: &ReleaseInfo,
-    facts: &ClusterFacts,
-    ambient: &Ambient,
-) -> Result<Watched, RenderError> {
+pub fn watch(values: &Values, release: &ReleaseInfo, facts: &ClusterFacts, ambient: &Ambient) -> Watched {
     run(Job { values, release, facts, ambient, lenient: false })
 }
 
 /// As [`watch`], when `required` and `fail` let everything pass.
-pub(crate) fn watch_leniently(
-    values: &Values,
-    release: &ReleaseInfo,
-    facts: &ClusterFacts,
-) -> Result<Watched, RenderError> {
+pub(crate) fn watch_leniently(values: &Values, release: &ReleaseInfo, facts: &ClusterFacts) -> Watched {
     let ambient = Ambient::seeded(0, jiff::Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC));
     run(Job { values, release, facts, ambient: &ambient, lenient: true })
 }
 
-fn run(job: Job<'_>) -> Result<Watched, RenderError> {
+fn run(job: Job<'_>) -> Watched {
     with_stack(|| {
         let mut watched = Watched::default();
         // What failed is known already; what was done until then is what is asked for.
         let _ = job.run_watched(Some(&mut watched));
         watched
     })
-    .map_err(RenderError::Thread)
 }
 
 impl Watched {

@@ -41,7 +41,7 @@ impl Setup {
         let ambient = Ambient::seeded(1, jiff::Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC));
         let facts = ClusterFacts::default();
         let error = render(&self.chart, &values, &release, &facts, &ambient).err();
-        let watched = watch(&values, &release, &facts, &ambient).expect("there are threads");
+        let watched = watch(&values, &release, &facts, &ambient);
         ask(&watched, Subject { values: &values, inputs: &self.inputs }, error)
     }
 

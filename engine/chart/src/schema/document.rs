@@ -1,10 +1,11 @@
 //! A schema's text: which draft it follows, and what its references lead to.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashSet};
 
-use serde_json::Value as Json;
-
 use super::fault::report;
+use super::instance::Instance;
+use super::json::Json;
 use super::meta;
 use super::validate::Validator;
 
@@ -62,58 +63,56 @@ impl Draft {
 
 /// Where a reference leads.
 pub(super) enum Target<'s> {
-    Schema(&'s Json),
+    Schema(&'s Json<'s>),
     /// Somewhere that accepts everything: an unknown `urn:`, or the schema of schemas.
     Anything,
 }
 
+/// Subschemas by the names that they have of their own.
+type Names<'s> = BTreeMap<String, &'s Json<'s>>;
+
 /// A schema with its references.
 pub(super) struct Document<'s> {
-    pub(super) root: &'s Json,
+    pub(super) root: &'s Json<'s>,
     pub(super) draft: Draft,
-    /// Subschemas that have a name of their own.
-    named: BTreeMap<String, &'s Json>,
-    /// Whether some schema asks what others have looked at.
+    /// Found when first asked for: few references are by name.
+    named: OnceCell<Names<'s>>,
+    /// Whether some schema may ask what others have looked at.
     pub(super) tracks: bool,
+    /// Whether some schema may refer to another.
+    refers: bool,
 }
 
 /// How deep a schema may nest.
 const MAX_DEPTH: usize = 200;
 
 impl<'s> Document<'s> {
-    pub(super) fn new(root: &'s Json) -> Result<Self, String> {
+    /// A document, and the text that it was read from.
+    pub(super) fn new(root: &'s Json<'s>, text: &str) -> Result<Self, String> {
         let draft = match root.get("$schema").and_then(Json::as_str) {
             None => Draft::Draft2020,
             Some(id) => Draft::of(id).ok_or_else(|| failing(id))?,
         };
-        let mut document = Self { root, draft, named: BTreeMap::new(), tracks: false };
-        document.index(root, 0);
-        Ok(document)
+        // A look at the text is cheaper than one at the tree. Keys may be written with escapes.
+        let has = |part: &str| memchr::memmem::find(text.as_bytes(), part.as_bytes()).is_some();
+        let is_escaped = has("\\u");
+        let tracks = is_escaped || has("unevaluated");
+        // `$ref`, `$dynamicRef` and `$recursiveRef`
+        let refers = is_escaped || has("ef\"");
+        Ok(Self { root, draft, named: OnceCell::new(), tracks, refers })
     }
 
     /// A document known to be right: the schema of schemas.
-    pub(super) fn trusted(root: &'s Json) -> Self {
-        Self { root, draft: Draft::Draft2020, named: BTreeMap::new(), tracks: false }
+    pub(super) fn trusted(root: &'s Json<'s>) -> Self {
+        Self { root, draft: Draft::Draft2020, named: OnceCell::new(), tracks: false, refers: true }
     }
 
-    fn index(&mut self, schema: &'s Json, depth: usize) {
-        if depth > MAX_DEPTH {
-            return;
-        }
-        match schema {
-            Json::Object(map) => {
-                for key in ["$id", "id", "$anchor", "$dynamicAnchor"] {
-                    if let Some(name) = map.get(key).and_then(Json::as_str) {
-                        let name = if key.ends_with("nchor") { format!("#{name}") } else { name.to_owned() };
-                        self.named.entry(name).or_insert(schema);
-                    }
-                }
-                self.tracks |= ["unevaluatedProperties", "unevaluatedItems"].iter().any(|key| map.contains_key(*key));
-                map.values().for_each(|value| self.index(value, depth + 1));
-            }
-            Json::Array(items) => items.iter().for_each(|item| self.index(item, depth + 1)),
-            _ => {}
-        }
+    fn named(&self) -> &Names<'s> {
+        self.named.get_or_init(|| {
+            let mut names = Names::new();
+            index(self.root, 0, &mut names);
+            names
+        })
     }
 
     /// Resolves a reference.
@@ -121,7 +120,7 @@ impl<'s> Document<'s> {
         let (base, fragment) = reference.split_once('#').unwrap_or((reference, ""));
         let start = match base {
             "" => self.root,
-            base if Draft::of(base).is_some() || base.starts_with("urn:") && !self.named.contains_key(base) => {
+            base if Draft::of(base).is_some() || base.starts_with("urn:") && !self.named().contains_key(base) => {
                 return Ok(Target::Anything);
             }
             base => match self.by_name(base) {
@@ -133,7 +132,7 @@ impl<'s> Document<'s> {
             return Ok(Target::Schema(start));
         }
         if !fragment.starts_with('/') {
-            let found = self.named.get(&format!("#{fragment}"));
+            let found = self.named().get(&format!("#{fragment}"));
             return found.map(|schema| Target::Schema(schema)).ok_or_else(|| {
                 format!("anchor in \"file:///values.schema.json#{fragment}\" not found in schema \"file:///values.schema.json\"")
             });
@@ -144,19 +143,19 @@ impl<'s> Document<'s> {
             .ok_or_else(|| format!("json-pointer in \"file:///values.schema.json#{fragment}\" not found"))
     }
 
-    fn by_name(&self, base: &str) -> Option<&'s Json> {
+    fn by_name(&self, base: &str) -> Option<&'s Json<'s>> {
         let last = |text: &str| text.trim_end_matches('#').rsplit('/').next().map(str::to_owned);
-        let same = |(name, _): &(&String, &&Json)| {
+        let same = |(name, _): &(&String, &&Json<'_>)| {
             name.trim_end_matches('#') == base || !base.contains("://") && last(name) == last(base)
         };
-        self.named.iter().filter(|(name, _)| !name.starts_with('#')).find(same).map(|(_, schema)| *schema)
+        self.named().iter().filter(|(name, _)| !name.starts_with('#')).find(same).map(|(_, schema)| *schema)
     }
 
     /// Checks the schema itself: its form, its references and patterns.
     pub(super) fn check(&self) -> Result<(), String> {
         if !meta::is_plain(self.root, 0) {
             let rules = Document::trusted(meta::of(self.draft));
-            let faults = Validator::new(&rules).run(self.root);
+            let faults = Validator::new(&rules).run(Instance::of(&self.root.to_value()));
             if !faults.is_empty() {
                 return Err(format!(
                     "\"file:///values.schema.json#\" is not valid against metaschema: jsonschema validation failed with '{}'\n{}",
@@ -165,10 +164,15 @@ impl<'s> Document<'s> {
                 ));
             }
         }
-        self.check_references(self.root, &mut HashSet::new(), 0)
+        if self.refers { self.check_references(self.root, &mut HashSet::new(), 0) } else { Ok(()) }
     }
 
-    fn check_references(&self, schema: &'s Json, seen: &mut HashSet<*const Json>, depth: usize) -> Result<(), String> {
+    fn check_references(
+        &self,
+        schema: &'s Json<'s>,
+        seen: &mut HashSet<*const Json<'s>>,
+        depth: usize,
+    ) -> Result<(), String> {
         let Json::Object(map) = schema else { return Ok(()) };
         if depth > MAX_DEPTH || !seen.insert(std::ptr::from_ref(schema)) {
             return Ok(());
@@ -185,7 +189,7 @@ impl<'s> Document<'s> {
             }
         }
         for (keyword, value) in map.iter().filter(|(keyword, _)| self.draft.knows(keyword)) {
-            match (keyword.as_str(), value) {
+            match (keyword, value) {
                 ("properties" | "patternProperties" | "dependentSchemas" | "dependencies", Json::Object(inner)) => {
                     inner.values().try_for_each(|schema| self.check_references(schema, seen, depth + 1))?;
                 }
@@ -216,6 +220,26 @@ impl<'s> Document<'s> {
             }
         }
         Ok(())
+    }
+}
+
+/// Finds the subschemas with names.
+fn index<'s>(schema: &'s Json<'s>, depth: usize, names: &mut Names<'s>) {
+    if depth > MAX_DEPTH {
+        return;
+    }
+    match schema {
+        Json::Object(map) => {
+            for key in ["$id", "id", "$anchor", "$dynamicAnchor"] {
+                if let Some(name) = map.get(key).and_then(Json::as_str) {
+                    let name = if key.ends_with("nchor") { format!("#{name}") } else { name.to_owned() };
+                    names.entry(name).or_insert(schema);
+                }
+            }
+            map.values().for_each(|value| index(value, depth + 1, names));
+        }
+        Json::Array(items) => items.iter().for_each(|item| index(item, depth + 1, names)),
+        _ => {}
     }
 }
 

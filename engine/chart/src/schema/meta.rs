@@ -2,16 +2,17 @@
 
 use std::sync::LazyLock;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::document::Draft;
 use super::format;
+use super::json::{Json, Object};
 
 /// The schemas of schemas, in the order of [`DRAFTS`].
-static SCHEMAS: LazyLock<[Value; 5]> = LazyLock::new(|| {
+static SCHEMAS: LazyLock<[Json<'static>; 5]> = LazyLock::new(|| {
     let sections: Value =
         serde_json::from_str(include_str!("metaschema.json")).expect("the file beside this one is JSON");
-    DRAFTS.map(|(draft, year)| schema(draft, year, &sections))
+    DRAFTS.map(|(draft, year)| schema(draft, year, &sections).into())
 });
 
 /// The drafts, by the numbers that the file beside this one calls them.
@@ -19,13 +20,13 @@ const DRAFTS: [(Draft, u64); 5] =
     [(Draft::Four, 4), (Draft::Six, 6), (Draft::Seven, 7), (Draft::Draft2019, 2019), (Draft::Draft2020, 2020)];
 
 /// What a schema of this draft must look like.
-pub(super) fn of(draft: Draft) -> &'static Value {
+pub(super) fn of(draft: Draft) -> &'static Json<'static> {
     let at = DRAFTS.iter().position(|(known, _)| *known == draft).expect("the table has every draft");
     &SCHEMAS[at]
 }
 
 fn schema(draft: Draft, year: u64, sections: &Value) -> Value {
-    let mut properties = Map::new();
+    let mut properties = serde_json::Map::new();
     for section in sections.as_array().into_iter().flatten() {
         let covers = |key: &str| section[key].as_u64().unwrap_or_default();
         if (covers("from")..=covers("to")).contains(&year) {
@@ -99,36 +100,36 @@ const MAX_DEPTH: usize = 100;
 
 /// Whether a schema is surely right in every draft: what is common in the schemas of schemas once more, as code, because
 /// to apply those to a large schema takes longer than to render a chart. What this refuses, they decide, and word.
-pub(super) fn is_plain(schema: &Value, depth: usize) -> bool {
-    let Value::Object(map) = schema else { return false };
+pub(super) fn is_plain(schema: &Json<'_>, depth: usize) -> bool {
+    let Json::Object(map) = schema else { return false };
     depth < MAX_DEPTH && map.iter().all(|(keyword, value)| is_plain_keyword(keyword, value, depth + 1))
 }
 
-fn is_plain_keyword(keyword: &str, value: &Value, depth: usize) -> bool {
-    let schemas = |map: &Map<String, Value>| map.values().all(|schema| is_plain(schema, depth));
+fn is_plain_keyword(keyword: &str, value: &Json<'_>, depth: usize) -> bool {
+    let schemas = |map: &Object<'_>| map.values().all(|schema| is_plain(schema, depth));
     let is_regex = |text: &str| format::check("regex", text).is_ok();
     match (keyword, value) {
-        ("$schema" | "$ref" | "$comment" | "title" | "description" | "format", value) => value.is_string(),
+        ("$schema" | "$ref" | "$comment" | "title" | "description" | "format", value) => value.as_str().is_some(),
         ("$id" | "id", value) => value.as_str().is_some_and(|id| !id.contains('#')),
-        ("type", Value::Array(kinds)) => !kinds.is_empty() && are_distinct(kinds) && kinds.iter().all(is_kind),
+        ("type", Json::Array(kinds)) => !kinds.is_empty() && are_distinct(kinds) && kinds.iter().all(is_kind),
         ("type", value) => is_kind(value),
-        ("enum", Value::Array(values)) => !values.is_empty() && are_distinct(values),
-        ("required", Value::Array(names)) => {
-            !names.is_empty() && names.iter().all(Value::is_string) && are_distinct(names)
+        ("enum", Json::Array(values)) => !values.is_empty() && are_distinct(values),
+        ("required", Json::Array(names)) => {
+            !names.is_empty() && names.iter().all(|name| name.as_str().is_some()) && are_distinct(names)
         }
-        ("maximum" | "minimum", value) => value.is_number(),
+        ("maximum" | "minimum", value) => matches!(value, Json::Number(_)),
         ("maxLength" | "minLength" | "maxItems" | "minItems" | "maxProperties" | "minProperties", value) => {
-            value.is_u64()
+            matches!(value, Json::Number(number) if number.is_u64())
         }
-        ("uniqueItems" | "readOnly" | "writeOnly" | "deprecated", value) => value.is_boolean(),
-        ("examples", value) => value.is_array(),
+        ("uniqueItems" | "readOnly" | "writeOnly" | "deprecated", value) => matches!(value, Json::Bool(_)),
+        ("examples", value) => value.as_array().is_some(),
         ("pattern", value) => value.as_str().is_some_and(is_regex),
-        ("patternProperties", Value::Object(map)) => map.keys().all(|key| is_regex(key)) && schemas(map),
-        ("properties" | "definitions" | "$defs", Value::Object(map)) => schemas(map),
-        ("allOf" | "anyOf" | "oneOf", Value::Array(all)) => {
+        ("patternProperties", Json::Object(map)) => map.keys().all(is_regex) && schemas(map),
+        ("properties" | "definitions" | "$defs", Json::Object(map)) => schemas(map),
+        ("allOf" | "anyOf" | "oneOf", Json::Array(all)) => {
             !all.is_empty() && all.iter().all(|schema| is_plain(schema, depth))
         }
-        ("additionalProperties" | "additionalItems", Value::Bool(_)) | ("default" | "const", _) => true,
+        ("additionalProperties" | "additionalItems", Json::Bool(_)) | ("default" | "const", _) => true,
         ("items" | "additionalProperties" | "additionalItems" | "not" | "if" | "then" | "else", schema) => {
             is_plain(schema, depth)
         }
@@ -136,12 +137,12 @@ fn is_plain_keyword(keyword: &str, value: &Value, depth: usize) -> bool {
     }
 }
 
-fn is_kind(value: &Value) -> bool {
+fn is_kind(value: &Json<'_>) -> bool {
     value.as_str().is_some_and(|name| KINDS.contains(&name))
 }
 
 /// Whether no two of some values are the same; few are more than a handful.
-fn are_distinct(items: &[Value]) -> bool {
+fn are_distinct(items: &[Json<'_>]) -> bool {
     const FEW: usize = 64;
     items.len() <= FEW && items.iter().enumerate().all(|(index, item)| !items[..index].contains(item))
 }
@@ -149,6 +150,7 @@ fn are_distinct(items: &[Value]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::document::Document;
+    use super::super::instance::Instance;
     use super::super::validate::Validator;
     use super::*;
 
@@ -188,13 +190,14 @@ mod tests {
         let mut plain = 0;
         for (draft, _) in DRAFTS {
             let schemas = of(draft);
-            let keywords = schemas["$defs"]["schema"]["properties"].as_object().expect("an object");
+            let Some(Json::Object(keywords)) = schemas.pointer("/$defs/schema/properties") else { panic!("an object") };
             let rules = Document::trusted(schemas);
-            for keyword in keywords.keys().map(String::as_str).chain(["default", "x-unknown"]) {
+            for keyword in keywords.keys().chain(["default", "x-unknown"]) {
                 for value in &values {
-                    let schema = json!({ keyword: value });
+                    let schema = Json::from(json!({ keyword: value }));
                     if is_plain(&schema, 0) {
-                        assert!(Validator::new(&rules).run(&schema).is_empty(), "{schema} in {draft:?}");
+                        let faults = Validator::new(&rules).run(Instance::of(&schema.to_value()));
+                        assert!(faults.is_empty(), "{schema:?} in {draft:?}");
                         plain += 1;
                     }
                 }

@@ -6,15 +6,21 @@
 mod document;
 mod fault;
 mod format;
+mod instance;
+mod json;
 mod meta;
 mod number;
 mod validate;
+
+use std::borrow::Cow;
 
 use kpkg_template::in_parallel;
 use kpkg_yaml::{Map, Value};
 
 use crate::chart::Chart;
 use document::Document;
+use instance::Instance;
+use json::Json;
 use validate::Validator;
 
 /// Checks a chart's values, and those of its subcharts against their own schemas.
@@ -83,17 +89,16 @@ fn go_type(value: &Value) -> &'static str {
 
 /// Checks values against one schema.
 pub(crate) fn check_one(schema: &[u8], values: &Map) -> Result<(), String> {
-    let schema = parse(schema)?;
-    let document = Document::new(&schema)?;
+    let text = std::str::from_utf8(schema).map_or_else(|_| String::from_utf8_lossy(schema), Cow::Borrowed);
+    let text = text.strip_prefix('\u{FEFF}').unwrap_or(&text);
+    let schema = parse(text)?;
+    let document = Document::new(&schema, text)?;
     document.check()?;
-    let instance: serde_json::Map<_, _> = values.iter().map(|(key, value)| (key.clone(), value.to_json())).collect();
-    let faults = Validator::new(&document).run(&instance.into());
+    let faults = Validator::new(&document).run(Instance::of_map(values));
     if faults.is_empty() { Ok(()) } else { Err(fault::report(&faults) + "\n") }
 }
 
-fn parse(bytes: &[u8]) -> Result<serde_json::Value, String> {
-    let text = String::from_utf8_lossy(bytes);
-    let text = text.strip_prefix('\u{FEFF}').unwrap_or(&text);
+fn parse(text: &str) -> Result<Json<'_>, String> {
     if text.trim().is_empty() {
         return Err("EOF".to_owned());
     }

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Map, Value as Json};
+use kpkg_yaml::{Map, Value};
 
 use super::document::{Document, Draft, Target};
 use super::fault::{Fault, quote, quote_all};
 use super::format;
+use super::instance::{Instance, Item};
+use super::json::{Json, Object};
 use super::number::{english, is_multiple};
 
 /// How deep schemas may lead into each other on one value.
@@ -16,7 +18,7 @@ pub(super) struct Validator<'d, 's> {
     document: &'d Document<'s>,
     patterns: BTreeMap<String, Option<regex::bytes::Regex>>,
     /// The schemas being applied, and to what: meeting a pair again is a cycle.
-    open: Vec<(*const Json, *const Json)>,
+    open: Vec<(*const (), *const ())>,
 }
 
 /// Which parts of an instance some keyword looked at.
@@ -63,7 +65,7 @@ impl Groups {
     const COMBINED: u8 = 16;
     const UNEVALUATED: u8 = 32;
 
-    fn of(schema: &Map<String, Json>) -> Self {
+    fn of(schema: &Object<'_>) -> Self {
         Self(schema.keys().fold(0, |groups, keyword| groups | Self::of_keyword(keyword)))
     }
 
@@ -104,17 +106,17 @@ impl<'d, 's> Validator<'d, 's> {
     }
 
     /// All that is wrong with an instance.
-    pub(super) fn run(&mut self, instance: &Json) -> Vec<Fault> {
+    pub(super) fn run(&mut self, instance: Instance<'_>) -> Vec<Fault> {
         self.apply(self.document.root, instance, &Path::Root).0
     }
 
-    fn apply(&mut self, schema: &Json, value: &Json, path: &Path<'_>) -> Outcome {
+    fn apply(&mut self, schema: &Json<'_>, value: Instance<'_>, path: &Path<'_>) -> Outcome {
         let map = match schema {
             Json::Bool(false) => return (vec![Fault::new(path, "false schema")], Seen::default()),
             Json::Object(map) => map,
             _ => return (Vec::new(), Seen::default()),
         };
-        let pair = (std::ptr::from_ref(schema), std::ptr::from_ref(value));
+        let pair = (std::ptr::from_ref(schema).cast(), value.address);
         if self.open.contains(&pair) {
             let message = "both /$ref and  resolve to \"file:///values.schema.json#\" causing reference cycle";
             return (vec![Fault::new(path, message)], Seen::default());
@@ -139,8 +141,8 @@ impl<'d, 's> Validator<'d, 's> {
 /// One schema on one value.
 struct Run<'r, 'd, 's, 'v> {
     validator: &'r mut Validator<'d, 's>,
-    schema: &'v Map<String, Json>,
-    value: &'v Json,
+    schema: &'v Object<'v>,
+    value: Instance<'v>,
     path: &'v Path<'v>,
     faults: Vec<Fault>,
     seen: Seen,
@@ -148,7 +150,7 @@ struct Run<'r, 'd, 's, 'v> {
 
 impl<'v> Run<'_, '_, '_, 'v> {
     /// What a keyword says, if the schema's draft knows it.
-    fn get(&self, keyword: &str) -> Option<&'v Json> {
+    fn get(&self, keyword: &str) -> Option<&'v Json<'v>> {
         self.schema.get(keyword).filter(|_| self.draft().knows(keyword))
     }
 
@@ -165,12 +167,12 @@ impl<'v> Run<'_, '_, '_, 'v> {
     }
 
     /// Applies a subschema to this value or a part of it.
-    fn sub(&mut self, schema: &Json, value: &Json, path: &Path<'_>) -> Outcome {
+    fn sub(&mut self, schema: &Json<'_>, value: Instance<'_>, path: &Path<'_>) -> Outcome {
         self.validator.apply(schema, value, path)
     }
 
     /// Applies a subschema to the same value; its complaints become ours.
-    fn also(&mut self, schema: &Json) {
+    fn also(&mut self, schema: &Json<'_>) {
         let (faults, seen) = self.sub(schema, self.value, self.path);
         self.faults.extend(faults);
         self.seen.add(seen);
@@ -188,15 +190,11 @@ impl<'v> Run<'_, '_, '_, 'v> {
         }
         self.formats();
         let groups = Groups::of(self.schema);
-        match self.value {
-            Json::Object(map) if groups.has(Groups::OBJECTS) => self.object(map),
-            Json::Array(items) if groups.has(Groups::ARRAYS) => self.array(items),
-            Json::String(text) if groups.has(Groups::SCALARS) => self.string(text),
-            other if groups.has(Groups::SCALARS) => {
-                if let Some(number) = other.as_f64() {
-                    self.numbers(number);
-                }
-            }
+        match self.value.item {
+            Item::Object(map) if groups.has(Groups::OBJECTS) => self.object(map),
+            Item::Array(items) if groups.has(Groups::ARRAYS) => self.array(items),
+            Item::String(text) if groups.has(Groups::SCALARS) => self.string(text),
+            Item::Number(number) if groups.has(Groups::SCALARS) => self.numbers(number),
             _ => {}
         }
         if groups.has(Groups::REFERENCES) {
@@ -230,16 +228,16 @@ impl<'v> Run<'_, '_, '_, 'v> {
     }
 
     fn types(&mut self) -> bool {
+        let found = self.value.item.type_name();
+        let is_whole = matches!(self.value.item, Item::Number(number) if number.fract() == 0.0);
+        let fits = |kind: &str| kind == found || kind == "integer" && is_whole;
         let mut wanted: Vec<&str> = match self.get("type") {
+            Some(Json::String(kind)) if fits(kind) => return true,
             Some(Json::String(kind)) => vec![kind],
             Some(Json::Array(kinds)) => kinds.iter().filter_map(Json::as_str).collect(),
             _ => return true,
         };
-        let found = type_name(self.value);
-        let fits = |kind: &&str| {
-            *kind == found || *kind == "integer" && self.value.as_f64().is_some_and(|number| number.fract() == 0.0)
-        };
-        if wanted.iter().any(fits) {
+        if wanted.iter().any(|kind| fits(kind)) {
             return true;
         }
         // The library keeps types in an order of its own.
@@ -251,7 +249,7 @@ impl<'v> Run<'_, '_, '_, 'v> {
 
     fn constants(&mut self) -> bool {
         if let Some(constant) = self.get("const")
-            && !equal(constant, self.value)
+            && !self.value.item.equals(constant)
         {
             let message =
                 display(constant).map_or_else(|| "'const' failed".to_owned(), |text| format!("value must be {text}"));
@@ -259,7 +257,7 @@ impl<'v> Run<'_, '_, '_, 'v> {
             return false;
         }
         let Some(Json::Array(options)) = self.get("enum") else { return true };
-        if options.iter().any(|option| equal(option, self.value)) {
+        if options.iter().any(|option| self.value.item.equals(option)) {
             return true;
         }
         let shown: Option<Vec<String>> = options.iter().map(display).collect();
@@ -276,7 +274,7 @@ impl<'v> Run<'_, '_, '_, 'v> {
         if self.draft() > Draft::Seven && !self.is_metaschema() {
             return;
         }
-        if let (Some(name), Json::String(text)) = (self.get("format").and_then(Json::as_str), self.value)
+        if let (Some(name), Item::String(text)) = (self.get("format").and_then(Json::as_str), self.value.item)
             && let Err(problem) = format::check(name, text)
         {
             self.fail(format!("{} is not valid {name}: {problem}", quote(text)));
@@ -302,7 +300,7 @@ impl<'v> Run<'_, '_, '_, 'v> {
 
     // === objects ===
 
-    fn object(&mut self, map: &'v Map<String, Json>) {
+    fn object(&mut self, map: &'v Map) {
         self.bounds("minProperties", "maxProperties", map.len());
         if let Some(Json::Array(required)) = self.get("required") {
             let missing: Vec<&str> =
@@ -316,7 +314,7 @@ impl<'v> Run<'_, '_, '_, 'v> {
         self.properties(map);
         if let Some(names) = self.get("propertyNames") {
             for name in map.keys() {
-                let (faults, _) = self.sub(names, &Json::String(name.clone()), self.path);
+                let (faults, _) = self.sub(names, Instance::of_name(name), self.path);
                 if !faults.is_empty() {
                     let mut fault = Fault::new(self.path, format!("invalid propertyName {}", quote(name)));
                     fault.causes = vec![Fault::group(self.path, faults)];
@@ -327,19 +325,21 @@ impl<'v> Run<'_, '_, '_, 'v> {
         self.dependencies(map);
     }
 
-    fn properties(&mut self, map: &'v Map<String, Json>) {
+    fn properties(&mut self, map: &'v Map) {
+        // What no other keyword matched matters to this one only.
+        let additional = self.get("additionalProperties");
         let mut matched: BTreeSet<&str> = BTreeSet::new();
         if let Some(Json::Object(properties)) = self.get("properties") {
             for (name, value) in map {
                 if let Some(schema) = properties.get(name) {
-                    matched.insert(name);
+                    matched.extend(additional.map(|_| name.as_str()));
                     self.property(schema, name, value);
                 }
             }
         }
         if let Some(Json::Object(patterns)) = self.get("patternProperties") {
             for (name, value) in map {
-                for (pattern, schema) in patterns {
+                for (pattern, schema) in patterns.iter() {
                     if self.validator.matches(pattern, name) {
                         matched.insert(name);
                         self.property(schema, name, value);
@@ -347,26 +347,25 @@ impl<'v> Run<'_, '_, '_, 'v> {
                 }
             }
         }
-        let rest: Vec<(&String, &Json)> = map.iter().filter(|(name, _)| !matched.contains(name.as_str())).collect();
-        match self.get("additionalProperties") {
-            None => {}
-            Some(Json::Bool(false)) if !rest.is_empty() => {
-                let names = quote_all(rest.iter().map(|(name, _)| name.as_str()));
-                self.fail(format!("additional properties {names} not allowed"));
-            }
-            Some(schema) => rest.into_iter().for_each(|(name, value)| self.property(schema, name, value)),
+        let Some(schema) = additional else { return };
+        let rest: Vec<(&String, &Value)> = map.iter().filter(|(name, _)| !matched.contains(name.as_str())).collect();
+        if *schema == Json::Bool(false) && !rest.is_empty() {
+            let names = quote_all(rest.iter().map(|(name, _)| name.as_str()));
+            self.fail(format!("additional properties {names} not allowed"));
+        } else {
+            rest.into_iter().for_each(|(name, value)| self.property(schema, name, value));
         }
     }
 
-    fn property(&mut self, schema: &Json, name: &str, value: &Json) {
+    fn property(&mut self, schema: &Json<'_>, name: &str, value: &Value) {
         if self.validator.document.tracks {
             self.seen.properties.insert(name.to_owned());
         }
-        let (faults, _) = self.sub(schema, value, &Path::Name(self.path, name));
+        let (faults, _) = self.sub(schema, Instance::of(value), &Path::Name(self.path, name));
         self.faults.extend(faults);
     }
 
-    fn dependencies(&mut self, map: &'v Map<String, Json>) {
+    fn dependencies(&mut self, map: &'v Map) {
         let named = |keyword: &str| match self.get(keyword) {
             Some(Json::Object(inner)) => inner.iter().filter(|(name, _)| map.contains_key(*name)).collect(),
             _ => Vec::new(),
@@ -374,12 +373,12 @@ impl<'v> Run<'_, '_, '_, 'v> {
         let schemas: Vec<_> = named("dependentSchemas")
             .into_iter()
             .chain(named("dependencies"))
-            .filter(|(_, value)| !value.is_array())
+            .filter(|(_, value)| value.as_array().is_none())
             .collect();
         let lists: Vec<_> = named("dependentRequired")
             .into_iter()
             .chain(named("dependencies"))
-            .filter(|(_, value)| value.is_array())
+            .filter(|(_, value)| value.as_array().is_some())
             .collect();
         schemas.into_iter().for_each(|(_, schema)| self.also(schema));
         for (name, list) in lists {
@@ -398,7 +397,7 @@ impl<'v> Run<'_, '_, '_, 'v> {
 
     // === arrays ===
 
-    fn array(&mut self, items: &'v [Json]) {
+    fn array(&mut self, items: &'v [Value]) {
         self.bounds("minItems", "maxItems", items.len());
         if self.get("uniqueItems") == Some(&Json::Bool(true))
             && let Some((first, second)) = duplicate(items)
@@ -409,7 +408,7 @@ impl<'v> Run<'_, '_, '_, 'v> {
         self.contains(items);
     }
 
-    fn items(&mut self, items: &'v [Json]) {
+    fn items(&mut self, items: &'v [Value]) {
         let tuple = match (self.get("prefixItems"), self.get("items")) {
             (Some(Json::Array(tuple)), _) | (_, Some(Json::Array(tuple))) => tuple.as_slice(),
             _ => &[],
@@ -432,20 +431,20 @@ impl<'v> Run<'_, '_, '_, 'v> {
         }
     }
 
-    fn item(&mut self, schema: &Json, index: usize, shown: usize, item: &Json) {
+    fn item(&mut self, schema: &Json<'_>, index: usize, shown: usize, item: &Value) {
         if self.validator.document.tracks {
             self.seen.items.insert(index);
         }
-        let (faults, _) = self.sub(schema, item, &Path::Index(self.path, shown));
+        let (faults, _) = self.sub(schema, Instance::of(item), &Path::Index(self.path, shown));
         self.faults.extend(faults);
     }
 
-    fn contains(&mut self, items: &'v [Json]) {
+    fn contains(&mut self, items: &'v [Value]) {
         let Some(schema) = self.get("contains") else { return };
         let (mut matched, mut faults) = (Vec::new(), Vec::new());
         for (index, item) in items.iter().enumerate() {
             let path = Path::Index(self.path, index);
-            let (problems, _) = self.sub(schema, item, &path);
+            let (problems, _) = self.sub(schema, Instance::of(item), &path);
             if problems.is_empty() {
                 matched.push(index);
                 self.seen.items.insert(index);
@@ -592,14 +591,14 @@ impl<'v> Run<'_, '_, '_, 'v> {
     }
 
     fn unevaluated(&mut self) {
-        if let (Some(schema), Json::Object(map)) = (self.get("unevaluatedProperties"), self.value) {
+        if let (Some(schema), Item::Object(map)) = (self.get("unevaluatedProperties"), self.value.item) {
             for (name, value) in map {
                 if !self.seen.properties.contains(name) {
                     self.property(schema, name, value);
                 }
             }
         }
-        if let (Some(schema), Json::Array(items)) = (self.get("unevaluatedItems"), self.value) {
+        if let (Some(schema), Item::Array(items)) = (self.get("unevaluatedItems"), self.value.item) {
             for (index, item) in items.iter().enumerate() {
                 if !self.seen.items.contains(&index) {
                     self.item(schema, index, index, item);
@@ -609,19 +608,8 @@ impl<'v> Run<'_, '_, '_, 'v> {
     }
 }
 
-fn type_name(value: &Json) -> &'static str {
-    match value {
-        Json::Null => "null",
-        Json::Bool(_) => "boolean",
-        Json::Number(_) => "number",
-        Json::String(_) => "string",
-        Json::Array(_) => "array",
-        Json::Object(_) => "object",
-    }
-}
-
 /// A scalar as complaints show it; `None` for collections.
-fn display(json: &Json) -> Option<String> {
+fn display(json: &Json<'_>) -> Option<String> {
     match json {
         Json::Null => Some("<nil>".to_owned()),
         Json::Bool(value) => Some(value.to_string()),
@@ -631,26 +619,11 @@ fn display(json: &Json) -> Option<String> {
     }
 }
 
-/// Whether two values are equal; numbers are by what they stand for, however they are written.
-fn equal(left: &Json, right: &Json) -> bool {
-    match (left, right) {
-        (Json::Number(left), Json::Number(right)) => left.as_f64() == right.as_f64(),
-        (Json::Array(left), Json::Array(right)) => {
-            left.len() == right.len() && left.iter().zip(right).all(|(left, right)| equal(left, right))
-        }
-        (Json::Object(left), Json::Object(right)) => {
-            left.len() == right.len()
-                && left.iter().all(|(key, left)| right.get(key).is_some_and(|right| equal(left, right)))
-        }
-        _ => left == right,
-    }
-}
-
 /// The first pair of equal items.
-fn duplicate(items: &[Json]) -> Option<(usize, usize)> {
+fn duplicate(items: &[Value]) -> Option<(usize, usize)> {
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     for (index, item) in items.iter().enumerate() {
-        if let Some(first) = seen.insert(item.to_string(), index) {
+        if let Some(first) = seen.insert(item.to_json().to_string(), index) {
             return Some((first, index));
         }
     }

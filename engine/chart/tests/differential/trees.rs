@@ -58,7 +58,7 @@ fn chart(chance: &mut Chance, name: &str, depth: usize, path: &str, files: &mut 
     }
     files.insert(format!("{path}Chart.yaml"), about.to_string());
     if chance.below(6) > 0 {
-        files.insert(format!("{path}values.yaml"), Value::Object(mapping(chance, 3)).to_string());
+        files.insert(format!("{path}values.yaml"), values(chance).to_string());
     }
     files.insert(
         format!("{path}templates/values.yaml"),
@@ -95,6 +95,20 @@ fn requirement(chance: &mut Chance, name: &str) -> Value {
         };
     }
     wanted
+}
+
+/// All values of a layer; often with globals, which come down to all charts below.
+fn values(chance: &mut Chance) -> Value {
+    let mut all = mapping(chance, 3);
+    if chance.below(2) == 0 {
+        let mut globals = mapping(chance, 2);
+        if chance.below(2) == 0 {
+            globals.insert("a".to_owned(), [true, false][chance.below(2)].into());
+        }
+        globals.insert("settings".to_owned(), Value::Object(mapping(chance, 2)));
+        all.insert("global".to_owned(), Value::Object(globals));
+    }
+    Value::Object(all)
 }
 
 /// Values; keys are few, so that layers meet.
@@ -202,7 +216,7 @@ fn trees_equal_the_real_ones() {
         .map(|_| {
             let mut files = BTreeMap::new();
             chart(&mut chance, "root", 2, "", &mut files);
-            (files, Value::Object(mapping(&mut chance, 3)))
+            (files, values(&mut chance))
         })
         .collect();
     let questions: Vec<_> = cases.iter().map(|(files, values)| json!({"files": files, "values": values})).collect();

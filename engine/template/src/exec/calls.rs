@@ -21,7 +21,7 @@ impl<'t> State<'t, '_> {
             other => other,
         };
         let name = function.name;
-        if function.is_short_circuit() {
+        if function.is_short_circuit {
             return self.and_or(dot, function, args, last);
         }
         let signature = Signature { params: function.params, variadic: function.variadic };
@@ -35,13 +35,14 @@ impl<'t> State<'t, '_> {
         if let Some(trace) = &mut self.context.trace {
             trace.call(name, &values);
         }
-        if let Err(problem) = self.context.charge(crate::weight::effort(name, &values)) {
+        if let Err(problem) = self.context.charge(function.effort.steps(&values)) {
             return Err(self.error(problem));
         }
         if function.walks {
             crate::weight::check(&values).map_err(|failure| self.call_error(at, name, failure))?;
         }
         let result = (function.call)(self.context, &values);
+        self.context.finish_values(values);
         result.map(Operand::plain).map_err(|failure| self.call_error(at, name, failure))
     }
 
@@ -75,7 +76,7 @@ impl<'t> State<'t, '_> {
         }
         let mut value = Operand::plain(Value::Nil);
         for arg in args {
-            value = self.typed_arg(dot, Type::Reflect, arg)?;
+            value = Operand::plain(self.typed_arg(dot, Type::Reflect, arg)?);
             if value.value.truth() == (name == "or") {
                 return Ok(value);
             }
@@ -104,38 +105,38 @@ impl<'t> State<'t, '_> {
             return Err(self.error(&problem));
         }
         let param = |index: usize| params[index.min(params.len() - 1)];
-        let mut values = Vec::with_capacity(given);
+        let mut values = self.context.take_values();
         for (index, arg) in args.iter().enumerate() {
-            values.push(self.typed_arg(dot, param(index), arg)?.value);
+            values.push(self.typed_arg(dot, param(index), arg)?);
         }
         if let Some(last) = last {
-            values.push(self.validate(last, param(args.len()))?.value);
+            values.push(self.validated(last, param(args.len()))?);
         }
         Ok(values)
     }
 
     /// Evaluates an argument for a parameter of some type.
-    pub(super) fn typed_arg(&mut self, dot: &Operand, kind: Type, arg: &'t Arg) -> Run<Operand> {
+    pub(super) fn typed_arg(&mut self, dot: &Operand, kind: Type, arg: &'t Arg) -> Run<Value> {
         self.at = At::Arg(arg);
         match arg.kind {
-            ArgKind::Nil if kind.takes_nil() => Ok(Operand::plain(Value::Nil)),
+            ArgKind::Nil if kind.takes_nil() => Ok(Value::Nil),
             ArgKind::Nil => Err(self.error(&format!("cannot assign nil to {}", kind.name()))),
             ArgKind::Bool(_) | ArgKind::Number(_) | ArgKind::Plain(_) | ArgKind::Escaped(_) => self.literal(kind, arg),
             _ => {
                 let value = self.operand(dot, arg)?;
-                self.validate(value, kind)
+                self.validated(value, kind)
             }
         }
     }
 
-    pub(super) fn literal(&mut self, kind: Type, arg: &'t Arg) -> Run<Operand> {
+    pub(super) fn literal(&mut self, kind: Type, arg: &'t Arg) -> Run<Value> {
         let expected = |what: &str| format!("expected {what}; found {}", self.tree.show(arg));
         let number = match arg.kind {
             ArgKind::Number(number) => Some(self.number(number)),
             _ => None,
         };
         let value = match (kind, arg.kind) {
-            (Type::Any | Type::Reflect, ArgKind::Number(number)) => return self.constant(self.number(number)),
+            (Type::Any | Type::Reflect, ArgKind::Number(number)) => self.constant(self.number(number))?,
             (Type::Any | Type::Reflect | Type::Bool, ArgKind::Bool(value)) => Value::Bool(value),
             (Type::Any | Type::Reflect | Type::String, ArgKind::Plain(_) | ArgKind::Escaped(_)) => {
                 self.unquoted(arg.kind).map(Value::String).unwrap_or_default()
@@ -164,26 +165,29 @@ impl<'t> State<'t, '_> {
                 return Err(self.error(&format!("can't handle {shown} for arg of type {name}")));
             }
         };
-        Ok(Operand::plain(value))
+        Ok(value)
     }
 
-    /// Checks that a value may be given to a parameter of some type.
-    pub(super) fn validate(&self, operand: Operand, kind: Type) -> Run<Operand> {
+    /// A value, if it may be given to a parameter of some type.
+    fn validated(&self, operand: Operand, kind: Type) -> Run<Value> {
+        let fits = if operand.value.is_nil() {
+            matches!(kind, Type::Any | Type::Reflect) || !operand.boxed && kind.takes_nil()
+        } else {
+            kind.accepts(&operand.value)
+        };
+        if fits { Ok(operand.value) } else { Err(self.wrong_type(&operand, kind)) }
+    }
+
+    fn wrong_type(&self, operand: &Operand, kind: Type) -> Error {
         if operand.value.is_nil() {
-            if matches!(kind, Type::Any | Type::Reflect) || !operand.boxed && kind.takes_nil() {
-                return Ok(operand);
-            }
             let problem = if operand.boxed {
                 format!("wrong type for value; expected {}; got interface {{}}", kind.name())
             } else {
                 format!("invalid value; expected {}", kind.name())
             };
-            return Err(self.error(&problem));
-        }
-        if kind.accepts(&operand.value) {
-            return Ok(operand);
+            return self.error(&problem);
         }
         let got = operand.value.type_name();
-        Err(self.error(&format!("wrong type for value; expected {}; got {got}", kind.name())))
+        self.error(&format!("wrong type for value; expected {}; got {got}", kind.name()))
     }
 }

@@ -1,18 +1,19 @@
 //! What rendering may use, and what functions may.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::ambient::Ambient;
 use crate::ast::Tree;
 use crate::error::Failure;
+use crate::funcs::Pattern;
 use crate::host::Host;
 use crate::set::Set;
 use crate::text::Text;
 use crate::trace::Trace;
-use crate::value::Map;
+use crate::value::{Map, Value};
 
 /// Bounds on what one rendering may use.
 #[derive(Debug, Clone, Copy)]
@@ -31,18 +32,28 @@ impl Default for Limits {
     }
 }
 
+/// A name that was asked for by `include`.
+pub(crate) struct Included {
+    /// The template, if the charts have one.
+    pub(crate) tree: Option<Arc<Tree>>,
+    /// How often it is open.
+    pub(crate) open: Cell<u32>,
+}
+
 /// What functions may use while a template runs.
 pub struct Context {
     /// Randomness and the clock.
     pub ambient: Ambient,
     pub(crate) host: Rc<dyn Host>,
     pub(crate) set: Rc<Set>,
-    pub(crate) includes: BTreeMap<Text, u32>,
+    included: HashMap<Text, Rc<Included>>,
     pub(crate) parsed: RefCell<BTreeMap<Text, Arc<[Arc<Tree>]>>>,
-    pub(crate) regexes: RefCell<BTreeMap<Text, regex::bytes::Regex>>,
+    pub(crate) patterns: RefCell<BTreeMap<Text, Rc<Pattern>>>,
     limits: Limits,
     /// Room to write into, from calls that are over.
     buffers: Vec<Vec<u8>>,
+    /// Room for arguments, from calls that are over.
+    values: Vec<Vec<Value>>,
     used: usize,
     steps: u64,
     base: usize,
@@ -61,11 +72,12 @@ impl Context {
             ambient,
             host,
             set,
-            includes: BTreeMap::new(),
+            included: HashMap::new(),
             parsed: RefCell::default(),
-            regexes: RefCell::default(),
+            patterns: RefCell::default(),
             limits,
             buffers: Vec::new(),
+            values: Vec::new(),
             used: 0,
             steps: 0,
             base: stack_address(),
@@ -75,7 +87,18 @@ impl Context {
         }
     }
 
+    /// What `include` knows of a name.
+    pub(crate) fn included(&mut self, name: &Text) -> Rc<Included> {
+        if let Some(included) = self.included.get(name) {
+            return included.clone();
+        }
+        let included = Rc::new(Included { tree: self.set.base(&name.to_str()), open: Cell::new(0) });
+        self.included.insert(name.clone(), included.clone());
+        included
+    }
+
     /// Notes that so many bytes are about to be built.
+    #[inline]
     pub fn spend(&mut self, bytes: usize) -> Result<(), Failure> {
         self.used = self.used.saturating_add(bytes);
         if self.used > self.limits.output {
@@ -84,18 +107,21 @@ impl Context {
         Ok(())
     }
 
+    #[inline]
     pub(crate) fn step(&mut self) -> Result<(), &'static str> {
         self.charge(1)?;
         self.check_depth()
     }
 
     /// Notes that so many steps are about to be taken.
+    #[inline]
     pub(crate) fn charge(&mut self, steps: u64) -> Result<(), &'static str> {
         self.steps = self.steps.saturating_add(steps);
         if self.steps > self.limits.steps { Err("template runs longer than allowed") } else { Ok(()) }
     }
 
     /// Notes that a field of a map was read.
+    #[inline]
     pub(crate) fn note_read(&mut self, map: &Map, key: &str) {
         if let Some(trace) = &mut self.trace {
             trace.read(map, Some(&key.into()));
@@ -128,6 +154,21 @@ impl Context {
         buffer.clear();
         self.buffers.push(buffer);
         text
+    }
+
+    /// Room for the arguments of a call.
+    pub(crate) fn take_values(&mut self) -> Vec<Value> {
+        self.values.pop().unwrap_or_default()
+    }
+
+    /// Lets go of the arguments of a call that is over; their room is kept for others.
+    pub(crate) fn finish_values(&mut self, mut values: Vec<Value>) {
+        /// Calls with more are rare.
+        const MOST: usize = 16;
+        if values.capacity() <= MOST {
+            values.clear();
+            self.values.push(values);
+        }
     }
 
     /// A context to stand where this one was taken from.

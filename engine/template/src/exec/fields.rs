@@ -10,29 +10,60 @@ impl<'t> State<'t, '_> {
     pub(super) fn field_chain(
         &mut self,
         dot: &Operand,
-        mut receiver: Operand,
+        receiver: &Operand,
         arg: &'t Arg,
         fields: &'t str,
         args: &'t [Arg],
         last: Option<Operand>,
     ) -> Run<Operand> {
         self.at = At::Arg(arg);
-        let mut rest = &fields[1..];
-        while let Some(end) = memchr::memchr(b'.', rest.as_bytes()) {
-            receiver = self.field(dot, &rest[..end], arg, &[], None, receiver)?;
-            rest = &rest[end + 1..];
+        let (mut name, mut rest) = first_field(fields);
+        if rest.is_empty() {
+            return self.field(dot, name, arg, args, last, receiver);
         }
-        self.field(dot, rest, arg, args, last, receiver)
+        let mut value = self.field(dot, name, arg, &[], None, receiver)?;
+        loop {
+            (name, rest) = first_field(rest);
+            if rest.is_empty() {
+                return self.field(dot, name, arg, args, last, &value);
+            }
+            value = self.field(dot, name, arg, &[], None, &value)?;
+        }
     }
 
-    pub(super) fn field(
+    fn field(
         &mut self,
         dot: &Operand,
         name: &'t str,
         arg: &'t Arg,
         args: &'t [Arg],
         last: Option<Operand>,
-        receiver: Operand,
+        receiver: &Operand,
+    ) -> Run<Operand> {
+        let has_args = args.len() > 1 || last.is_some();
+        match &receiver.value {
+            Value::Map(map) if !has_args => {
+                let boxed = !map.kind.is_of_strings();
+                self.context.note_read(map, name);
+                Ok(match map.entries().get(name.as_bytes()) {
+                    Some(value) => Operand { value: value.clone(), boxed },
+                    None if boxed => Operand::boxed(Value::Nil),
+                    None => Operand::plain("".into()),
+                })
+            }
+            _ => self.field_of_other(dot, name, arg, args, last, receiver),
+        }
+    }
+
+    /// A field of what is no map, or what looks like a field and is a call of a method.
+    fn field_of_other(
+        &mut self,
+        dot: &Operand,
+        name: &'t str,
+        arg: &'t Arg,
+        args: &'t [Arg],
+        last: Option<Operand>,
+        receiver: &Operand,
     ) -> Run<Operand> {
         let has_args = args.len() > 1 || last.is_some();
         match &receiver.value {
@@ -40,24 +71,14 @@ impl<'t> State<'t, '_> {
             Value::Nil => {
                 return Err(self.error(&format!("nil pointer evaluating {}.{name}", receiver.type_name())));
             }
-            Value::Map(map) => {
-                if has_args {
-                    return Err(self.error(&format!("{name} is not a method but has arguments")));
-                }
-                let boxed = !map.kind.is_of_strings();
-                let value = map.get(name.as_bytes());
-                self.context.note_read(map, name);
-                return Ok(match value {
-                    Some(value) => Operand { value, boxed },
-                    None if boxed => Operand::boxed(Value::Nil),
-                    None => Operand::plain("".into()),
-                });
-            }
+            // Without arguments, it would have been looked up.
+            Value::Map(_) => return Err(self.error(&format!("{name} is not a method but has arguments"))),
             Value::Object(object) => {
                 let object = object.clone();
                 if let Some(signature) = object.method(name) {
                     let values = self.arguments(dot, name, signature, args.get(1..).unwrap_or_default(), last)?;
                     let result = object.call(self.context, name, &values);
+                    self.context.finish_values(values);
                     return result.map(Operand::plain).map_err(|failure| self.call_error(At::Arg(arg), name, failure));
                 }
                 if let Some(field) = object.field(name) {
@@ -71,9 +92,7 @@ impl<'t> State<'t, '_> {
                     if has_args {
                         return Err(self.error(&format!("{name} is not a method but has arguments")));
                     }
-                    return Ok(Operand::plain(
-                        entries.get(name.as_bytes()).cloned().unwrap_or(Value::Bytes("".into())),
-                    ));
+                    return Ok(Operand::plain(entries.get(name.as_bytes()).cloned().unwrap_or(Value::bytes(""))));
                 }
             }
             _ => {}
@@ -86,4 +105,10 @@ impl<'t> State<'t, '_> {
         self.at = at;
         self.error_with(&format!("error calling {name}: {}", failure.0.text()), Some(failure.0))
     }
+}
+
+/// The first name of a path such as `.a.b`, and what follows it.
+fn first_field(path: &str) -> (&str, &str) {
+    let path = &path[1..];
+    path.split_at(memchr::memchr(b'.', path.as_bytes()).unwrap_or(path.len()))
 }

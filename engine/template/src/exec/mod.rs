@@ -55,21 +55,27 @@ enum At<'t> {
 struct State<'t, 'c> {
     tree: &'t Tree,
     context: &'c mut Context,
+    /// What `$` is, unless it was declared anew; most templates have no other variables.
+    root: Operand,
     vars: Vec<(&'t str, Operand)>,
     at: At<'t>,
 }
 
+/// The variable that holds what a template was given.
+const ROOT: &str = "$";
+
+pub(crate) use context::Included;
 pub use context::{Context, Limits};
 
 type Run<T> = Result<T, Error>;
 
 /// Executes a tree on a value, writing to `out`.
 pub(crate) fn execute(tree: &Tree, dot: &Value, out: &mut Vec<u8>, context: &mut Context) -> Run<()> {
-    let dot = Operand::plain(dot.clone());
     if let Some(trace) = &mut context.trace {
         trace.begin();
     }
-    let mut state = State { tree, context, vars: vec![("$", dot.clone())], at: At::Nothing };
+    let dot = Operand::plain(dot.clone());
+    let mut state = State { tree, context, root: dot.clone(), vars: Vec::new(), at: At::Nothing };
     let result = state.walk(&dot, tree.root, out).map(|_| ());
     if let Some(trace) = &mut context.trace {
         trace.end(&tree.source.name, &tree.name, out);
@@ -176,7 +182,7 @@ impl<'t> State<'t, '_> {
     }
 
     fn action(&mut self, dot: &Operand, pipe: &'t Pipe, out: &mut Vec<u8>) -> Run<()> {
-        let value = self.pipeline(dot, Some(pipe))?;
+        let value = self.pipeline(dot, pipe)?;
         if !pipe.declared.is_empty() {
             return Ok(());
         }
@@ -198,7 +204,7 @@ impl<'t> State<'t, '_> {
 
     fn if_or_with(&mut self, dot: &Operand, branch: &'t Branch, with: bool, out: &mut Vec<u8>) -> Run<Flow> {
         let mark = self.vars.len();
-        let value = self.pipeline(dot, Some(&branch.pipe))?;
+        let value = self.pipeline(dot, &branch.pipe)?;
         let flow = if value.value.truth() {
             self.walk(if with { &value } else { dot }, branch.list, out)
         } else if let Some(otherwise) = branch.otherwise {
@@ -211,7 +217,7 @@ impl<'t> State<'t, '_> {
     }
 
     fn range(&mut self, dot: &Operand, branch: &'t Branch, out: &mut Vec<u8>) -> Run<Flow> {
-        let value = self.pipeline(dot, Some(&branch.pipe))?.value;
+        let value = self.pipeline(dot, &branch.pipe)?.value;
         let mut ran = false;
         let mut each = |state: &mut Self, index: Value, item: Operand| -> Run<bool> {
             ran = true;
@@ -319,7 +325,7 @@ impl<'t> State<'t, '_> {
         self.at = At::Call(call);
         let Some(tree) = self.context.set.get(&call.name) else {
             if let Some(jinja) = self.context.set.jinja_of(&call.name) {
-                let dot = self.pipeline(dot, call.pipe.as_ref())?;
+                let dot = self.called_with(dot, call)?;
                 let (jinja, path) = jinja;
                 let text = jinja
                     .render(&path, &dot.value, self.context)
@@ -329,24 +335,35 @@ impl<'t> State<'t, '_> {
             let name = crate::quote::quote(call.name.as_bytes());
             return Err(self.error(&format!("template {name} not defined")));
         };
-        let dot = self.pipeline(dot, call.pipe.as_ref())?;
+        let dot = self.called_with(dot, call)?;
         let mut inner =
-            State { tree: &tree, context: &mut *self.context, vars: vec![("$", dot.clone())], at: At::Nothing };
+            State { tree: &tree, context: &mut *self.context, root: dot.clone(), vars: Vec::new(), at: At::Nothing };
         inner.walk(&dot, tree.root, out).map(|_| ())
+    }
+
+    fn called_with(&mut self, dot: &Operand, call: &'t Call) -> Run<Operand> {
+        call.pipe.as_ref().map_or_else(|| Ok(Operand::plain(Value::Nil)), |pipe| self.pipeline(dot, pipe))
     }
 
     // === pipelines ===
 
-    fn pipeline(&mut self, dot: &Operand, pipe: Option<&'t Pipe>) -> Run<Operand> {
-        let Some(pipe) = pipe else { return Ok(Operand::plain(Value::Nil)) };
+    fn pipeline(&mut self, dot: &Operand, pipe: &'t Pipe) -> Run<Operand> {
         self.at = At::Pipe(pipe);
-        let mut value: Option<Operand> = None;
-        for command in self.tree.code.commands(pipe) {
-            let mut result = self.command(dot, command, value)?;
-            result.boxed = false;
-            value = Some(result);
+        let mut commands = self.tree.code.commands(pipe).iter();
+        let Some(first) = commands.next() else { return Ok(Operand::plain(Value::Nil)) };
+        let mut value = self.command(dot, first, None)?;
+        value.boxed = false;
+        for command in commands {
+            value = self.command(dot, command, Some(value))?;
+            value.boxed = false;
         }
-        let value = value.unwrap_or(Operand::plain(Value::Nil));
+        if !pipe.declared.is_empty() {
+            self.declare(pipe, &value)?;
+        }
+        Ok(value)
+    }
+
+    fn declare(&mut self, pipe: &'t Pipe, value: &Operand) -> Run<()> {
         for name in self.tree.code.declared(pipe) {
             let name = self.text(*name);
             if pipe.assign {
@@ -355,13 +372,17 @@ impl<'t> State<'t, '_> {
                 self.vars.push((name, value.clone()));
             }
         }
-        Ok(value)
+        Ok(())
     }
 
     fn assign(&mut self, name: &str, value: Operand) -> Run<()> {
         match self.vars.iter_mut().rev().find(|(known, _)| *known == name) {
             Some((_, slot)) => {
                 *slot = value;
+                Ok(())
+            }
+            None if name == ROOT => {
+                self.root = value;
                 Ok(())
             }
             None => Err(self.error(&format!("undefined variable: {name}"))),
@@ -372,7 +393,7 @@ impl<'t> State<'t, '_> {
         let args = self.tree.code.args(command);
         let first = &args[0];
         match first.kind {
-            ArgKind::Field(fields) => self.field_chain(dot, dot.clone(), first, self.text(fields), args, last),
+            ArgKind::Field(fields) => self.field_chain(dot, dot, first, self.text(fields), args, last),
             ArgKind::Chain(inner, end) => self.chain(dot, first, inner, end, args, last),
             ArgKind::Identifier(function) => {
                 self.at = At::Arg(first);
@@ -380,7 +401,7 @@ impl<'t> State<'t, '_> {
             }
             ArgKind::Pipe(pipe) => {
                 self.not_a_function(args, last.as_ref())?;
-                self.pipeline(dot, Some(&self.tree.code.pipes[pipe as usize]))
+                self.pipeline(dot, &self.tree.code.pipes[pipe as usize])
             }
             ArgKind::Variable(name) => {
                 self.at = At::Arg(first);

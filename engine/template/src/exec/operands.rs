@@ -1,6 +1,6 @@
 //! Literals, variables and other operands.
 
-use super::{At, Operand, Run, State};
+use super::{At, Operand, ROOT, Run, State};
 use crate::ast::{Arg, ArgKind, Number, Span};
 use crate::text::Text;
 use crate::value::Value;
@@ -10,21 +10,16 @@ impl<'t> State<'t, '_> {
         &self.tree.code.numbers[number as usize]
     }
 
-    pub(super) fn constant(&self, number: &Number) -> Run<Operand> {
+    pub(super) fn constant(&self, number: &Number) -> Run<Value> {
         let text = self.text(number.span);
-        let hex =
-            text.len() > 2 && text.starts_with('0') && text[1..].starts_with(['x', 'X']) && !text.contains(['p', 'P']);
-        let value = if number.complex {
+        if number.complex {
             return Err(self.error("complex numbers are not supported"));
-        } else if number.float.is_some() && !hex && !text.starts_with('\'') && text.contains(['.', 'e', 'E', 'p', 'P'])
-        {
-            Value::Float(number.float.unwrap_or_default())
-        } else if let Some(int) = number.int {
-            Value::int(int)
-        } else {
-            return Err(self.error(&format!("{text} overflows int")));
-        };
-        Ok(Operand::plain(value))
+        }
+        match (number.float, number.int) {
+            (Some(float), _) if is_written_as_float(text) => Ok(Value::Float(float)),
+            (_, Some(int)) => Ok(Value::int(int)),
+            _ => Err(self.error(&format!("{text} overflows int"))),
+        }
     }
 
     /// What a literal in quotes says.
@@ -51,7 +46,7 @@ impl<'t> State<'t, '_> {
     ) -> Run<Operand> {
         self.at = At::Arg(arg);
         let receiver = self.operand(dot, &self.tree.code.args[inner as usize])?;
-        self.field_chain(dot, receiver, arg, self.text(Span { start: arg.pos, end }), args, last)
+        self.field_chain(dot, &receiver, arg, self.text(Span { start: arg.pos, end }), args, last)
     }
 
     /// The value of an argument whose type does not matter.
@@ -61,22 +56,23 @@ impl<'t> State<'t, '_> {
             ArgKind::Dot => Ok(dot.clone()),
             ArgKind::Nil => Ok(Operand::plain(Value::Nil)),
             ArgKind::Bool(value) => Ok(Operand::plain(Value::Bool(value))),
-            ArgKind::Number(number) => self.constant(self.number(number)),
+            ArgKind::Number(number) => self.constant(self.number(number)).map(Operand::plain),
             ArgKind::Plain(_) | ArgKind::Escaped(_) => {
                 Ok(Operand::plain(self.unquoted(arg.kind).map(Value::String).unwrap_or_default()))
             }
-            ArgKind::Field(fields) => self.field_chain(dot, dot.clone(), arg, self.text(fields), &[], None),
+            ArgKind::Field(fields) => self.field_chain(dot, dot, arg, self.text(fields), &[], None),
             ArgKind::Variable(name) => self.variable(self.text(name)),
             ArgKind::VariableField(span) => self.variable_field(dot, arg, span, &[], None),
             ArgKind::Chain(inner, end) => self.chain(dot, arg, inner, end, &[], None),
             ArgKind::Identifier(function) => self.call_function(dot, function.get(), At::Arg(arg), &[], None),
-            ArgKind::Pipe(pipe) => self.pipeline(dot, Some(&self.tree.code.pipes[pipe as usize])),
+            ArgKind::Pipe(pipe) => self.pipeline(dot, &self.tree.code.pipes[pipe as usize]),
         }
     }
 
     pub(super) fn variable(&self, name: &str) -> Run<Operand> {
         match self.vars.iter().rev().find(|(known, _)| *known == name) {
             Some((_, value)) => Ok(value.clone()),
+            None if name == ROOT => Ok(self.root.clone()),
             None => Err(self.error(&format!("undefined variable: {name}"))),
         }
     }
@@ -92,6 +88,13 @@ impl<'t> State<'t, '_> {
     ) -> Run<Operand> {
         self.at = At::Arg(arg);
         let value = self.variable(self.text(Span { start: span.start, end: arg.pos }))?;
-        self.field_chain(dot, value, arg, self.text(Span { start: arg.pos, end: span.end }), args, last)
+        self.field_chain(dot, &value, arg, self.text(Span { start: arg.pos, end: span.end }), args, last)
     }
+}
+
+/// Whether a number has a point or an exponent; `0x1e` and `'e'` have none.
+fn is_written_as_float(text: &str) -> bool {
+    let marked = |marks: &[u8]| text.bytes().any(|byte| marks.contains(&byte));
+    let is_hex = text.len() > 2 && (text.starts_with("0x") || text.starts_with("0X")) && !marked(b"pP");
+    !is_hex && !text.starts_with('\'') && marked(b".eEpP")
 }

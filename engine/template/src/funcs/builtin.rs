@@ -3,7 +3,8 @@
 use super::{Answer, Function, NIL_POINTER, Type, fixed, text, variadic};
 use crate::error::Failure;
 use crate::exec::Context;
-use crate::printf::{sprint, sprintf, sprintln};
+use crate::printf::{sprint, sprintf_to, sprintln};
+use crate::text::Text;
 use crate::value::{IntKind, Kind, List, Value};
 
 use Type::{Any, Reflect, String as Str};
@@ -17,7 +18,11 @@ pub(super) static FUNCTIONS: &[Function] = &[
     variadic("call", &[Reflect, Reflect], |_, _| Err("call of nil".into())),
     variadic("print", &[Any], |context, args| spent(context, sprint(args))),
     variadic("println", &[Any], |context, args| spent(context, sprintln(args))),
-    variadic("printf", &[Str, Any], |context, args| spent(context, sprintf(text(&args[0]), &args[1..]))),
+    variadic("printf", &[Str, Any], |context, args| {
+        let out = sprintf_to(text(&args[0]), &args[1..], context.take_buffer());
+        context.spend(out.len())?;
+        Ok(context.finish_buffer(out).into())
+    }),
     variadic("html", &[Any], |context, args| spent(context, html(&printed(args)))),
     variadic("js", &[Any], |context, args| spent(context, js(&printed(args)))),
     variadic("urlquery", &[Any], |context, args| spent(context, url_query(&printed(args)))),
@@ -51,7 +56,8 @@ fn printed(args: &[Value]) -> Vec<u8> {
 fn length(value: &Value) -> Answer {
     let length = match value {
         Value::Nil => return Err("reflect: call of reflect.Value.Type on zero Value".into()),
-        Value::String(text) | Value::Bytes(text) => text.len(),
+        Value::String(text) => text.len(),
+        Value::Bytes(bytes) => bytes.len(),
         Value::List(list) => list.len(),
         Value::Map(map) => map.len(),
         Value::Object(object) => match (object.entries(), object.items()) {
@@ -83,9 +89,10 @@ fn index_one(value: &Value, key: &Value) -> Answer {
             let at = position(key, list.len())?;
             Ok(list.items()[at].clone())
         }
-        Value::String(text) | Value::Bytes(text) => {
+        Value::String(_) | Value::Bytes(_) => {
+            let text = value.text().map_or(&b""[..], Text::as_bytes);
             let at = position(key, text.len())?;
-            Ok(Value::Int(i64::from(text.as_bytes()[at]), IntKind::Uint8))
+            Ok(Value::Int(i64::from(text[at]), IntKind::Uint8))
         }
         Value::Map(map) => {
             let key = map_key(key)?;
@@ -95,7 +102,7 @@ fn index_one(value: &Value, key: &Value) -> Answer {
         Value::Object(object) => {
             if let Some(entries) = object.entries() {
                 let key = map_key(key)?;
-                return Ok(entries.get(key).cloned().unwrap_or(Value::Bytes("".into())));
+                return Ok(entries.get(key).cloned().unwrap_or(Value::bytes("")));
             }
             if let Some(items) = object.items() {
                 let at = position(key, items.len())?;

@@ -3,14 +3,15 @@
 use super::encoding::{must, spent};
 use super::{Answer, Function, Type, fixed, string, strval, text};
 use crate::encode::{self, JsonStyle};
+use crate::entries::Entries;
 use crate::error::{Error, Failure, WARN_END, WARN_START};
-use crate::exec::{Context, execute};
+use crate::exec::{Context, Included, execute};
 use crate::host::LookupRequest;
 use crate::json;
 use crate::parse::parse;
 use crate::quote::quote;
 use crate::set::Set;
-use crate::value::{Entries, Value};
+use crate::value::Value;
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -38,7 +39,14 @@ pub(super) static FUNCTIONS: &[Function] = &[
         Ok(context.host.lookup(&request))
     }),
     fixed("getHostByName", &[Str], |context, args| Ok(context.host.host_by_name(&string(&args[0])).into())),
-    fixed("toYaml", &[Any], |context, args| spent(context, without_break(encode::yaml(&args[0]).unwrap_or_default()))),
+    fixed("toYaml", &[Any], |context, args| {
+        let mut text = encode::yaml_to(&args[0], context.take_buffer()).unwrap_or_default();
+        if text.ends_with(b"\n") {
+            text.pop();
+        }
+        context.spend(text.len())?;
+        Ok(context.finish_buffer(text).into())
+    }),
     fixed("mustToYaml", &[Any], |context, args| must(context, encode::yaml(&args[0]).map(without_break))),
     fixed("toYamlPretty", &[Any], |context, args| {
         spent(context, without_break(encode::yaml_pretty(&args[0]).unwrap_or_default()))
@@ -67,22 +75,23 @@ fn without_break(mut text: String) -> String {
 fn include(context: &mut Context, name: &Value, data: &Value) -> Answer {
     let key = strval(name);
     let name = key.to_str();
-    let open = context.includes.entry(key.clone()).or_insert(0);
-    if *open > MAX_INCLUDES {
+    let included = context.included(&key);
+    let open = included.open.get();
+    if open > MAX_INCLUDES {
         return Err(Failure::limit(format!(
             "rendering template has a nested reference name: {name}: unable to execute template"
         )));
     }
-    *open += 1;
-    let result = run_include(context, &name, data);
-    if let Some(open) = context.includes.get_mut(&key) {
-        *open -= 1;
-    }
+    included.open.set(open + 1);
+    let result = run_include(context, &included, &name, data);
+    included.open.set(open);
     result
 }
 
-fn run_include(context: &mut Context, name: &str, data: &Value) -> Answer {
-    let Some(tree) = context.set.get(name) else {
+fn run_include(context: &mut Context, included: &Included, name: &str, data: &Value) -> Answer {
+    // What `tpl` defines stands before what the charts define.
+    let layered = if context.set.is_layer() { context.set.get(name) } else { None };
+    let Some(tree) = layered.as_ref().or(included.tree.as_ref()) else {
         if let Some((jinja, path)) = context.set.jinja_of(name) {
             context.check_depth().map_err(Failure::limit)?;
             return Ok(jinja.render(&path, data, context)?.into());
@@ -94,7 +103,7 @@ fn run_include(context: &mut Context, name: &str, data: &Value) -> Answer {
     };
     context.check_depth().map_err(Failure::limit)?;
     let mut out = context.take_buffer();
-    execute(&tree, data, &mut out, context)?;
+    execute(tree, data, &mut out, context)?;
     Ok(context.finish_buffer(out).into())
 }
 
@@ -156,16 +165,18 @@ const NO_VALUE: &[u8] = b"<no value>";
 
 /// Helm takes it out of what Go printed.
 pub(crate) fn remove_no_value(bytes: Vec<u8>) -> Vec<u8> {
-    if super::strings::find(&bytes, NO_VALUE).is_none() {
+    // Manifests have few angle brackets.
+    let mut marks = memchr::memchr_iter(b'<', &bytes).filter(|at| bytes[*at..].starts_with(NO_VALUE)).peekable();
+    if marks.peek().is_none() {
         return bytes;
     }
     let mut out = Vec::with_capacity(bytes.len());
-    let mut rest = bytes.as_slice();
-    while let Some(at) = super::strings::find(rest, NO_VALUE) {
-        out.extend_from_slice(&rest[..at]);
-        rest = &rest[at + NO_VALUE.len()..];
+    let mut from = 0;
+    for at in marks {
+        out.extend_from_slice(&bytes[from..at]);
+        from = at + NO_VALUE.len();
     }
-    out.extend_from_slice(rest);
+    out.extend_from_slice(&bytes[from..]);
     out
 }
 
@@ -221,7 +232,6 @@ mod tests {
                 }
                 renderer.render("x", &Value::map(Entries::from([("text".into(), text.into())])))
             })
-            .expect("a thread")
         };
         let few = Limits { output: 12, ..Limits::default() };
         let short = Limits { steps: 6, ..Limits::default() };

@@ -162,7 +162,8 @@ fn deep_equal_to(left: &Value, right: &Value, depth: usize) -> bool {
         (Value::Bool(left), Value::Bool(right)) => left == right,
         (Value::Int(left, kind), Value::Int(right, other)) => left == right && kind == other,
         (Value::Float(left), Value::Float(right)) => left == right,
-        (Value::String(left), Value::String(right)) | (Value::Bytes(left), Value::Bytes(right)) => left == right,
+        (Value::String(left), Value::String(right)) => left == right,
+        (Value::Bytes(left), Value::Bytes(right)) => left == right,
         (Value::List(left), Value::List(right)) => {
             left.kind == right.kind
                 && left.len() == right.len()

@@ -23,12 +23,12 @@ use crate::error::Failure;
 use crate::exec::Context;
 use crate::text::Text;
 use crate::value::{IntKind, List, Map, MapKind, Value};
-use crate::weight::walks;
+use crate::weight::{Effort, is_one_of, walks};
 
 pub(crate) use helm::remove_no_value;
 pub use names::names;
 pub(crate) use names::{FunctionId, find};
-pub(crate) use regexes::go_regex;
+pub(crate) use regexes::{Pattern, go_regex};
 
 /// The type of a parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,6 +107,9 @@ pub(crate) struct Function {
     pub(crate) variadic: bool,
     /// Whether it walks over all that its arguments hold.
     pub(crate) walks: bool,
+    pub(crate) effort: Effort,
+    /// Whether arguments are evaluated only as far as needed.
+    pub(crate) is_short_circuit: bool,
     pub(crate) call: fn(&mut Context, &[Value]) -> Answer,
 }
 
@@ -116,21 +119,24 @@ impl std::fmt::Debug for Function {
     }
 }
 
-impl Function {
-    /// Whether arguments are evaluated only as far as needed.
-    pub(crate) fn is_short_circuit(&self) -> bool {
-        matches!(self.name, "and" | "or")
-    }
-}
-
 /// A function with as many arguments as parameters.
 const fn fixed(name: &'static str, params: &'static [Type], call: fn(&mut Context, &[Value]) -> Answer) -> Function {
-    Function { name, params, variadic: false, walks: walks(name), call }
+    function(name, params, false, call)
 }
 
 /// A function whose last parameter takes any number of arguments.
 const fn variadic(name: &'static str, params: &'static [Type], call: fn(&mut Context, &[Value]) -> Answer) -> Function {
-    Function { name, params, variadic: true, walks: walks(name), call }
+    function(name, params, true, call)
+}
+
+const fn function(
+    name: &'static str,
+    params: &'static [Type],
+    variadic: bool,
+    call: fn(&mut Context, &[Value]) -> Answer,
+) -> Function {
+    let is_short_circuit = is_one_of(name, &["and", "or"]);
+    Function { name, params, variadic, walks: walks(name), effort: Effort::of(name), is_short_circuit, call }
 }
 
 /// Every table; a later one wins where two name a function, as Helm's functions replace Sprig's.
@@ -176,7 +182,7 @@ fn int(value: &Value) -> i64 {
 fn map(value: &Value) -> Map {
     match value {
         Value::Map(map) => map.clone(),
-        _ => Map::new(MapKind::Any, crate::value::Entries::new()),
+        _ => Map::new(MapKind::Any, crate::entries::Entries::new()),
     }
 }
 
@@ -198,9 +204,9 @@ fn list_of(list: &List) -> Value {
 
 /// Sprig's `strval`: strings and bytes as they are, all else as it prints.
 fn strval(value: &Value) -> Text {
-    match value {
-        Value::String(text) | Value::Bytes(text) => text.clone(),
-        other => crate::format::print(other).unwrap_or_default().into(),
+    match value.text() {
+        Some(text) => text.clone(),
+        None => crate::format::print(value).unwrap_or_default().into(),
     }
 }
 

@@ -1,6 +1,9 @@
 //! Sprig's regular expressions, in Go's syntax.
 
-use regex::bytes::Regex;
+use std::cell::OnceCell;
+use std::rc::Rc;
+
+use regex::bytes::{Regex, RegexBuilder};
 
 use super::{Answer, Function, Type, fixed, int, string, text};
 use crate::error::Failure;
@@ -13,9 +16,9 @@ use Type::{Int, String as Str};
 type Call = fn(&mut Context, &[Value]) -> Answer;
 
 const FIND_ALL: Call = |context, args| {
-    let regex = compiled(context, &args[0])?;
+    let (pattern, source) = (pattern(context, &args[0]), text(&args[1]));
     let limit = limit(int(&args[2]));
-    let found = regex.find_iter(text(&args[1])).take(limit).map(|found| Text::from(found.as_bytes()));
+    let found = pattern.regex_for(source)?.find_iter(source).take(limit).map(|found| Text::from(found.as_bytes()));
     let found: Vec<Text> = found.collect();
     if found.is_empty() {
         return Ok(Value::List(List::new(ListKind::NilString, Vec::new())));
@@ -23,22 +26,25 @@ const FIND_ALL: Call = |context, args| {
     Ok(Value::strings(found))
 };
 const FIND: Call = |context, args| {
-    let regex = compiled(context, &args[0])?;
-    Ok(regex.find(text(&args[1])).map_or_else(|| "".into(), |found| Text::from(found.as_bytes()).into()))
+    let (pattern, source) = (pattern(context, &args[0]), text(&args[1]));
+    let found = pattern.regex_for(source)?.find(source);
+    Ok(found.map_or_else(|| "".into(), |found| Text::from(found.as_bytes()).into()))
 };
 const REPLACE: Call = |context, args| replace(context, args, false);
 const REPLACE_LITERAL: Call = |context, args| replace(context, args, true);
 const SPLIT: Call = |context, args| {
-    let regex = compiled(context, &args[0])?;
-    Ok(Value::strings(split(&regex, text(&args[0]), text(&args[1]), int(&args[2]))))
+    let (pattern, source) = (pattern(context, &args[0]), text(&args[1]));
+    Ok(Value::strings(split(pattern.regex_for(source)?, text(&args[0]), source, int(&args[2]))))
 };
 
 pub(super) static FUNCTIONS: &[Function] = &[
     fixed("regexMatch", &[Str, Str], |context, args| {
-        Ok(Value::Bool(compiled(context, &args[0]).is_ok_and(|regex| regex.is_match(text(&args[1])))))
+        let (pattern, source) = (pattern(context, &args[0]), text(&args[1]));
+        Ok(Value::Bool(pattern.regex_for(source).is_ok_and(|regex| regex.is_match(source))))
     }),
     fixed("mustRegexMatch", &[Str, Str], |context, args| {
-        Ok(Value::Bool(compiled(context, &args[0])?.is_match(text(&args[1]))))
+        let (pattern, source) = (pattern(context, &args[0]), text(&args[1]));
+        Ok(Value::Bool(pattern.regex_for(source)?.is_match(source)))
     }),
     fixed("regexFindAll", &[Str, Str, Int], FIND_ALL),
     fixed("mustRegexFindAll", &[Str, Str, Int], FIND_ALL),
@@ -67,14 +73,51 @@ fn limit(count: i64) -> usize {
     usize::try_from(count).unwrap_or(usize::MAX)
 }
 
-fn compiled(context: &Context, pattern: &Value) -> Result<Regex, Failure> {
-    let key = Text::from(text(pattern));
-    if let Some(regex) = context.regexes.borrow().get(&key) {
-        return Ok(regex.clone());
+/// The expression of a pattern, which is compiled once: charts ask for the same ones again and again.
+fn pattern(context: &Context, source: &Value) -> Rc<Pattern> {
+    let mut known = context.patterns.borrow_mut();
+    if let Some(pattern) = known.get(text(source)) {
+        return pattern.clone();
     }
-    let regex = go_regex(&string(pattern)).map_err(Failure::new)?;
-    context.regexes.borrow_mut().insert(key, regex.clone());
-    Ok(regex)
+    let pattern = Rc::new(Pattern::new(string(source).into_owned()));
+    known.insert(text(source).into(), pattern.clone());
+    pattern
+}
+
+/// An expression in Go's syntax, compiled as the texts that it is tried on need it.
+pub(crate) struct Pattern {
+    source: String,
+    /// For names, versions and other texts of a few ASCII characters, as nearly all are; absent where the expression
+    /// speaks of other characters.
+    brief: OnceCell<Option<Regex>>,
+    general: OnceCell<Result<Regex, String>>,
+}
+
+impl Pattern {
+    /// Beyond these bytes a text is worth what it takes to get ready for long ones.
+    const BRIEF: usize = 256;
+
+    fn new(source: String) -> Self {
+        Self { source, brief: OnceCell::new(), general: OnceCell::new() }
+    }
+
+    /// What finds the expression in a text.
+    fn regex_for(&self, text: &[u8]) -> Result<&Regex, Failure> {
+        if text.len() <= Self::BRIEF
+            && text.is_ascii()
+            && let Some(regex) = self.brief.get_or_init(|| brief_regex(&self.source))
+        {
+            return Ok(regex);
+        }
+        let general = self.general.get_or_init(|| go_regex(&self.source));
+        general.as_ref().map_err(|problem| Failure::new(problem.clone()))
+    }
+}
+
+/// Compiles an expression for short texts of ASCII: without the tables of all other characters, and without a machine that
+/// costs more to set up than it saves on them.
+fn brief_regex(source: &str) -> Option<Regex> {
+    RegexBuilder::new(&translate(source).ok()?).unicode(false).dfa_size_limit(0).build().ok()
 }
 
 /// Compiles an expression in Go's syntax, or says what Go would.
@@ -313,18 +356,25 @@ fn escaped_character(characters: &[char], at: usize) -> Result<(u32, usize), Str
 }
 
 fn replace(context: &mut Context, args: &[Value], literal: bool) -> Answer {
-    let regex = compiled(context, &args[0])?;
-    let (source, template) = (text(&args[1]), text(&args[2]));
-    let mut out = Vec::new();
+    let (pattern, source, template) = (pattern(context, &args[0]), text(&args[1]), text(&args[2]));
+    let regex = pattern.regex_for(source)?;
+    let mut out = Vec::with_capacity(source.len());
     let mut last = 0;
+    // Without a dollar nothing of what was found is needed but where it is.
+    if literal || !template.contains(&b'$') {
+        for found in regex.find_iter(source) {
+            out.extend_from_slice(&source[last..found.start()]);
+            out.extend_from_slice(template);
+            context.spend(template.len() + found.start() - last)?;
+            last = found.end();
+        }
+        out.extend_from_slice(&source[last..]);
+        return Ok(out.into());
+    }
     for captures in regex.captures_iter(source) {
         let Some(whole) = captures.get(0) else { continue };
         out.extend_from_slice(&source[last..whole.start()]);
-        if literal {
-            out.extend_from_slice(template);
-        } else {
-            captures.expand(template, &mut out);
-        }
+        captures.expand(template, &mut out);
         context.spend(template.len() + whole.start() - last)?;
         last = whole.end();
     }
@@ -356,4 +406,45 @@ fn split(regex: &Regex, pattern: &[u8], source: &[u8], count: i64) -> Vec<Text> 
         parts.push(Text::from(&source[begin..]));
     }
     parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is compiled for short texts finds what the general expression finds.
+    #[test]
+    fn brief_expressions_find_the_same() {
+        let patterns = [
+            r"(-?[^a-z\d\-])+-?",
+            r"\W",
+            r"^[\w-\.]+$",
+            r"^v?(\d+)\.(\d+)(?:-([0-9A-Za-z\-.]+))?$",
+            "(?i)k[^s]",
+            "é*a",
+            "[^é]b",
+            r"\pL+",
+            r"\bx\b",
+            "a|ab|",
+            "(?s).$",
+            r"[[:alpha:]]+|\s",
+            r"\x{80}|c",
+            "x*",
+            "(",
+            "a{2,3}?",
+        ];
+        let texts = ["", "a", "ab aab", "My-Release_1.2.3", "v1.20.3-rc.1", "K ks kT", "x xx, x", "tab\t\n", "ccbb"];
+        for source in patterns {
+            let (brief, general) = (brief_regex(source), go_regex(source));
+            assert!(brief.is_none() || general.is_ok(), "{source}");
+            let (Some(brief), Ok(general)) = (brief, general) else { continue };
+            for text in texts {
+                let all = |regex: &Regex| -> Vec<Vec<Option<std::ops::Range<usize>>>> {
+                    let found = regex.captures_iter(text.as_bytes());
+                    found.map(|found| found.iter().map(|group| group.map(|group| group.range())).collect()).collect()
+                };
+                assert_eq!(all(&brief), all(&general), "{source} in {text:?}");
+            }
+        }
+    }
 }

@@ -1,12 +1,15 @@
 //! Sprig's functions on strings.
 
+use std::borrow::Cow;
+
 use super::{Answer, Function, Type, cases, fixed, int, list_of, string, strslice, strval, text, variadic};
+use crate::entries::Entries;
 use crate::error::Failure;
 use crate::exec::Context;
 use crate::format::print;
-use crate::quote::quote;
+use crate::quote::{is_plain, quote};
 use crate::text::Text;
-use crate::value::{Entries, List, ListKind, Map, MapKind, Value};
+use crate::value::{List, ListKind, Map, MapKind, Value};
 
 use Type::{Any, Int, String as Str};
 
@@ -21,7 +24,13 @@ pub(super) static FUNCTIONS: &[Function] = &[
         Ok(abbreviate(&string(&args[2]), left, right).into())
     }),
     fixed("trunc", &[Int, Str], |_, args| Ok(truncate(int(&args[0]), text(&args[1])).into())),
-    fixed("trim", &[Str], |_, args| Ok(string(&args[0]).trim_matches(is_space).into())),
+    fixed("trim", &[Str], |_, args| {
+        let whole = string(&args[0]);
+        let trimmed = whole.trim_matches(is_space);
+        // Most texts stay as they are.
+        let is_same = matches!(whole, Cow::Borrowed(_)) && trimmed.len() == whole.len();
+        Ok(if is_same { args[0].clone() } else { trimmed.into() })
+    }),
     fixed("upper", &[Str], |_, args| Ok(map_characters(text(&args[0]), |character, out| out.extend(upper(character))))),
     fixed("lower", &[Str], |_, args| Ok(map_characters(text(&args[0]), |character, out| out.extend(lower(character))))),
     fixed("title", &[Str], |_, args| Ok(title(&string(&args[0])).into())),
@@ -54,17 +63,26 @@ pub(super) static FUNCTIONS: &[Function] = &[
     fixed("hasPrefix", &[Str, Str], |_, args| Ok(Value::Bool(text(&args[1]).starts_with(text(&args[0]))))),
     fixed("hasSuffix", &[Str, Str], |_, args| Ok(Value::Bool(text(&args[1]).ends_with(text(&args[0]))))),
     variadic("quote", &[Any], |context, args| {
-        let quoted: Vec<String> =
-            args.iter().filter(|arg| !arg.is_nil()).map(|arg| quote(strval(arg).as_bytes())).collect();
-        spent(context, quoted.join(" ").into_bytes())
+        quoted(context, args, |arg, out| {
+            let text = strval(arg);
+            if is_plain(text.as_bytes(), b'"') {
+                out.push(b'"');
+                out.extend_from_slice(text.as_bytes());
+                out.push(b'"');
+            } else {
+                out.extend_from_slice(quote(text.as_bytes()).as_bytes());
+            }
+        })
     }),
     variadic("squote", &[Any], |context, args| {
-        let quoted: Vec<Vec<u8>> = args
-            .iter()
-            .filter(|arg| !arg.is_nil())
-            .map(|arg| [b"'".to_vec(), print(arg).unwrap_or_default(), b"'".to_vec()].concat())
-            .collect();
-        spent(context, quoted.join(&b' '))
+        quoted(context, args, |arg, out| {
+            out.push(b'\'');
+            match arg {
+                Value::String(text) => out.extend_from_slice(text.as_bytes()),
+                other => out.extend(print(other).unwrap_or_default()),
+            }
+            out.push(b'\'');
+        })
     }),
     variadic("cat", &[Any], |context, args| {
         let texts: Vec<Vec<u8>> =
@@ -115,6 +133,19 @@ pub(super) static FUNCTIONS: &[Function] = &[
     fixed("randNumeric", &[Int], |context, args| random(context, int(&args[0]), |byte| byte.is_ascii_digit())),
     fixed("randAscii", &[Int], |context, args| random(context, int(&args[0]), |byte| (b' '..=b'~').contains(&byte))),
 ];
+
+/// What is written for each argument, with spaces between; nothing for nil.
+fn quoted(context: &mut Context, args: &[Value], write: impl Fn(&Value, &mut Vec<u8>)) -> Answer {
+    let mut out = context.take_buffer();
+    for arg in args.iter().filter(|arg| !arg.is_nil()) {
+        if !out.is_empty() {
+            out.push(b' ');
+        }
+        write(arg, &mut out);
+    }
+    context.spend(out.len())?;
+    Ok(context.finish_buffer(out).into())
+}
 
 fn spent(context: &mut Context, bytes: Vec<u8>) -> Answer {
     context.spend(bytes.len())?;
@@ -217,21 +248,22 @@ fn indent(context: &mut Context, spaces: i64, bytes: &[u8], before: &[u8]) -> An
     let Ok(spaces) = usize::try_from(spaces) else {
         return Err("strings: negative Repeat count".into());
     };
-    let lines = bytes.iter().filter(|byte| **byte == b'\n').count() + 1;
+    let lines = memchr::memchr_iter(b'\n', bytes).count() + 1;
     let size = before.len() + bytes.len() + spaces.saturating_mul(lines);
     context.spend(size)?;
-    let pad = vec![b' '; spaces];
-    let mut out = Vec::with_capacity(size);
+    let mut out = context.take_buffer();
+    out.reserve(size);
     out.extend_from_slice(before);
-    out.extend_from_slice(&pad);
-    let mut rest = bytes;
-    while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
-        out.extend_from_slice(&rest[..=end]);
-        out.extend_from_slice(&pad);
-        rest = &rest[end + 1..];
+    let pad = |out: &mut Vec<u8>| out.resize(out.len() + spaces, b' ');
+    pad(&mut out);
+    let mut from = 0;
+    for end in memchr::memchr_iter(b'\n', bytes) {
+        out.extend_from_slice(&bytes[from..=end]);
+        pad(&mut out);
+        from = end + 1;
     }
-    out.extend_from_slice(rest);
-    Ok(out.into())
+    out.extend_from_slice(&bytes[from..]);
+    Ok(context.finish_buffer(out).into())
 }
 
 /// The first place of a byte string in another.

@@ -2,8 +2,9 @@
 
 use super::encoding::spent;
 use super::{Function, Type, fixed, text};
+use crate::entries::Entries;
 use crate::toml_text::{parse, write};
-use crate::value::{Entries, Value};
+use crate::value::Value;
 
 use Type::{Any, String as Str};
 

@@ -14,10 +14,11 @@ use minijinja::{Environment, ErrorKind, Output, State, Value as Jinja};
 
 use super::functions::{self, refused};
 use crate::encode::{self, JsonStyle};
+use crate::entries::Entries;
 use crate::error::Failure;
 use crate::exec::Context;
 use crate::trace::Trace;
-use crate::value::{Entries, Value};
+use crate::value::Value;
 
 /// What every template sees, under the name that Go templates use and in lower case.
 const OBJECTS: [&str; 7] = ["Values", "Release", "Chart", "Files", "Capabilities", "Template", "Subcharts"];
@@ -294,7 +295,7 @@ fn convert(value: &Jinja, depth: usize) -> Result<Value, minijinja::Error> {
             _ => f64::try_from(value.clone()).map(Value::Float),
         },
         ValueKind::String => Ok(value.as_str().unwrap_or_default().into()),
-        ValueKind::Bytes => Ok(Value::Bytes(value.as_bytes().unwrap_or_default().into())),
+        ValueKind::Bytes => Ok(Value::bytes(value.as_bytes().unwrap_or_default())),
         ValueKind::Map => {
             let mut entries = Entries::new();
             for key in value.try_iter()? {

@@ -111,7 +111,7 @@ fn call(function: &'static Function, args: &[Jinja]) -> Result<Jinja, Error> {
     let values = arguments(name, signature, &args)?;
     let result = with_context(|context| {
         context.step().map_err(Failure::limit)?;
-        context.charge(crate::weight::effort(name, &values)).map_err(Failure::limit)?;
+        context.charge(function.effort.steps(&values)).map_err(Failure::limit)?;
         if function.walks {
             crate::weight::check(&values)?;
         }

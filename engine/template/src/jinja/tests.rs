@@ -21,8 +21,7 @@ fn render(files: &[(&str, &str)]) -> Result<String, Error> {
         let entries = [("Values".into(), Value::from(&values)), ("Chart".into(), Value::from(&chart))];
         let dot = Value::map(entries.into());
         Renderer::new(&templates, Rc::new(NoHost), &ambient(), Limits::default()).render(first, &dot)
-    })
-    .expect("there are threads")?;
+    })?;
     Ok(String::from_utf8(text).expect("text"))
 }
 

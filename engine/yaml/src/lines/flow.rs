@@ -6,8 +6,14 @@ use crate::parser::{Properties, Scalar, Sink};
 use crate::scanner::Style;
 
 impl<'a, S: Sink<'a>> Lines<'a, '_, S> {
+    /// A flow collection that begins and ends on the line.
+    pub(super) fn flow_line(&mut self, start: usize) -> Step {
+        let after = self.flow(start, self.line_end(start), 0)?;
+        self.end_line(after)
+    }
+
     /// A node of a flow collection, or one such collection, on one line; gives what follows.
-    pub(super) fn flow(&mut self, start: usize, end: usize, depth: usize) -> Step<usize> {
+    fn flow(&mut self, start: usize, end: usize, depth: usize) -> Step<usize> {
         if depth > MAX_DEPTH {
             return Err(Beyond);
         }
@@ -47,15 +53,15 @@ impl<'a, S: Sink<'a>> Lines<'a, '_, S> {
         Ok(at + 1)
     }
 
-    pub(super) fn after_spaces(&self, at: usize, end: usize) -> usize {
+    fn after_spaces(&self, at: usize, end: usize) -> usize {
         at + spaces(&self.bytes[at..end])
     }
 
-    pub(super) fn flow_scalar(&mut self, start: usize, end: usize) -> Step<usize> {
+    fn flow_scalar(&mut self, start: usize, end: usize) -> Step<usize> {
         let mark = self.mark(start);
         let first = self.bytes[..end].get(start).copied().ok_or(Beyond)?;
         let (text, style, after) = if matches!(first, b'"' | b'\'') {
-            let (text, after) = self.quoted(start, end)?;
+            let (text, after) = self.quoted(start)?.ok_or(Beyond)?;
             (text, Style::of_quote(first), after)
         } else {
             if !(first.is_ascii_alphanumeric() || matches!(first, b'_' | b'.' | b'/' | b'$' | b'-' | b'+')) {

@@ -5,10 +5,12 @@
 //! there (anchors, tags, folded blocks, tabs, mistakes) makes [`document`] give up; the caller starts anew with
 //! [`Parser`](crate::Parser), whose reading and whose errors count. What is read here means what it means there.
 
+mod first;
 mod flow;
 mod scalars;
+mod skip;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod text;
 
 use std::borrow::Cow;
@@ -16,6 +18,7 @@ use std::borrow::Cow;
 use crate::error::Error;
 use crate::parser::{Properties, Scalar, Sink};
 use crate::scanner::{Mark, Style};
+use first::First;
 use text::spaces;
 
 /// Deeper documents are left to the parser, which knows the limits.
@@ -32,9 +35,9 @@ pub(crate) fn document<'a>(text: &'a str, sink: &mut impl Sink<'a>) -> bool {
         next: 0,
         number: 0,
         begin: 0,
-        ahead: (usize::MAX, None, 0),
         begun: false,
         open: Vec::new(),
+        skipped: Vec::new(),
         sink,
     }
     .run()
@@ -71,36 +74,27 @@ enum Kind {
     Indentless,
 }
 
-/// A line with something on it: where that begins and ends in the text.
+/// A line with something on it: where that begins.
 #[derive(Clone, Copy)]
 struct Line {
     indent: usize,
     start: usize,
-    end: usize,
-}
-
-/// What a scalar's text ends with.
-struct Plain {
-    /// A colon that makes a key of what stands before.
-    colon: Option<usize>,
-    /// Where a comment begins, or the line ends.
-    end: usize,
 }
 
 struct Lines<'a, 's, S> {
     text: &'a str,
     bytes: &'a [u8],
-    /// Where the next line begins.
+    /// Where the next line begins, once the one that is being read has been understood.
     next: usize,
     /// How many lines stand before it.
     number: usize,
     /// Where the line begins that is being read.
     begin: usize,
-    /// What [`Lines::peek`] found, and where the next line began then.
-    ahead: (usize, Option<Line>, usize),
     /// Whether the document's own collection has been opened.
     begun: bool,
     open: Vec<Level>,
+    /// The open collections of what is skipped: their columns and kinds.
+    skipped: Vec<(usize, Kind)>,
     sink: &'s mut S,
 }
 
@@ -109,9 +103,9 @@ impl<'a, S: Sink<'a>> Lines<'a, '_, S> {
         if self.bytes.starts_with(b"---\n") {
             (self.next, self.number) = (4, 1);
         }
-        while let Some(line) = self.line()? {
-            self.close_below(line.indent)?;
-            self.node(line.indent, line.start, line.end)?;
+        while let Some((column, start)) = self.line()? {
+            self.close_below(column)?;
+            self.node(column, start)?;
         }
         while !self.open.is_empty() {
             self.close()?;
@@ -188,91 +182,58 @@ impl<'a, S: Sink<'a>> Lines<'a, '_, S> {
     // === nodes ===
 
     /// What stands on a line from some column on: an item, a key with its value, or a scalar.
-    fn node(&mut self, column: usize, start: usize, end: usize) -> Step {
-        if self.bytes[start] == b'-' && matches!(self.bytes.get(start + 1), None | Some(b' ' | b'\n')) {
-            return self.item(column, start, end);
+    fn node(&mut self, column: usize, start: usize) -> Step {
+        if self.is_item(start) {
+            return self.item(column, start);
         }
-        match self.key(start, end)? {
-            Some((key, style, after)) => {
-                if after - start > MAX_KEY {
-                    return Err(Beyond);
-                }
-                let mark = self.mark(start);
-                self.enter(false, column, mark)?;
-                let implicit = style == Style::Plain;
-                self.sink.scalar(Properties::default(), Scalar { text: key, style, implicit }, mark)?;
-                self.top()?.waits = true;
-                let value = after + spaces(&self.bytes[after..end]);
-                if value == end || self.bytes[value] == b'#' { Ok(()) } else { self.value(value, end) }
+        let first = First::of(self.bytes[start]);
+        if self.is_plain(first, start) {
+            let stop = self.plain_stop(start)?;
+            if self.bytes.get(stop) == Some(&b':') {
+                return self.key(column, self.trimmed(start, stop).into(), Style::Plain, start, stop + 1);
             }
-            None => match self.open.last() {
-                Some(top) if top.waits && top.indent < column => self.value(start, end),
-                None if !self.begun && matches!(self.bytes[start], b'{' | b'[') => {
-                    self.begun = true;
-                    let after = self.flow(start, end, 0)?;
-                    self.nothing_more(after, end)
-                }
-                _ => Err(Beyond),
-            },
+        } else if first == First::Quote
+            && let Some((text, after)) = self.quoted(start)?
+        {
+            let colon = after + spaces(&self.bytes[after..]);
+            if self.is_colon(colon) {
+                return self.key(column, text, Style::of_quote(self.bytes[start]), start, colon + 1);
+            }
+        }
+        match self.open.last() {
+            Some(top) if top.waits && top.indent < column => self.value(start),
+            None if !self.begun && first == First::Flow => {
+                self.begun = true;
+                self.flow_line(start)
+            }
+            _ => Err(Beyond),
         }
     }
 
-    fn item(&mut self, column: usize, start: usize, end: usize) -> Step {
+    fn item(&mut self, column: usize, start: usize) -> Step {
         self.enter(true, column, self.mark(start))?;
         self.top()?.waits = true;
-        let inner = start + 1 + spaces(&self.bytes[start + 1..end]);
-        match self.bytes[..end].get(inner) {
-            None | Some(b'#') => Ok(()),
-            Some(b'\t') => Err(Beyond),
-            Some(_) => self.node(column + inner - start, inner, end),
+        let inner = start + 1 + spaces(&self.bytes[start + 1..]);
+        match self.bytes.get(inner) {
+            None | Some(b'\n' | b'#') => {
+                self.next = self.line_end(inner) + 1;
+                Ok(())
+            }
+            Some(_) => self.node(column + inner - start, inner),
         }
     }
 
-    /// The key at a place, if there is one, and what follows its colon.
-    fn key(&self, start: usize, end: usize) -> Step<Option<(Cow<'a, str>, Style, usize)>> {
-        let is_colon =
-            |at: usize| self.bytes.get(at) == Some(&b':') && matches!(self.bytes[..end].get(at + 1), None | Some(b' '));
-        match self.bytes[start] {
-            quote @ (b'"' | b'\'') => {
-                // It may end on another line; a key may not.
-                let Ok((text, after)) = self.quoted(start, end) else { return Ok(None) };
-                let colon = after + spaces(&self.bytes[after..end]);
-                Ok((colon < end && is_colon(colon)).then_some((text, Style::of_quote(quote), colon + 1)))
-            }
-            b'{' | b'[' | b'|' => Ok(None),
-            byte if !self.starts_plain(byte, start, end) => Err(Beyond),
-            _ => {
-                let plain = self.plain(start, end)?;
-                let text = |colon: usize| Cow::Borrowed(self.trimmed(start, colon));
-                Ok(plain.colon.map(|colon| (text(colon), Style::Plain, colon + 1)))
-            }
+    /// A key, and what follows its colon.
+    fn key(&mut self, column: usize, text: Cow<'a, str>, style: Style, start: usize, after: usize) -> Step {
+        if after - start > MAX_KEY {
+            return Err(Beyond);
         }
-    }
-
-    /// Whether a plain scalar may begin with a character.
-    fn starts_plain(&self, byte: u8, at: usize, end: usize) -> bool {
-        match byte {
-            b'-' | b'?' | b':' => self.bytes[..end].get(at + 1).is_some_and(|next| *next != b' '),
-            b',' | b'[' | b']' | b'{' | b'}' | b'#' | b'&' | b'*' | b'!' | b'|' | b'>' | b'\'' | b'"' | b'%' | b'@'
-            | b'`' => false,
-            _ => true,
-        }
-    }
-
-    /// How far a plain scalar goes on its line.
-    fn plain(&self, start: usize, end: usize) -> Step<Plain> {
-        let bytes = &self.bytes[start..end];
-        for at in memchr::memchr3_iter(b':', b'#', b'\t', bytes) {
-            match bytes[at] {
-                b':' if matches!(bytes.get(at + 1), None | Some(b' ')) => {
-                    return Ok(Plain { colon: Some(start + at), end });
-                }
-                b'#' if at > 0 && bytes[at - 1] == b' ' => return Ok(Plain { colon: None, end: start + at }),
-                b'\t' => return Err(Beyond),
-                _ => {}
-            }
-        }
-        Ok(Plain { colon: None, end })
+        let mark = self.mark(start);
+        self.enter(false, column, mark)?;
+        let implicit = style == Style::Plain;
+        self.sink.scalar(Properties::default(), Scalar { text, style, implicit }, mark)?;
+        self.top()?.waits = true;
+        if self.sink.is_skipping() { self.skip(column, after) } else { self.value(after) }
     }
 
     fn scalar(&mut self, text: Cow<'a, str>, style: Style, mark: Mark) -> Step {
@@ -283,32 +244,63 @@ impl<'a, S: Sink<'a>> Lines<'a, '_, S> {
     }
 
     /// The value of a key or dash, on the same line or the next.
-    fn value(&mut self, start: usize, end: usize) -> Step {
-        match self.bytes[start] {
-            quote @ (b'"' | b'\'') => {
-                let mark = self.mark(start);
-                let (text, after, end) = match self.quoted(start, end) {
-                    Ok((text, after)) => (text, after, end),
-                    Err(Beyond) => self.quoted_lines(start, end)?,
-                };
-                self.nothing_more(after, end)?;
-                self.scalar(text, Style::of_quote(quote), mark)
+    fn value(&mut self, after: usize) -> Step {
+        let (start, first) = self.first(after);
+        match first {
+            First::Break => {
+                self.next = start + 1;
+                Ok(())
             }
-            b'{' | b'[' => {
-                let after = self.flow(start, end, 0)?;
-                self.nothing_more(after, end)?;
+            First::Comment => {
+                self.next = self.line_end(start) + 1;
+                Ok(())
+            }
+            First::Quote => {
+                let mark = self.mark(start);
+                let (text, after) = match self.quoted(start)? {
+                    Some(quoted) => quoted,
+                    None => self.quoted_lines(start)?,
+                };
+                self.end_line(after)?;
+                self.scalar(text, Style::of_quote(self.bytes[start]), mark)
+            }
+            First::Flow => {
+                self.flow_line(start)?;
                 self.top()?.waits = false;
                 Ok(())
             }
-            b'|' => self.literal(start, end),
-            byte if self.starts_plain(byte, start, end) => self.plain_value(start, end),
+            First::Block if self.bytes[start] == b'|' => self.literal(start),
+            _ if self.is_plain(first, start) => self.plain_value(start),
             _ => Err(Beyond),
         }
     }
 
-    /// Behind a value a line holds nothing but blanks and a comment.
-    fn nothing_more(&self, at: usize, end: usize) -> Step {
-        let rest = at + spaces(&self.bytes[at..end]);
-        if rest == end || rest > at && self.bytes[rest] == b'#' { Ok(()) } else { Err(Beyond) }
+    /// Where something begins from a place on, and what.
+    #[inline]
+    fn first(&self, after: usize) -> (usize, First) {
+        // Mostly one: not worth a look at sixteen.
+        let start = after + self.bytes[after..].iter().take_while(|byte| **byte == b' ').count();
+        (start, self.bytes.get(start).map_or(First::Break, |byte| First::of(*byte)))
+    }
+
+    /// Whether a dash stands at a place.
+    fn is_item(&self, start: usize) -> bool {
+        self.bytes[start] == b'-' && matches!(self.bytes.get(start + 1), None | Some(b' ' | b'\n'))
+    }
+
+    /// Whether a colon that ends a key stands at a place.
+    fn is_colon(&self, at: usize) -> bool {
+        self.bytes.get(at) == Some(&b':') && matches!(self.bytes.get(at + 1), None | Some(b' ' | b'\n'))
+    }
+
+    /// What follows a value on its line: blanks, or a comment.
+    fn end_line(&mut self, after: usize) -> Step {
+        let rest = after + spaces(&self.bytes[after..]);
+        self.next = match self.bytes.get(rest) {
+            None | Some(b'\n') => rest,
+            Some(b'#') if rest > after => self.line_end(rest),
+            Some(_) => return Err(Beyond),
+        } + 1;
+        Ok(())
     }
 }

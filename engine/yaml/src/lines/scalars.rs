@@ -2,83 +2,120 @@
 
 use std::borrow::Cow;
 
-use super::text::{is_marker, spaces};
-use super::{Beyond, Line, Lines, Step};
+use super::first::First;
+use super::text::{is_marker, spaces, special};
+use super::{Beyond, Lines, Step};
 use crate::parser::Sink;
 use crate::scanner::{Mark, Style};
 
 impl<'a, S: Sink<'a>> Lines<'a, '_, S> {
-    pub(super) fn plain_value(&mut self, start: usize, end: usize) -> Step {
-        let plain = self.plain(start, end)?;
-        if plain.colon.is_some() {
-            return Err(Beyond);
-        }
-        let first = self.trimmed(start, plain.end);
+    pub(super) fn plain_value(&mut self, start: usize) -> Step {
+        let stop = self.plain_stop(start)?;
+        let first = self.trimmed(start, stop);
         let mark = self.mark(start);
-        if plain.end == end && self.goes_on()? {
-            return self.plain_lines(first, mark);
+        match self.bytes.get(stop) {
+            Some(b':') => return Err(Beyond),
+            Some(b'#') => self.next = self.line_end(stop) + 1,
+            _ => {
+                self.next = stop + 1;
+                if self.goes_on()? {
+                    return self.plain_lines(first, mark);
+                }
+            }
         }
         self.scalar(first.into(), Style::Plain, mark)
     }
 
     /// Whether the next line belongs to the plain scalar of this one.
-    pub(super) fn goes_on(&mut self) -> Step<bool> {
+    fn goes_on(&mut self) -> Step<bool> {
         let indent = self.top()?.indent;
-        match self.peek().0 {
-            Some(next) if self.bytes[next.start] == b'\t' => Err(Beyond),
-            Some(next) => Ok(next.indent > indent && self.bytes[next.start] != b'#'),
+        match self.peek().0.map(|next| (next, self.bytes[next.start])) {
+            Some((_, b'\t')) => Err(Beyond),
+            Some((next, byte)) => Ok(next.indent > indent && byte != b'#'),
             None => Ok(false),
         }
     }
 
     /// A plain scalar over several lines: one break becomes a space, more stay but one.
-    pub(super) fn plain_lines(&mut self, first: &'a str, mark: Mark) -> Step {
-        let is_wanted = !self.sink.is_skipping();
-        let mut text = String::new();
-        if is_wanted {
-            text.push_str(first);
-        }
+    fn plain_lines(&mut self, first: &'a str, mark: Mark) -> Step {
+        let mut text = first.to_owned();
         while self.goes_on()? {
             let (Some(line), blank) = self.peek() else { return Err(Beyond) };
-            let plain = self.plain(line.start, line.end)?;
-            if plain.colon.is_some() || plain.end != line.end {
+            let stop = self.plain_stop(line.start)?;
+            if !matches!(self.bytes.get(stop), None | Some(b'\n')) {
                 return Err(Beyond);
             }
-            if is_wanted {
-                if blank == 0 {
-                    text.push(' ');
-                }
-                text.extend(std::iter::repeat_n('\n', blank));
-                text.push_str(self.trimmed(line.start, line.end));
+            if blank == 0 {
+                text.push(' ');
             }
+            text.extend(std::iter::repeat_n('\n', blank));
+            text.push_str(self.trimmed(line.start, stop));
             self.step_over(line, blank);
+            self.next = stop + 1;
         }
-        if is_wanted {
-            return self.scalar(text.into(), Style::Plain, mark);
-        }
-        self.unread_scalar(mark)
+        self.scalar(text.into(), Style::Plain, mark)
     }
 
-    /// A scalar whose text nobody looks at, and that is no null.
-    pub(super) fn unread_scalar(&mut self, mark: Mark) -> Step {
-        self.scalar("".into(), Style::Quoted, mark)
+    /// Whether a plain scalar begins at a place.
+    #[inline]
+    pub(super) fn is_plain(&self, first: First, start: usize) -> bool {
+        match first {
+            First::Text | First::Number | First::Word => true,
+            First::Indicator => !matches!(self.bytes.get(start + 1), None | Some(b' ' | b'\n')),
+            _ => false,
+        }
+    }
+
+    /// Where a plain scalar stops: at a colon that makes it a key, at a comment, or at the line's end.
+    #[inline]
+    pub(super) fn plain_stop(&self, start: usize) -> Step<usize> {
+        let mut at = special(self.bytes, start);
+        loop {
+            match self.bytes.get(at) {
+                None | Some(b'\n') => return Ok(at),
+                Some(b':') if matches!(self.bytes.get(at + 1), None | Some(b' ' | b'\n')) => return Ok(at),
+                Some(b'#') if at > start && self.bytes[at - 1] == b' ' => return Ok(at),
+                Some(b'\t') => return Err(Beyond),
+                Some(_) => at = special(self.bytes, at + 1),
+            }
+        }
     }
 
     /// A scalar in quotes that ends on its line, and what follows it.
-    pub(super) fn quoted(&self, start: usize, end: usize) -> Step<(Cow<'a, str>, usize)> {
-        let quote = self.bytes[start];
+    pub(super) fn quoted(&self, start: usize) -> Step<Option<(Cow<'a, str>, usize)>> {
+        let Some((after, is_bare)) = self.quote_end(start)? else { return Ok(None) };
         let inner = start + 1;
-        let stop = inner + memchr::memchr2(quote, b'\\', &self.bytes[inner..end]).ok_or(Beyond)?;
-        if self.bytes[stop] == quote && (quote == b'"' || self.bytes[..end].get(stop + 1) != Some(&b'\'')) {
-            return Ok((Cow::Borrowed(&self.text[inner..stop]), stop + 1));
+        if is_bare {
+            return Ok(Some((Cow::Borrowed(&self.text[inner..after - 1]), after)));
         }
         let mut text = String::new();
-        let after = self.unquote(quote, inner, end, &mut text)?.ok_or(Beyond)?;
-        Ok((text.into(), after))
+        self.unquote(self.bytes[start], inner, after, &mut text)?;
+        Ok(Some((text.into(), after)))
+    }
+
+    /// What follows a scalar in quotes, if that ends on its line, and whether its text is what stands there.
+    pub(super) fn quote_end(&self, start: usize) -> Step<Option<(usize, bool)>> {
+        let quote = self.bytes[start];
+        let mut at = start + 1;
+        let mut is_bare = true;
+        while let Some(length) = memchr::memchr3(quote, b'\\', b'\n', &self.bytes[at..]) {
+            at += length;
+            match (self.bytes[at], self.bytes.get(at + 1)) {
+                (b'\n', _) => break,
+                (b'\\', _) if quote == b'\'' => at += 1,
+                (b'\'', Some(b'\'')) | (b'\\', Some(b'"' | b'\\' | b'/' | b'n' | b't')) => {
+                    is_bare = false;
+                    at += 2;
+                }
+                (b'\\', _) => return Err(Beyond),
+                _ => return Ok(Some((at + 1, is_bare))),
+            }
+        }
+        Ok(None)
     }
 
     /// Adds what stands in quotes to a text, up to the closing one or the line's end; gives what follows the former.
-    pub(super) fn unquote(&self, quote: u8, start: usize, end: usize, text: &mut String) -> Step<Option<usize>> {
+    fn unquote(&self, quote: u8, start: usize, end: usize, text: &mut String) -> Step<Option<usize>> {
         let (mut from, mut at) = (start, start);
         while at < end {
             match (self.bytes[at], self.bytes[..end].get(at + 1)) {
@@ -111,22 +148,24 @@ impl<'a, S: Sink<'a>> Lines<'a, '_, S> {
         Ok(None)
     }
 
-    /// A scalar in quotes over several lines, what follows it on the last one, and where that ends. Lines fold as those
-    /// of plain scalars do, however they are indented.
-    pub(super) fn quoted_lines(&mut self, start: usize, end: usize) -> Step<(Cow<'a, str>, usize, usize)> {
+    /// A scalar in quotes over several lines, and what follows it on the last one. Lines fold as those of plain
+    /// scalars do, however they are indented.
+    pub(super) fn quoted_lines(&mut self, start: usize) -> Step<(Cow<'a, str>, usize)> {
         let quote = self.bytes[start];
         let mut text = String::new();
-        let mut line = Line { indent: 0, start: start + 1, end };
+        let mut start = start + 1;
         loop {
-            if memchr::memchr(b'\t', &self.bytes[line.start..line.end]).is_some() {
+            let end = self.line_end(start);
+            if memchr::memchr(b'\t', &self.bytes[start..end]).is_some() {
                 return Err(Beyond);
             }
-            let end = line.start + self.trimmed(line.start, line.end).len();
-            if let Some(after) = self.unquote(quote, line.start, end, &mut text)? {
-                return Ok((text.into(), after, line.end));
+            let text_end = start + self.trimmed(start, end).len();
+            if let Some(after) = self.unquote(quote, start, text_end, &mut text)? {
+                return Ok((text.into(), after));
             }
+            self.next = end + 1;
             let (Some(next), blank) = self.peek() else { return Err(Beyond) };
-            if next.indent == 0 && is_marker(&self.bytes[next.start..next.end]) {
+            if next.indent == 0 && is_marker(&self.bytes[next.start..]) {
                 return Err(Beyond);
             }
             if blank == 0 {
@@ -134,18 +173,18 @@ impl<'a, S: Sink<'a>> Lines<'a, '_, S> {
             }
             text.extend(std::iter::repeat_n('\n', blank));
             self.step_over(next, blank);
-            line = next;
+            start = next.start;
         }
     }
 
     /// A literal block.
-    pub(super) fn literal(&mut self, start: usize, end: usize) -> Step {
-        let keep = match self.bytes[..end].get(start + 1) {
+    pub(super) fn literal(&mut self, start: usize) -> Step {
+        let keep = match self.bytes.get(start + 1) {
             Some(b'-') => Some(false),
             Some(b'+') => Some(true),
             _ => None,
         };
-        self.nothing_more(start + 1 + usize::from(keep.is_some()), end)?;
+        self.end_line(start + 1 + usize::from(keep.is_some()))?;
         let mark = self.mark(start);
         let outer = self.top()?.indent;
         let (Some(first), blank) = self.peek() else { return Err(Beyond) };
@@ -157,7 +196,6 @@ impl<'a, S: Sink<'a>> Lines<'a, '_, S> {
             let breaks = if keep == Some(true) { blank } else { 0 };
             return self.scalar("\n".repeat(breaks).into(), Style::Block, mark);
         }
-        let is_wanted = !self.sink.is_skipping();
         let mut text = String::new();
         // Breaks of blank lines are part of the text if more of it follows.
         let mut breaks = 0;
@@ -179,15 +217,10 @@ impl<'a, S: Sink<'a>> Lines<'a, '_, S> {
                 breaks += usize::from(line_end < self.bytes.len());
                 continue;
             }
-            if is_wanted {
-                text.extend(std::iter::repeat_n('\n', breaks));
-                text.push_str(&self.text[begin + indent..line_end]);
-            }
+            text.extend(std::iter::repeat_n('\n', breaks));
+            text.push_str(&self.text[begin + indent..line_end]);
             is_broken = line_end < self.bytes.len();
             breaks = usize::from(is_broken);
-        }
-        if !is_wanted {
-            return self.unread_scalar(mark);
         }
         match keep {
             Some(false) => {}
