@@ -1,26 +1,26 @@
 //! A parsed template. Names of functions are resolved; variables and fields are found as it runs.
 //!
-//! Large charts have hundreds of thousands of nodes. All nodes of a text stand in a few tables ([`Code`]), and names
+//! Large charts have hundreds of thousands of nodes. All nodes of many texts stand in a few tables ([`Code`]), and names
 //! are places in the text: what a template costs in time and memory is its text and little more.
 
 use std::fmt::{self, Display, Formatter};
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::funcs::Function;
+use crate::funcs::FunctionId;
 
 /// A stretch of a text, or of one of the tables of [`Code`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Span {
     pub(crate) start: u32,
     pub(crate) end: u32,
 }
 
 impl Span {
-    /// Texts that are parsed, and so the tables of their nodes, are below four gigabytes.
+    /// The parser takes no more than four gigabytes of text at once, so the tables of nodes have fewer rows.
+    #[expect(clippy::cast_possible_truncation, reason = "the parser looks at lengths once, not at every place")]
     pub(crate) fn new(start: usize, end: usize) -> Self {
-        let narrow = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-        Self { start: narrow(start), end: narrow(end) }
+        Self { start: start as u32, end: end as u32 }
     }
 
     pub(crate) fn range(self) -> Range<usize> {
@@ -39,27 +39,28 @@ pub(crate) struct Tree {
     pub(crate) name: Arc<str>,
     /// The file, or whatever else was parsed.
     pub(crate) source: Arc<Source>,
-    /// The nodes of all templates of that file.
+    /// The nodes of this template and of others.
     pub(crate) code: Arc<Code>,
     /// This template's own, among [`Code::nodes`].
     pub(crate) root: Span,
 }
 
 impl Tree {
-    /// The same tree, read from a file of another name.
-    pub(crate) fn under(self: &Arc<Self>, file: &str) -> Arc<Self> {
-        if *self.source.name == *file {
-            return self.clone();
-        }
-        let source = Arc::new(Source { name: file.into(), text: self.source.text.clone() });
-        // The file's own tree bears the file's name.
-        let name = if self.name == self.source.name { source.name.clone() } else { self.name.clone() };
-        Arc::new(Self { name, source, code: self.code.clone(), root: self.root })
-    }
-
     /// Whether it is only blanks: such a definition does not replace another.
     pub(crate) fn is_empty(&self) -> bool {
         self.code.is_blank(self.root, &self.source.text)
+    }
+
+    /// Where Go says that an argument stands: several fields at the second of them.
+    pub(crate) fn pos(&self, arg: &Arg) -> u32 {
+        match arg.kind {
+            ArgKind::Field(Span { start, end }) => {
+                let names = start + 1..end;
+                let dot = names.clone().find(|at| self.source.text.as_bytes()[*at as usize] == b'.');
+                dot.unwrap_or(start)
+            }
+            _ => arg.pos,
+        }
     }
 
     /// What a node looks like.
@@ -85,13 +86,13 @@ impl Source {
     }
 }
 
-/// The nodes of a text. Those of a list, a pipeline or a command stand side by side.
+/// The nodes of one or several texts. Those of a list, a pipeline or a command stand side by side.
 #[derive(Debug, Default)]
 pub(crate) struct Code {
     pub(crate) nodes: Vec<Node>,
     pub(crate) branches: Vec<Branch>,
     pub(crate) calls: Vec<Call>,
-    /// Pipelines in parentheses; others stand in their nodes.
+    /// Pipelines that are actions, or in parentheses; others stand in their nodes.
     pub(crate) pipes: Vec<Pipe>,
     pub(crate) commands: Vec<Command>,
     pub(crate) args: Vec<Arg>,
@@ -101,6 +102,21 @@ pub(crate) struct Code {
 }
 
 impl Code {
+    /// Tables with room for what texts of so many bytes mostly hold: they rarely have to move, and memory that is not
+    /// written to costs nothing.
+    pub(crate) fn with_room(bytes: usize) -> Self {
+        Self {
+            nodes: Vec::with_capacity(bytes / 64),
+            branches: Vec::with_capacity(bytes / 256),
+            calls: Vec::new(),
+            pipes: Vec::with_capacity(bytes / 96),
+            commands: Vec::with_capacity(bytes / 64),
+            args: Vec::with_capacity(bytes / 32),
+            numbers: Vec::with_capacity(bytes / 512),
+            declared: Vec::with_capacity(bytes / 512),
+        }
+    }
+
     pub(crate) fn commands(&self, pipe: &Pipe) -> &[Command] {
         &self.commands[pipe.commands.range()]
     }
@@ -124,7 +140,8 @@ impl Code {
 pub(crate) enum Node {
     /// A part of the source's text.
     Text(Span),
-    Action(Pipe),
+    /// One of [`Code::pipes`].
+    Action(u32),
     /// One of [`Code::branches`].
     If(u32),
     With(u32),
@@ -169,6 +186,7 @@ pub(crate) struct Command {
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Arg {
+    /// Where messages say that it stands, unless it is a field: see [`Tree::pos`].
     pub(crate) pos: u32,
     pub(crate) kind: ArgKind,
 }
@@ -189,11 +207,11 @@ pub(crate) enum ArgKind {
     Field(Span),
     /// `$x`
     Variable(Span),
-    /// `$x.a.b`: where the dot is.
-    VariableField(Span, u32),
-    /// Fields of what one of [`Code::args`] gives.
-    Chain(u32, Span),
-    Identifier(&'static Function),
+    /// `$x.a.b`; [`Arg::pos`] is the first dot.
+    VariableField(Span),
+    /// Fields of what one of [`Code::args`] gives, from [`Arg::pos`] to here.
+    Chain(u32, u32),
+    Identifier(FunctionId),
     /// One of [`Code::pipes`].
     Pipe(u32),
 }
@@ -206,9 +224,10 @@ impl ArgKind {
 }
 
 /// A number may be of several types at once; its use decides.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Number {
-    pub(crate) text: Box<str>,
+    /// Where it stands in its text.
+    pub(crate) span: Span,
     pub(crate) int: Option<i64>,
     pub(crate) uint: Option<u64>,
     pub(crate) float: Option<f64>,
@@ -277,17 +296,17 @@ impl Display for Shown<'_, Arg> {
             ArgKind::Dot => f.write_str("."),
             ArgKind::Nil => f.write_str("nil"),
             ArgKind::Bool(value) => write!(f, "{value}"),
-            ArgKind::Number(number) => f.write_str(&self.code.numbers[number as usize].text),
+            ArgKind::Number(number) => f.write_str(&self.text[self.code.numbers[number as usize].span.range()]),
             ArgKind::Plain(span)
             | ArgKind::Escaped(span)
             | ArgKind::Field(span)
             | ArgKind::Variable(span)
-            | ArgKind::VariableField(span, _) => f.write_str(&self.text[span.range()]),
-            ArgKind::Chain(inner, fields) => {
+            | ArgKind::VariableField(span) => f.write_str(&self.text[span.range()]),
+            ArgKind::Chain(inner, end) => {
                 self.other(&self.code.args[inner as usize]).write_operand(f)?;
-                f.write_str(&self.text[fields.range()])
+                f.write_str(&self.text[Span { start: self.node.pos, end }.range()])
             }
-            ArgKind::Identifier(function) => f.write_str(function.name),
+            ArgKind::Identifier(function) => f.write_str(function.get().name),
             ArgKind::Pipe(pipe) => self.other(&self.code.pipes[pipe as usize]).fmt(f),
         }
     }

@@ -52,10 +52,11 @@ impl Error {
         Self(Box::new(Detail { text: text.into(), kind: ErrorKind::Plain, place: None, cause: None }))
     }
 
-    pub(crate) fn parse(file: &Arc<str>, line: usize, problem: String) -> Self {
+    pub(crate) fn parse(file: &str, line: usize, problem: String) -> Self {
+        let name: Arc<str> = file.into();
         let place = Place {
-            file: file.clone(),
-            template: file.clone(),
+            file: name.clone(),
+            template: name,
             line,
             column: 0,
             expression: String::new(),

@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::ast::Tree;
+use crate::ast::{Source, Tree};
 use crate::error::Error;
 use crate::jinja::{Jinja, is_jinja};
-use crate::parallel::in_parallel;
-use crate::parse::parse;
+use crate::parse::{Roots, parse_all};
 
 /// Parsed templates by name; shared by all threads that render them.
 #[derive(Debug, Clone, Default)]
@@ -24,24 +23,7 @@ impl Templates {
     pub fn parse<'a>(files: impl IntoIterator<Item = (&'a str, impl Into<Arc<str>>)>) -> Result<Self, (String, Error)> {
         let files = files.into_iter().map(|(name, text)| (name, text.into()));
         let (jinja, go): (Vec<_>, Vec<(&str, Arc<str>)>) = files.partition(|(name, _)| is_jinja(name));
-        // Subcharts bring the same library again and again: a text is parsed once.
-        let mut first: BTreeMap<&Arc<str>, &str> = BTreeMap::new();
-        for (name, text) in &go {
-            first.entry(text).or_insert(name);
-        }
-        let mut texts: Vec<_> = first.into_iter().collect();
-        // Long ones first, so that the processors are done at about the same time.
-        texts.sort_by_key(|(text, _)| std::cmp::Reverse(text.len()));
-        let parsed = in_parallel(&texts, |(text, _)| text.len(), |(text, name)| parse((*name).into(), (*text).clone()));
-        let parsed: BTreeMap<&Arc<str>, _> = texts.iter().map(|(text, _)| *text).zip(parsed).collect();
-        let mut trees: BTreeMap<Arc<str>, Arc<Tree>> = BTreeMap::new();
-        for (name, text) in &go {
-            match &parsed[text] {
-                Ok(own) => own.iter().for_each(|tree| add(&mut trees, tree.under(name))),
-                // The first file with a wrong text is the one that was parsed.
-                Err(error) => return Err(((*name).to_owned(), error.clone())),
-            }
-        }
+        let trees = parse_go(&go)?;
         let jinja = if jinja.is_empty() { None } else { Some(Arc::new(Jinja::parse(&jinja)?)) };
         Ok(Self { trees: Arc::new(trees), jinja })
     }
@@ -65,12 +47,43 @@ impl Templates {
     }
 }
 
-/// A definition of nothing but blanks does not replace another.
-fn add(trees: &mut BTreeMap<Arc<str>, Arc<Tree>>, tree: Arc<Tree>) {
-    if tree.is_empty() && trees.contains_key(&tree.name) {
-        return;
+/// The templates of files, by name.
+fn parse_go(files: &[(&str, Arc<str>)]) -> Result<BTreeMap<Arc<str>, Arc<Tree>>, (String, Error)> {
+    // Subcharts bring the same library again and again: a text is parsed once. Few texts have the same length.
+    let mut known: BTreeMap<(usize, &str), usize> = BTreeMap::new();
+    let mut texts: Vec<(&str, &str)> = Vec::new();
+    let mut text_of = Vec::with_capacity(files.len());
+    for (name, text) in files {
+        let index = *known.entry((text.len(), text)).or_insert(texts.len());
+        if index == texts.len() {
+            texts.push((name, text));
+        }
+        text_of.push(index);
     }
-    trees.insert(tree.name.clone(), tree);
+    let (code, parsed) = parse_all(&texts);
+    if let Some(Err(error)) = parsed.last() {
+        return Err((texts[parsed.len() - 1].0.to_owned(), error.clone()));
+    }
+    let code = Arc::new(code);
+    let roots: Vec<Roots<'_>> = parsed.into_iter().filter_map(Result::ok).collect();
+    // From the last file to the first, so that what is replaced need not be made.
+    let mut trees: BTreeMap<&str, Arc<Tree>> = BTreeMap::new();
+    for ((file, text), index) in files.iter().zip(&text_of).rev() {
+        let mut source = None;
+        for (name, root) in &roots[*index] {
+            // A file's own template bears the file's name, not that of the first file with this text.
+            let name = if *name == texts[*index].0 { file } else { &**name };
+            // A definition of nothing but blanks does not replace another.
+            if trees.get(name).is_some_and(|later| !later.is_empty()) {
+                continue;
+            }
+            let source = source.get_or_insert_with(|| Arc::new(Source { name: (*file).into(), text: text.clone() }));
+            let name_of_tree = if name == *file { source.name.clone() } else { name.into() };
+            let tree = Tree { name: name_of_tree, source: source.clone(), code: code.clone(), root: *root };
+            trees.insert(name, Arc::new(tree));
+        }
+    }
+    Ok(trees.into_values().map(|tree| (tree.name.clone(), tree)).collect())
 }
 
 /// What is in scope: a layer of definitions over others.
@@ -90,10 +103,9 @@ impl Set {
     pub(crate) fn layer(parent: Rc<Set>, trees: &[Arc<Tree>]) -> Self {
         let mut own = BTreeMap::new();
         for tree in trees {
-            if tree.is_empty() && parent.get(&tree.name).is_some() {
-                continue;
+            if !tree.is_empty() || parent.get(&tree.name).is_none() {
+                own.insert(tree.name.clone(), tree.clone());
             }
-            add(&mut own, tree.clone());
         }
         Self { base: parent.base.clone(), parent: Some(parent), own: RefCell::new(own) }
     }

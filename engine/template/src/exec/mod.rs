@@ -96,7 +96,7 @@ impl<'t> State<'t, '_> {
             At::Action(pipe) => (pipe.pos, format!("{{{{{}}}}}", self.tree.show(pipe))),
             At::Pipe(pipe) => (pipe.pos, self.tree.show(pipe).to_string()),
             At::Command(command) => (command.pos, self.tree.show(command).to_string()),
-            At::Arg(arg) => (arg.pos, self.tree.show(arg).to_string()),
+            At::Arg(arg) => (self.tree.pos(arg), self.tree.show(arg).to_string()),
             At::Call(call) => (call.pos, self.tree.show(call).to_string()),
         };
         let source = &self.tree.source;
@@ -139,6 +139,7 @@ impl<'t> State<'t, '_> {
                     Flow::On
                 }
                 Node::Action(pipe) => {
+                    let pipe = &code.pipes[*pipe as usize];
                     let start = self.moment(out);
                     self.action(dot, pipe, out)?;
                     self.wrote(start, pipe.pos, false, out);
@@ -398,10 +399,10 @@ impl<'t> State<'t, '_> {
         let first = &args[0];
         match first.kind {
             ArgKind::Field(fields) => self.field_chain(dot, dot, first, self.bytes(fields), args, last),
-            ArgKind::Chain(inner, fields) => self.chain(dot, first, inner, fields, args, last),
+            ArgKind::Chain(inner, end) => self.chain(dot, first, inner, end, args, last),
             ArgKind::Identifier(function) => {
                 self.at = At::Arg(first);
-                self.call_function(dot, function, At::Command(command), &args[1..], last)
+                self.call_function(dot, function.get(), At::Command(command), &args[1..], last)
             }
             ArgKind::Pipe(pipe) => {
                 self.not_a_function(args, last.as_ref())?;
@@ -413,7 +414,7 @@ impl<'t> State<'t, '_> {
                 self.not_a_function(args, last.as_ref())?;
                 Ok(value)
             }
-            ArgKind::VariableField(span, dot_at) => self.variable_field(dot, first, span, dot_at, args, last),
+            ArgKind::VariableField(span) => self.variable_field(dot, first, span, args, last),
             constant => {
                 self.at = At::Arg(first);
                 self.not_a_function(args, last.as_ref())?;

@@ -11,7 +11,7 @@ impl<'t> State<'t, '_> {
     }
 
     pub(super) fn constant(&self, number: &Number) -> Run<Value> {
-        let text = &number.text;
+        let text = self.text(number.span);
         if number.complex {
             return Err(self.error("complex numbers are not supported"));
         }
@@ -40,13 +40,13 @@ impl<'t> State<'t, '_> {
         dot: &Operand,
         arg: &'t Arg,
         inner: u32,
-        fields: Span,
+        end: u32,
         args: &'t [Arg],
         last: Option<Operand>,
     ) -> Run<Operand> {
         self.at = At::Arg(arg);
         let receiver = self.operand(dot, &self.tree.code.args[inner as usize])?;
-        self.field_chain(dot, &receiver, arg, self.bytes(fields), args, last)
+        self.field_chain(dot, &receiver, arg, self.bytes(Span { start: arg.pos, end }), args, last)
     }
 
     /// The value of an argument whose type does not matter.
@@ -62,9 +62,9 @@ impl<'t> State<'t, '_> {
             }
             ArgKind::Field(fields) => self.field_chain(dot, dot, arg, self.bytes(fields), &[], None),
             ArgKind::Variable(name) => self.variable(self.text(name)),
-            ArgKind::VariableField(span, dot_at) => self.variable_field(dot, arg, span, dot_at, &[], None),
-            ArgKind::Chain(inner, fields) => self.chain(dot, arg, inner, fields, &[], None),
-            ArgKind::Identifier(function) => self.call_function(dot, function, At::Arg(arg), &[], None),
+            ArgKind::VariableField(span) => self.variable_field(dot, arg, span, &[], None),
+            ArgKind::Chain(inner, end) => self.chain(dot, arg, inner, end, &[], None),
+            ArgKind::Identifier(function) => self.call_function(dot, function.get(), At::Arg(arg), &[], None),
             ArgKind::Pipe(pipe) => self.pipeline(dot, &self.tree.code.pipes[pipe as usize]),
         }
     }
@@ -83,13 +83,12 @@ impl<'t> State<'t, '_> {
         dot: &Operand,
         arg: &'t Arg,
         span: Span,
-        dot_at: u32,
         args: &'t [Arg],
         last: Option<Operand>,
     ) -> Run<Operand> {
         self.at = At::Arg(arg);
-        let value = self.variable(self.text(Span { start: span.start, end: dot_at }))?;
-        self.field_chain(dot, &value, arg, self.bytes(Span { start: dot_at, end: span.end }), args, last)
+        let value = self.variable(self.text(Span { start: span.start, end: arg.pos }))?;
+        self.field_chain(dot, &value, arg, self.bytes(Span { start: arg.pos, end: span.end }), args, last)
     }
 }
 

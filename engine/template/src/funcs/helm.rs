@@ -23,7 +23,7 @@ const MAX_INCLUDES: u32 = 1000;
 
 pub(super) static FUNCTIONS: &[Function] = &[
     fixed("include", &[Str, Any], |context, args| include(context, &args[0], &args[1])),
-    fixed("tpl", &[Str, Any], |context, args| tpl(context, text(&args[0]), &args[1])),
+    fixed("tpl", &[Str, Any], |context, args| tpl(context, &args[0], &args[1])),
     fixed("required", &[Str, Any], |context, args| {
         let missing = args[1].is_nil() || matches!(&args[1], Value::String(text) if text.is_empty());
         match missing {
@@ -110,10 +110,14 @@ fn run_include(context: &mut Context, included: &Included, name: &str, data: &Va
 /// How often `tpl` may run inside itself: every level of a failure quotes the text of the one below.
 const MAX_TPL_DEPTH: usize = 256;
 
-fn tpl(context: &mut Context, source: &[u8], data: &Value) -> Answer {
+fn tpl(context: &mut Context, template: &Value, data: &Value) -> Answer {
+    let source = text(template);
     context.check_depth().map_err(Failure::limit)?;
     if context.tpl_depth >= MAX_TPL_DEPTH {
         return Err(Failure::limit(format!("`tpl` calls itself more than {MAX_TPL_DEPTH} times deep")));
+    }
+    if is_plain(context, source) {
+        return Ok(template.clone());
     }
     let trees = parse_once(context, source)?;
     let Some(tree) = trees.iter().find(|tree| &*tree.name == "gotpl").cloned() else { return Ok("".into()) };
@@ -133,6 +137,14 @@ fn tpl(context: &mut Context, source: &[u8], data: &Value) -> Answer {
     Ok(remove_no_value(out).into())
 }
 
+/// Whether a text is what it gives, which is written then. If that is more than allowed it must run, to fail.
+fn is_plain(context: &mut Context, source: &[u8]) -> bool {
+    let has = |mark: &[u8]| super::strings::find(source, mark).is_some();
+    // A trace shows where every text came from.
+    let is_plain = context.trace.is_none() && !has(b"{{") && !has(NO_VALUE) && std::str::from_utf8(source).is_ok();
+    is_plain && context.step().is_ok() && context.spend(source.len()).is_ok()
+}
+
 /// Charts call `tpl` on the same texts again and again.
 fn parse_once(context: &Context, source: &[u8]) -> Result<Arc<[Arc<crate::ast::Tree>]>, Failure> {
     if let Some(trees) = context.parsed.borrow().get(source) {
@@ -148,11 +160,13 @@ fn parse_once(context: &Context, source: &[u8]) -> Result<Arc<[Arc<crate::ast::T
     Ok(trees)
 }
 
-/// Go prints `<no value>` for nil; Helm takes it out again.
+/// What Go prints for nil.
+const NO_VALUE: &[u8] = b"<no value>";
+
+/// Helm takes it out of what Go printed.
 pub(crate) fn remove_no_value(bytes: Vec<u8>) -> Vec<u8> {
-    const MARK: &[u8] = b"<no value>";
     // Manifests have few angle brackets.
-    let mut marks = memchr::memchr_iter(b'<', &bytes).filter(|at| bytes[*at..].starts_with(MARK)).peekable();
+    let mut marks = memchr::memchr_iter(b'<', &bytes).filter(|at| bytes[*at..].starts_with(NO_VALUE)).peekable();
     if marks.peek().is_none() {
         return bytes;
     }
@@ -160,7 +174,7 @@ pub(crate) fn remove_no_value(bytes: Vec<u8>) -> Vec<u8> {
     let mut from = 0;
     for at in marks {
         out.extend_from_slice(&bytes[from..at]);
-        from = at + MARK.len();
+        from = at + NO_VALUE.len();
     }
     out.extend_from_slice(&bytes[from..]);
     out
@@ -196,5 +210,35 @@ fn or_error_list(read: Result<Value, String>) -> Value {
         Ok(Value::Nil) => Value::list(Vec::new()),
         Ok(value) => value,
         Err(problem) => Value::list(vec![problem.into()]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use crate::{Ambient, Entries, Limits, NoHost, Renderer, Templates, Value, with_stack};
+
+    /// A rendering that is traced parses every text.
+    #[test]
+    fn tpl_of_a_plain_text_gives_what_parsing_it_gives() {
+        let templates = Templates::parse([("x", "{{ tpl .text . }}")]).expect("a template");
+        let ambient = Ambient::seeded(1, jiff::Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC));
+        let render = |text: &str, limits: Limits, is_traced: bool| {
+            with_stack(|| {
+                let mut renderer = Renderer::new(&templates, Rc::new(NoHost), &ambient, limits);
+                if is_traced {
+                    renderer = renderer.traced();
+                }
+                renderer.render("x", &Value::map(Entries::from([("text".into(), text.into())])))
+            })
+        };
+        let few = Limits { output: 12, ..Limits::default() };
+        let short = Limits { steps: 6, ..Limits::default() };
+        for text in ["", "a", "a<no value>b", "{", "{ { }}", "{{ 1 }}", "é\n  b: [c]\n", "longer than it may be"] {
+            for limits in [Limits::default(), few, short] {
+                assert_eq!(render(text, limits, false), render(text, limits, true), "{text}");
+            }
+        }
     }
 }

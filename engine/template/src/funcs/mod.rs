@@ -12,15 +12,13 @@ mod encoding;
 mod expressions;
 mod helm;
 mod list;
+mod names;
 mod numeric;
 mod paths;
 mod regexes;
 mod strings;
 mod toml;
 mod versions;
-
-use std::collections::HashMap;
-use std::sync::LazyLock;
 
 use crate::error::Failure;
 use crate::exec::Context;
@@ -30,6 +28,8 @@ use crate::weight::{Effort, is_one_of, walks};
 
 pub(crate) use expressions::{Pattern, go_regex};
 pub(crate) use helm::remove_no_value;
+pub use names::names;
+pub(crate) use names::{FunctionId, find};
 
 /// The type of a parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,21 +158,6 @@ static TABLES: &[&[Function]] = &[
     toml::FUNCTIONS,
     helm::FUNCTIONS,
 ];
-
-static BY_NAME: LazyLock<HashMap<&'static str, &'static Function>> =
-    LazyLock::new(|| TABLES.iter().flat_map(|table| table.iter()).map(|function| (function.name, function)).collect());
-
-/// The function of a name.
-pub(crate) fn find(name: &str) -> Option<&'static Function> {
-    BY_NAME.get(name).copied()
-}
-
-/// The names of all functions.
-pub fn names() -> Vec<&'static str> {
-    let mut names: Vec<_> = BY_NAME.keys().copied().collect();
-    names.sort_unstable();
-    names
-}
 
 // === arguments, whose types the evaluator has checked ===
 

@@ -12,7 +12,7 @@ pub(super) fn parse(name: &str, text: &str, error: &minijinja::Error) -> Error {
     let line = error.line().unwrap_or(1);
     let problem = error.detail().unwrap_or("syntax error").to_owned();
     let source_line = text.lines().nth(line - 1).unwrap_or_default().to_owned();
-    Error::parse(&Arc::from(name), line, problem).with_source_line(source_line)
+    Error::parse(name, line, problem).with_source_line(source_line)
 }
 
 /// Why a template failed, with the templates that it called.

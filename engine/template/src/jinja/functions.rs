@@ -32,6 +32,7 @@ const TAKE_UNDEFINED: [&str; 11] =
 pub(super) fn add(environment: &mut Environment<'static>) {
     for name in funcs::names() {
         let Some(function) = funcs::find(name).filter(|_| !OPERATORS.contains(&name)) else { continue };
+        let function = function.get();
         if !JINJA_FUNCTIONS.contains(&name) {
             environment.add_global(name, Jinja::from_object(Callable(function)));
         }
@@ -47,6 +48,7 @@ pub(super) fn add(environment: &mut Environment<'static>) {
     environment.add_global("tpl", Jinja::from_function(tpl));
     environment.add_filter("tpl", tpl);
     if let Some(function) = funcs::find("tpl") {
+        let function = function.get();
         environment.add_global("gotpl", Jinja::from_object(Callable(function)));
         environment.add_filter("gotpl", |_: &State<'_, '_>, text: Jinja| call(function, &[text]));
     }
@@ -88,7 +90,7 @@ impl Object for Library {
 
     fn call_method(self: &Arc<Self>, _state: &mut State<'_, '_>, method: &str, args: &[Jinja]) -> Result<Jinja, Error> {
         match funcs::find(method) {
-            Some(function) => call(function, args),
+            Some(function) => call(function.get(), args),
             None => Err(Error::new(ErrorKind::UnknownFunction, format!("there is no function {method}"))),
         }
     }

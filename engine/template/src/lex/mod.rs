@@ -1,65 +1,64 @@
 //! Template text to tokens, as Go's lexer cuts them.
+//!
+//! Two things differ, for the sake of speed: spaces are no tokens but a mark on what stands behind them, and the names
+//! of a path such as `.a.b` or `$x.a.b` are one token instead of one each.
 
 mod action;
+mod bytes;
 
+use self::bytes::{end_of_spaces, is_space};
 use crate::ast::Span;
 
 /// What a token is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    Error,
+    // What operands begin with.
     Bool,
-    Char,
     CharConstant,
     Complex,
-    Assign,
-    Declare,
-    Eof,
+    Dot,
+    /// `.a` or `.a.b`
     Field,
     Identifier,
-    LeftDelim,
     LeftParen,
+    Nil,
     Number,
-    Pipe,
     RawString,
+    String,
+    /// `$x`, or `$x.a.b` as [`Token::rest`] says.
+    Variable,
+    // Other things.
+    Assign,
+    Char,
+    Comment,
+    Declare,
+    Eof,
+    Error,
+    LeftDelim,
+    Pipe,
     RightDelim,
     RightParen,
-    Space,
-    String,
-    Text,
-    Variable,
     // Keywords.
     Block,
     Break,
     Continue,
-    Dot,
     Define,
     Else,
     End,
     If,
-    Nil,
     Range,
     Template,
     With,
 }
 
 impl Kind {
+    /// Whether an operand may begin with it.
+    pub(crate) fn begins_operand(self) -> bool {
+        self as u8 <= Self::Variable as u8
+    }
+
     fn is_keyword(self) -> bool {
-        matches!(
-            self,
-            Self::Block
-                | Self::Break
-                | Self::Continue
-                | Self::Dot
-                | Self::Define
-                | Self::Else
-                | Self::End
-                | Self::If
-                | Self::Nil
-                | Self::Range
-                | Self::Template
-                | Self::With
-        )
+        matches!(self, Self::Dot | Self::Nil) || self as u8 >= Self::Block as u8
     }
 }
 
@@ -67,47 +66,55 @@ impl Kind {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Token {
     pub(crate) kind: Kind,
-    pub(crate) span: Span,
+    /// Whether spaces stand before it, in an action.
+    pub(crate) is_spaced: bool,
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+    /// Where it becomes more than plain: at the fields of a variable, or at the first escape of a literal. Its end if it
+    /// does not.
+    pub(crate) rest: u32,
 }
 
-const LEFT: &str = "{{";
-const RIGHT: &str = "}}";
+impl Token {
+    pub(crate) fn span(self) -> Span {
+        Span { start: self.start, end: self.end }
+    }
 
-/// Cuts a text into tokens, a few at a time; the last is `Eof` or `Error`.
+    /// Whether it is a variable without fields, or a literal without escapes.
+    pub(crate) fn is_plain(self) -> bool {
+        self.rest == self.end
+    }
+}
+
+const LEFT: [u8; 2] = *b"{{";
+const RIGHT: [u8; 2] = *b"}}";
+
+/// How far a lexer is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mark {
+    pos: usize,
+    parens: u32,
+    token: Token,
+}
+
+/// Cuts a text into tokens. Nothing comes behind an `Error`.
 pub(crate) struct Lexer<'a> {
     text: &'a str,
     bytes: &'a [u8],
-    start: usize,
+    /// The last token.
+    pub(crate) token: Token,
     pos: usize,
-    parens: i32,
-    done: bool,
-    /// The tokens of the last stretch: those up to the end of an action.
-    pub(crate) tokens: Vec<Token>,
+    /// How many parentheses are open.
+    parens: u32,
     /// What the `Error` token complains of.
     problem: String,
 }
 
-/// What [`Lexer`]'s steps give: whether there is more to come.
-type More = bool;
-
 impl<'a> Lexer<'a> {
     /// A lexer of a text below four gigabytes.
     pub(crate) fn new(text: &'a str) -> Self {
-        Self {
-            text,
-            bytes: text.as_bytes(),
-            start: 0,
-            pos: 0,
-            parens: 0,
-            done: false,
-            tokens: Vec::with_capacity(32),
-            problem: String::new(),
-        }
-    }
-
-    /// Whether the last token has been cut.
-    pub(crate) fn is_done(&self) -> bool {
-        self.done
+        let token = Token { kind: Kind::Eof, is_spaced: false, start: 0, end: 0, rest: 0 };
+        Self { text, bytes: text.as_bytes(), token, pos: 0, parens: 0, problem: String::new() }
     }
 
     /// The whole text.
@@ -115,19 +122,23 @@ impl<'a> Lexer<'a> {
         self.text
     }
 
-    /// A part of it.
-    pub(crate) fn slice(&self, span: Span) -> &'a str {
-        &self.text[span.range()]
+    /// The bytes of a part of it.
+    #[inline]
+    pub(crate) fn bytes(&self, span: Span) -> &'a [u8] {
+        &self.bytes[span.range()]
     }
 
     /// The line, from 1, on which a place is.
     pub(crate) fn line(&self, pos: u32) -> usize {
-        1 + line_breaks(&self.text[..pos as usize])
+        1 + memchr::memchr_iter(b'\n', &self.bytes[..pos as usize]).count()
     }
 
     /// A token as Go's messages show it.
     pub(crate) fn shown(&self, token: Token) -> String {
-        let text = self.slice(token.span);
+        let text = &self.text[token.span().range()];
+        // Of a path, Go has seen the first name.
+        let is_path = matches!(token.kind, Kind::Field | Kind::Variable);
+        let text = if is_path { &text[..end_of_first_name(text)] } else { text };
         match token.kind {
             Kind::Eof => "EOF".to_owned(),
             Kind::Error => self.problem.clone(),
@@ -140,109 +151,101 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// Replaces the tokens by those of the next stretch.
-    pub(crate) fn advance(&mut self) {
-        self.tokens.clear();
-        while !self.done && self.tokens.is_empty() {
-            self.done = !self.stretch();
+    /// Where it is in an action, to come back to.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark { pos: self.pos, parens: self.parens, token: self.token }
+    }
+
+    /// Goes back to a place.
+    pub(crate) fn rewind(&mut self, mark: Mark) {
+        (self.pos, self.parens, self.token) = (mark.pos, mark.parens, mark.token);
+    }
+
+    /// Gives plain text, which may be none, and cuts what ends it: the beginning of an action, a comment with its end, or
+    /// the end.
+    pub(crate) fn outside(&mut self) -> Span {
+        let start = self.pos;
+        let Some(delim) = self.find_left(start) else {
+            let end = self.bytes.len();
+            self.cut(Kind::Eof, end, end);
+            return Span::new(start, end);
+        };
+        let inner = delim + LEFT.len();
+        let (end, body) = if self.is_left_trim(inner) {
+            let text = &self.bytes[start..delim];
+            (text.iter().rposition(|byte| !is_space(*byte)).map_or(start, |last| start + last + 1), inner + 2)
+        } else {
+            (delim, inner)
+        };
+        if self.is_pair(body, *b"/*") {
+            self.comment(body);
+        } else {
+            self.cut(Kind::LeftDelim, delim, inner);
+            (self.pos, self.parens) = (body, 0);
+        }
+        Span::new(start, end)
+    }
+
+    /// Where an opening delimiter is.
+    fn find_left(&self, mut from: usize) -> Option<usize> {
+        loop {
+            from += memchr::memchr(b'{', &self.bytes[from..])?;
+            if self.byte(from + 1) == Some(b'{') {
+                return Some(from);
+            }
+            from += 1;
         }
     }
 
-    fn rest(&self) -> &'a str {
-        &self.text[self.pos..]
+    /// A comment and the delimiter behind it.
+    #[inline(never)]
+    fn comment(&mut self, start: usize) {
+        let inner = start + 2;
+        let slashes = memchr::memchr_iter(b'/', &self.bytes[inner..]);
+        let found = slashes.map(|at| inner + at).find(|at| *at > inner && self.bytes[at - 1] == b'*');
+        let Some(slash) = found else { return self.error(start, "unclosed comment") };
+        let end = slash + 1;
+        self.cut(Kind::Comment, start, end);
+        if self.is_right_trim(end) {
+            self.pos = end_of_spaces(self.bytes, end + 2 + RIGHT.len());
+        } else if self.is_pair(end, RIGHT) {
+            self.pos = end + RIGHT.len();
+        } else {
+            self.error(start, "comment ends before closing delimiter");
+        }
     }
 
-    fn peek(&self) -> Option<char> {
-        self.rest().chars().next()
+    /// Makes a token of what stands between two places, and goes on behind it.
+    #[inline]
+    fn cut(&mut self, kind: Kind, start: usize, end: usize) {
+        self.cut_with(kind, start, end, end);
     }
 
-    fn bump(&mut self) -> Option<char> {
-        let character = self.peek()?;
-        self.pos += character.len_utf8();
-        Some(character)
+    #[inline]
+    fn cut_with(&mut self, kind: Kind, start: usize, end: usize, rest: usize) {
+        self.pos = end;
+        let span = Span::new(start, end);
+        self.token.kind = kind;
+        self.token.start = span.start;
+        self.token.end = span.end;
+        self.token.rest = Span::new(rest, end).start;
     }
 
+    /// Go reports the line on which the scan stopped: where the token began.
+    #[cold]
+    #[inline(never)]
+    fn error(&mut self, start: usize, problem: impl Into<String>) {
+        self.problem = problem.into();
+        self.cut(Kind::Error, start, start);
+    }
+
+    #[inline]
     fn byte(&self, at: usize) -> Option<u8> {
         self.bytes.get(at).copied()
     }
 
-    fn push(&mut self, kind: Kind) {
-        self.tokens.push(Token { kind, span: Span::new(self.start, self.pos) });
-    }
-
-    fn emit(&mut self, kind: Kind) -> More {
-        self.push(kind);
-        self.start = self.pos;
-        true
-    }
-
-    fn ignore(&mut self) {
-        self.start = self.pos;
-    }
-
-    /// Go reports the line on which the scan stopped: where the token began.
-    fn error(&mut self, message: impl Into<String>) -> More {
-        self.pos = self.start;
-        self.push(Kind::Error);
-        self.problem = message.into();
-        false
-    }
-
-    /// Plain text, and the action or comment behind it.
-    fn stretch(&mut self) -> More {
-        let Some(found) = find_pair(&self.bytes[self.pos..], b'{') else {
-            self.pos = self.text.len();
-            if self.pos > self.start {
-                self.emit(Kind::Text);
-            }
-            self.emit(Kind::Eof);
-            return false;
-        };
-        let delim = self.pos + found;
-        let trims = self.is_left_trim(delim + LEFT.len());
-        self.pos = if trims { self.before_spaces(delim) } else { delim };
-        if self.pos > self.start {
-            self.push(Kind::Text);
-        }
-        self.start = delim;
-        self.pos = delim + LEFT.len();
-        let marker = if trims { 2 } else { 0 };
-        if self.bytes[self.pos + marker..].starts_with(b"/*") {
-            self.pos += marker;
-            self.ignore();
-            return self.comment();
-        }
-        self.push(Kind::LeftDelim);
-        self.pos += marker;
-        self.ignore();
-        self.parens = 0;
-        self.action()
-    }
-
-    /// The end of the text before some spaces that end at a place.
-    fn before_spaces(&self, end: usize) -> usize {
-        let spaces = self.bytes[self.start..end].iter().rev().take_while(|byte| is_space(**byte)).count();
-        end - spaces
-    }
-
-    fn comment(&mut self) -> More {
-        self.pos += 2;
-        let Some(end) = self.rest().find("*/") else { return self.error("unclosed comment") };
-        self.pos += end + 2;
-        let trims = self.is_right_trim(self.pos);
-        if !trims && !self.rest().starts_with(RIGHT) {
-            return self.error("comment ends before closing delimiter");
-        }
-        self.pos += RIGHT.len() + if trims { 2 } else { 0 };
-        if trims {
-            self.skip_spaces();
-        }
-        self.ignore();
-        true
-    }
-
-    fn skip_spaces(&mut self) {
-        self.pos += self.bytes[self.pos..].iter().take_while(|byte| is_space(**byte)).count();
+    fn char(&self, at: usize) -> Option<char> {
+        self.text[at..].chars().next()
     }
 
     /// Whether a dash and a space stand here, behind an opening delimiter.
@@ -252,21 +255,16 @@ impl<'a> Lexer<'a> {
 
     /// Whether a space, a dash and a closing delimiter stand here.
     fn is_right_trim(&self, at: usize) -> bool {
-        self.byte(at + 1) == Some(b'-')
-            && self.byte(at).is_some_and(is_space)
-            && self.bytes[at + 2..].starts_with(RIGHT.as_bytes())
+        self.byte(at + 1) == Some(b'-') && self.byte(at).is_some_and(is_space) && self.is_pair(at + 2, RIGHT)
+    }
+
+    #[inline]
+    fn is_pair(&self, at: usize, pair: [u8; 2]) -> bool {
+        self.byte(at) == Some(pair[0]) && self.byte(at + 1) == Some(pair[1])
     }
 }
 
-fn line_breaks(text: &str) -> usize {
-    memchr::memchr_iter(b'\n', text.as_bytes()).count()
-}
-
-/// Where a byte stands twice in a row.
-fn find_pair(bytes: &[u8], byte: u8) -> Option<usize> {
-    memchr::memchr_iter(byte, bytes).find(|at| bytes.get(at + 1) == Some(&byte))
-}
-
-fn is_space(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+/// Where the first name of a path ends.
+fn end_of_first_name(path: &str) -> usize {
+    memchr::memchr(b'.', &path.as_bytes()[1..]).map_or(path.len(), |at| at + 1)
 }

@@ -3,58 +3,66 @@
 mod number;
 mod pipeline;
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
-use crate::ast::{Arg, Branch, Call, Code, Command, Node, Source, Span, Tree};
+use self::pipeline::Waiting;
+use crate::ast::{Branch, Call, Code, Node, Source, Span, Tree};
 use crate::error::Error;
-use crate::lex::{Kind, Lexer, Token};
+use crate::lex::{Kind, Lexer};
 use crate::quote::unquote;
 
 /// How deep actions and parentheses may nest.
 const MAX_DEPTH: usize = 1000;
 
-/// Parses a text: its own tree last, after the templates that it defines.
+/// Parses a text: its own tree, and the templates that it defines.
 pub(crate) fn parse(name: Arc<str>, text: Arc<str>) -> Result<Vec<Arc<Tree>>, Error> {
-    if u32::try_from(text.len()).is_err() {
-        return Err(Error::parse(&name, 1, "template is larger than four gigabytes".to_owned()));
-    }
-    let mut parser = Parser {
-        lexer: Lexer::new(&text),
-        next: 0,
-        last: 0,
-        name: &name,
-        vars: Vec::new(),
-        roots: Vec::new(),
-        code: Code::default(),
-        nodes: Vec::new(),
-        commands: Vec::new(),
-        args: Vec::new(),
-        depth: 0,
-        action: None,
-        ranges: 0,
-    };
-    parser.file()?;
-    let (code, roots) = (Arc::new(parser.code), parser.roots);
-    let source = Arc::new(Source { name, text });
+    let (code, mut parsed) = parse_all(&[(&name, &text)]);
+    let roots = parsed.pop().transpose()?.unwrap_or_default();
+    let roots: Vec<_> = roots.into_iter().map(|(name, root)| (Arc::from(name), root)).collect();
+    let (source, code) = (Arc::new(Source { name, text }), Arc::new(code));
     let tree = |(name, root)| Arc::new(Tree { name, source: source.clone(), code: code.clone(), root });
     Ok(roots.into_iter().map(tree).collect())
 }
 
+/// The lists of the templates that a text holds, by name; its own bears the name of its file.
+pub(crate) type Roots<'a> = BTreeMap<Cow<'a, str>, Span>;
+
+/// Parses texts, each with the name of its file, until one is wrong: all nodes stand in the same tables.
+pub(crate) fn parse_all<'a>(texts: &[(&'a str, &'a str)]) -> (Code, Vec<Result<Roots<'a>, Error>>) {
+    let mut parser = Parser::new(texts.iter().map(|(_, text)| text.len()).sum());
+    let mut parsed = Vec::with_capacity(texts.len());
+    let mut size: usize = 0;
+    for (name, text) in texts {
+        size = size.saturating_add(text.len());
+        parsed.push(if u32::try_from(size).is_ok() {
+            parser.parse(name, text)
+        } else {
+            Err(Error::parse(name, 1, "template is larger than four gigabytes".to_owned()))
+        });
+        if parsed.last().is_some_and(Result::is_err) {
+            break;
+        }
+    }
+    (parser.code, parsed)
+}
+
 struct Parser<'a> {
+    /// Its token comes next; errors are reported on that one's line.
     lexer: Lexer<'a>,
-    /// Which of the lexer's tokens comes next.
-    next: usize,
-    /// Where the last token is that was looked at: errors are reported on its line.
-    last: u32,
-    name: &'a Arc<str>,
-    vars: Vec<&'a str>,
-    roots: Vec<(Arc<str>, Span)>,
-    /// What is complete.
+    name: &'a str,
+    /// The variables in scope, those of templates around the one that is being defined included.
+    vars: Vec<&'a [u8]>,
+    /// How many of them belong to templates around.
+    hidden: usize,
+    roots: Roots<'a>,
     code: Code,
-    // What belongs to lists, pipelines and commands that are not: the innermost ones' come last.
+    /// The nodes of lists that are not complete: the innermost one's come last.
     nodes: Vec<Node>,
-    commands: Vec<Command>,
-    args: Vec<Arg>,
+    /// Operands and commands that wait for a pipeline in parentheses to end.
+    waiting: Waiting,
     depth: usize,
     /// Where the action begins that is being parsed.
     action: Option<u32>,
@@ -66,12 +74,7 @@ struct Parser<'a> {
 enum Ending {
     End,
     Else,
-}
-
-/// A node, or the end of the list it stood in.
-enum Item {
-    Node(Node),
-    Ending(Ending),
+    Eof,
 }
 
 impl Ending {
@@ -79,63 +82,67 @@ impl Ending {
         match self {
             Self::End => "{{end}}",
             Self::Else => "{{else}}",
+            Self::Eof => "EOF",
         }
     }
 }
 
 impl<'a> Parser<'a> {
+    fn new(size: usize) -> Self {
+        Self {
+            lexer: Lexer::new(""),
+            name: "",
+            vars: Vec::new(),
+            hidden: 0,
+            roots: Roots::new(),
+            code: Code::with_room(size),
+            nodes: Vec::new(),
+            waiting: Waiting::default(),
+            depth: 0,
+            action: None,
+            ranges: 0,
+        }
+    }
+
+    fn parse(&mut self, name: &'a str, text: &'a str) -> Result<Roots<'a>, Error> {
+        self.name = name;
+        self.lexer = Lexer::new(text);
+        self.vars.clear();
+        self.vars.push(b"$");
+        let ending = self.items(true)?;
+        if ending != Ending::Eof {
+            return Err(self.error(format!("unexpected {}", ending.text())));
+        }
+        let root = finish(&mut self.code.nodes, &mut self.nodes, 0);
+        self.add(Cow::Borrowed(self.name), root)?;
+        Ok(std::mem::take(&mut self.roots))
+    }
+
     // === tokens ===
 
-    fn peek(&mut self) -> Token {
-        if self.next >= self.lexer.tokens.len() {
-            self.lexer.advance();
-            self.next = 0;
-        }
-        let token = self.lexer.tokens[self.next];
-        self.last = token.span.start;
-        token
+    fn text(&self, span: Span) -> &'a str {
+        &self.lexer.text()[span.range()]
     }
 
-    fn take(&mut self) -> Token {
-        let token = self.peek();
-        // The last token stays.
-        if !self.lexer.is_done() || self.next + 1 < self.lexer.tokens.len() {
-            self.next += 1;
-        }
-        token
-    }
-
-    fn skip_space(&mut self) {
-        while self.peek().kind == Kind::Space {
-            self.next += 1;
-        }
-    }
-
-    fn take_non_space(&mut self) -> Token {
-        self.skip_space();
-        self.take()
-    }
-
-    fn peek_non_space(&mut self) -> Token {
-        self.skip_space();
-        self.peek()
-    }
-
-    fn text(&self, token: Token) -> &'a str {
-        self.lexer.slice(token.span)
-    }
-
+    #[cold]
     fn error(&self, message: impl std::fmt::Display) -> Error {
-        Error::parse(self.name, self.lexer.line(self.last), message.to_string())
+        self.error_at(self.lexer.token.start, message)
     }
 
-    fn unexpected(&self, token: Token, context: &str) -> Error {
-        let shown = self.lexer.shown(token);
-        if token.kind != Kind::Error {
+    #[cold]
+    fn error_at(&self, pos: u32, message: impl std::fmt::Display) -> Error {
+        Error::parse(self.name, self.lexer.line(pos), message.to_string())
+    }
+
+    /// A complaint about the token that comes next.
+    #[cold]
+    fn unexpected(&self, context: &str) -> Error {
+        let shown = self.lexer.shown(self.lexer.token);
+        if self.lexer.token.kind != Kind::Error {
             return self.error(format!("unexpected {shown} in {context}"));
         }
         let started = self.action.map(|at| self.lexer.line(at));
-        match started.filter(|line| *line != self.lexer.line(token.span.start)) {
+        match started.filter(|line| *line != self.lexer.line(self.lexer.token.start)) {
             None => self.error(shown),
             Some(line) => {
                 let place = format!(" in action started at {}:{line}", self.name);
@@ -146,9 +153,10 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn expect(&mut self, kind: Kind, context: &str) -> Result<Token, Error> {
-        let token = self.take_non_space();
-        if token.kind == kind { Ok(token) } else { Err(self.unexpected(token, context)) }
+    /// Goes on to a token that must be of some kind.
+    fn expect(&mut self, kind: Kind, context: &str) -> Result<(), Error> {
+        self.lexer.inside();
+        if self.lexer.token.kind == kind { Ok(()) } else { Err(self.unexpected(context)) }
     }
 
     fn enter(&mut self) -> Result<(), Error> {
@@ -156,136 +164,124 @@ impl<'a> Parser<'a> {
         if self.depth > MAX_DEPTH { Err(self.error("template is nested too deeply")) } else { Ok(()) }
     }
 
-    // === lists ===
-
-    fn file(&mut self) -> Result<(), Error> {
-        self.vars = vec!["$"];
-        while self.peek().kind != Kind::Eof {
-            if self.peek().kind == Kind::LeftDelim {
-                let back = self.next;
-                self.take();
-                if self.take_non_space().kind == Kind::Define {
-                    self.definition()?;
-                    continue;
-                }
-                self.next = back;
-            }
-            match self.text_or_action()? {
-                Item::Node(node) => self.nodes.push(node),
-                Item::Ending(ending) => return Err(self.error(format!("unexpected {}", ending.text()))),
-            }
-        }
-        let root = finish(&mut self.code.nodes, &mut self.nodes, 0);
-        self.add(self.name.clone(), root)
-    }
-
-    fn definition(&mut self) -> Result<(), Error> {
-        let context = "define clause";
-        let token = self.take_non_space();
-        if !matches!(token.kind, Kind::String | Kind::RawString) {
-            return Err(self.unexpected(token, context));
-        }
-        let name = self.unquote(token)?;
-        self.expect(Kind::RightDelim, context)?;
-        self.nested_tree(&name, context)
-    }
-
-    /// The list of a `define` or `block`, with variables of its own.
-    fn nested_tree(&mut self, name: &str, context: &str) -> Result<(), Error> {
-        let vars = std::mem::replace(&mut self.vars, vec!["$"]);
-        let ranges = std::mem::take(&mut self.ranges);
-        let (root, ending) = self.list()?;
-        if ending != Ending::End {
-            return Err(self.error(format!("unexpected {} in {context}", ending.text())));
-        }
-        self.vars = vars;
-        self.ranges = ranges;
-        self.add(name.into(), root)
-    }
-
-    fn add(&mut self, name: Arc<str>, root: Span) -> Result<(), Error> {
-        let found = self.roots.iter().position(|(known, _)| *known == name);
-        match found {
-            None => self.roots.push((name, root)),
-            Some(index) if self.is_blank(self.roots[index].1) => self.roots[index].1 = root,
-            Some(_) if self.is_blank(root) => {}
-            Some(_) => return Err(self.error(format!("template: multiple definition of template {}", quoted(&name)))),
-        }
-        Ok(())
-    }
-
-    fn is_blank(&self, list: Span) -> bool {
-        self.code.is_blank(list, self.lexer.text())
-    }
+    // === lists; what parses an action stops at its closing delimiter ===
 
     fn list(&mut self) -> Result<(Span, Ending), Error> {
         self.enter()?;
         let mark = self.nodes.len();
-        while self.peek_non_space().kind != Kind::Eof {
-            match self.text_or_action()? {
-                Item::Node(node) => self.nodes.push(node),
-                Item::Ending(ending) => {
-                    self.depth -= 1;
-                    return Ok((finish(&mut self.code.nodes, &mut self.nodes, mark), ending));
-                }
-            }
+        let ending = self.items(false)?;
+        if ending == Ending::Eof {
+            return Err(self.error("unexpected EOF"));
         }
-        Err(self.error("unexpected EOF"))
+        self.depth -= 1;
+        Ok((finish(&mut self.code.nodes, &mut self.nodes, mark), ending))
     }
 
-    fn text_or_action(&mut self) -> Result<Item, Error> {
-        let token = self.take_non_space();
-        match token.kind {
-            Kind::Text => Ok(Item::Node(Node::Text(token.span))),
-            Kind::LeftDelim => {
-                self.action = Some(token.span.start);
-                let item = self.action();
-                self.action = None;
-                item
+    /// Texts and actions up to what ends a list; definitions stand only at the top of a file.
+    fn items(&mut self, is_top: bool) -> Result<Ending, Error> {
+        loop {
+            let text = self.lexer.outside();
+            if !text.is_empty() {
+                self.nodes.push(Node::Text(text));
             }
-            _ => Err(self.unexpected(token, "input")),
+            let start = self.lexer.token.start;
+            match self.lexer.token.kind {
+                Kind::LeftDelim => self.lexer.inside(),
+                Kind::Comment => continue,
+                Kind::Eof => return Ok(Ending::Eof),
+                _ => return Err(self.unexpected("input")),
+            }
+            if is_top && self.lexer.token.kind == Kind::Define {
+                self.definition()?;
+                continue;
+            }
+            self.action = Some(start);
+            let ending = self.action()?;
+            self.action = None;
+            if let Some(ending) = ending {
+                return Ok(ending);
+            }
         }
     }
 
-    fn action(&mut self) -> Result<Item, Error> {
-        let back = self.next;
-        let token = self.take_non_space();
-        let node = match token.kind {
+    fn definition(&mut self) -> Result<(), Error> {
+        let context = "define clause";
+        self.lexer.inside();
+        let name = self.template_name(context)?;
+        self.expect(Kind::RightDelim, context)?;
+        self.nested_tree(name, context)
+    }
+
+    /// The list of a `define` or `block`, with variables of its own.
+    fn nested_tree(&mut self, name: Cow<'a, str>, context: &str) -> Result<(), Error> {
+        let ranges = std::mem::take(&mut self.ranges);
+        let hidden = std::mem::replace(&mut self.hidden, self.vars.len());
+        self.vars.push(b"$");
+        let (root, ending) = self.list()?;
+        if ending != Ending::End {
+            return Err(self.error(format!("unexpected {} in {context}", ending.text())));
+        }
+        self.vars.truncate(self.hidden);
+        self.hidden = hidden;
+        self.ranges = ranges;
+        self.add(name, root)
+    }
+
+    fn add(&mut self, name: Cow<'a, str>, root: Span) -> Result<(), Error> {
+        let is_blank = |list| self.code.is_blank(list, self.lexer.text());
+        match self.roots.entry(name) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(root);
+            }
+            Entry::Occupied(mut known) if is_blank(*known.get()) => {
+                known.insert(root);
+            }
+            Entry::Occupied(_) if is_blank(root) => {}
+            Entry::Occupied(known) => {
+                let problem = format!("template: multiple definition of template {}", quoted(known.key()));
+                return Err(self.error(problem));
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds a node, or says that the list ends here.
+    fn action(&mut self) -> Result<Option<Ending>, Error> {
+        let node = match self.lexer.token.kind {
             Kind::Block => self.block()?,
-            Kind::Break | Kind::Continue => self.loop_control(token)?,
+            Kind::Break => self.loop_control("break", Node::Break)?,
+            Kind::Continue => self.loop_control("continue", Node::Continue)?,
             Kind::Else => return self.otherwise(),
             Kind::End => {
                 self.expect(Kind::RightDelim, "end")?;
-                return Ok(Item::Ending(Ending::End));
+                return Ok(Some(Ending::End));
             }
             Kind::If => Node::If(self.branch("if", Some(Kind::If))?),
             Kind::Range => Node::Range(self.branch("range", None)?),
             Kind::Template => self.call()?,
             Kind::With => Node::With(self.branch("with", Some(Kind::With))?),
             _ => {
-                self.next = back;
-                self.skip_space();
-                Node::Action(self.pipeline("command", Kind::RightDelim)?)
+                self.enter()?;
+                let pipe = self.pipeline("command", Kind::RightDelim)?;
+                Node::Action(keep(&mut self.code.pipes, pipe))
             }
         };
-        Ok(Item::Node(node))
+        self.nodes.push(node);
+        Ok(None)
     }
 
-    fn otherwise(&mut self) -> Result<Item, Error> {
+    /// Stops at the closing delimiter, or at the keyword behind `else`.
+    fn otherwise(&mut self) -> Result<Option<Ending>, Error> {
+        self.lexer.inside();
         // `{{else if` is `{{else}}{{if`, with one end for both.
-        if !matches!(self.peek_non_space().kind, Kind::If | Kind::With) {
-            self.expect(Kind::RightDelim, "else")?;
+        if !matches!(self.lexer.token.kind, Kind::If | Kind::With | Kind::RightDelim) {
+            return Err(self.unexpected("else"));
         }
-        Ok(Item::Ending(Ending::Else))
+        Ok(Some(Ending::Else))
     }
 
-    fn loop_control(&mut self, keyword: Token) -> Result<Node, Error> {
-        let token = self.take_non_space();
-        let (name, node) =
-            if keyword.kind == Kind::Break { ("break", Node::Break) } else { ("continue", Node::Continue) };
-        if token.kind != Kind::RightDelim {
-            return Err(self.unexpected(token, &format!("{{{{{name}}}}}")));
-        }
+    fn loop_control(&mut self, name: &str, node: Node) -> Result<Node, Error> {
+        self.expect(Kind::RightDelim, &format!("{{{{{name}}}}}"))?;
         if self.ranges == 0 {
             return Err(self.error(format!("{{{{{name}}}}} outside {{{{range}}}}")));
         }
@@ -295,10 +291,11 @@ impl<'a> Parser<'a> {
     fn branch(&mut self, context: &'static str, chained: Option<Kind>) -> Result<u32, Error> {
         self.enter()?;
         let mark = self.vars.len();
-        let pipe = self.pipeline(context, Kind::RightDelim)?;
-        self.ranges += usize::from(context == "range");
+        let pipe = self.next_pipeline(context, Kind::RightDelim)?;
+        let is_range = context == "range";
+        self.ranges += usize::from(is_range);
         let (list, ending) = self.list()?;
-        self.ranges -= usize::from(context == "range");
+        self.ranges -= usize::from(is_range);
         let otherwise = if ending == Ending::Else { Some(self.else_list(context, chained)?) } else { None };
         self.vars.truncate(mark);
         self.depth -= 1;
@@ -306,11 +303,13 @@ impl<'a> Parser<'a> {
     }
 
     fn else_list(&mut self, context: &'static str, chained: Option<Kind>) -> Result<Span, Error> {
-        if chained.is_some_and(|kind| self.peek().kind == kind) {
-            self.take();
+        if chained == Some(self.lexer.token.kind) {
             let inner = self.branch(context, chained)?;
             let at = keep(&mut self.code.nodes, if context == "if" { Node::If(inner) } else { Node::With(inner) });
             return Ok(Span { start: at, end: at + 1 });
+        }
+        if self.lexer.token.kind != Kind::RightDelim {
+            return Err(self.unexpected("input"));
         }
         let (nodes, ending) = self.list()?;
         if ending != Ending::End {
@@ -321,44 +320,48 @@ impl<'a> Parser<'a> {
 
     fn block(&mut self) -> Result<Node, Error> {
         let context = "block clause";
-        let token = self.take_non_space();
-        let name = self.template_name(token, context)?;
-        let pipe = self.pipeline(context, Kind::RightDelim)?;
-        self.nested_tree(&name, context)?;
-        let call = Call { pos: token.span.start, name: name.into(), pipe: Some(pipe) };
-        Ok(Node::Template(keep(&mut self.code.calls, call)))
+        self.lexer.inside();
+        let pos = self.lexer.token.start;
+        let name = self.template_name(context)?;
+        let pipe = self.next_pipeline(context, Kind::RightDelim)?;
+        self.nested_tree(name.clone(), context)?;
+        Ok(Node::Template(keep(&mut self.code.calls, Call { pos, name: name.into(), pipe: Some(pipe) })))
     }
 
     fn call(&mut self) -> Result<Node, Error> {
         let context = "template clause";
-        let token = self.take_non_space();
-        let name = self.template_name(token, context)?;
-        let pipe = if self.peek_non_space().kind == Kind::RightDelim {
-            self.take();
+        self.lexer.inside();
+        let pos = self.lexer.token.start;
+        let name = self.template_name(context)?;
+        self.lexer.inside();
+        let pipe = if self.lexer.token.kind == Kind::RightDelim {
             None
         } else {
+            self.enter()?;
             Some(self.pipeline(context, Kind::RightDelim)?)
         };
-        Ok(Node::Template(keep(&mut self.code.calls, Call { pos: token.span.start, name: name.into(), pipe })))
+        Ok(Node::Template(keep(&mut self.code.calls, Call { pos, name: name.into(), pipe })))
     }
 
-    fn template_name(&self, token: Token, context: &str) -> Result<String, Error> {
-        match token.kind {
-            Kind::String | Kind::RawString => self.unquote(token),
-            _ => Err(self.unexpected(token, context)),
+    /// What the literal says that must come next.
+    fn template_name(&self, context: &str) -> Result<Cow<'a, str>, Error> {
+        if !matches!(self.lexer.token.kind, Kind::String | Kind::RawString) {
+            return Err(self.unexpected(context));
         }
-    }
-
-    fn unquote(&self, literal: Token) -> Result<String, Error> {
-        let bytes = unquote(self.text(literal)).map_err(|problem| self.error(problem))?;
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
+        let literal = self.text(self.lexer.token.span());
+        if self.lexer.token.is_plain() {
+            return Ok(Cow::Borrowed(&literal[1..literal.len() - 1]));
+        }
+        let bytes = unquote(literal).map_err(|problem| self.error(problem))?;
+        Ok(Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()))
     }
 }
 
 /// Moves what was gathered since a mark to where complete things are.
-fn finish<T>(complete: &mut Vec<T>, gathered: &mut Vec<T>, mark: usize) -> Span {
+fn finish<T: Copy>(complete: &mut Vec<T>, gathered: &mut Vec<T>, mark: usize) -> Span {
     let start = complete.len();
-    complete.extend(gathered.drain(mark..));
+    complete.extend_from_slice(&gathered[mark..]);
+    gathered.truncate(mark);
     Span::new(start, complete.len())
 }
 
@@ -371,3 +374,6 @@ fn keep<T>(complete: &mut Vec<T>, thing: T) -> u32 {
 fn quoted(text: &str) -> String {
     crate::quote::quote(text.as_bytes())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,13 +1,21 @@
 //! Numbers as Go's parser reads them: one literal may be of several types.
 
 use super::quoted;
-use crate::ast::Number;
+use crate::ast::{Number, Span};
 use crate::lex::Kind;
 use crate::quote::unquote;
 
 /// Reads a number, or a character constant.
-pub(super) fn number(kind: Kind, text: &str) -> Result<Number, String> {
-    let mut number = Number { text: text.into(), int: None, uint: None, float: None, complex: false };
+pub(super) fn number(kind: Kind, span: Span, text: &str) -> Result<Number, String> {
+    if let Some(value) = small(text) {
+        let (int, uint, float) = (Some(value.into()), Some(value.into()), Some(value.into()));
+        return Ok(Number { span, int, uint, float, complex: false });
+    }
+    any_number(kind, span, text)
+}
+
+fn any_number(kind: Kind, span: Span, text: &str) -> Result<Number, String> {
+    let mut number = Number { span, int: None, uint: None, float: None, complex: false };
     if kind == Kind::CharConstant {
         let bytes = unquote(text).map_err(|_| format!("malformed character constant: {text}"))?;
         let decoded = String::from_utf8_lossy(&bytes).into_owned();
@@ -46,6 +54,13 @@ pub(super) fn number(kind: Kind, text: &str) -> Result<Number, String> {
         return Err(format!("illegal number syntax: {}", quoted(text)));
     }
     Ok(number)
+}
+
+/// What most numbers are: a few decimal digits, and no zero before others.
+fn small(text: &str) -> Option<u32> {
+    let is_small = matches!(text.as_bytes(), [b'0'] | [b'1'..=b'9', ..]) && text.len() < 10;
+    let digit = |value: u32, byte: u8| byte.is_ascii_digit().then(|| value * 10 + u32::from(byte - b'0'));
+    if is_small { text.bytes().try_fold(0, digit) } else { None }
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::float_cmp, reason = "Go's test of whether a float is an integer")]
@@ -93,4 +108,22 @@ fn hex_float(text: &str) -> Option<f64> {
     }
     let value = value * 2_f64.powi(exponent.parse().ok()?);
     Some(if negative { -value } else { value })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_numbers_are_read_as_others_are() {
+        let span = Span::default();
+        let shown = |number: Number| (number.int, number.uint, number.float.map(f64::to_bits), number.complex);
+        for text in ["0", "1", "9", "10", "42", "080", "00", "007", "999999999", "1000000000", "1_0", "1e3", "+1", "1i"]
+        {
+            let (fast, general) = (number(Kind::Number, span, text), any_number(Kind::Number, span, text));
+            assert_eq!(fast.map(shown), general.map(shown), "{text}");
+        }
+        assert!(small("0").is_some() && small("999999999").is_some());
+        assert!(small("00").is_none() && small("1000000000").is_none() && small("1_0").is_none());
+    }
 }
