@@ -63,7 +63,10 @@ impl Renderer {
         // Most of what a file writes is its own text.
         let mut out = Vec::with_capacity(tree.source.text.len());
         execute(&tree, dot, &mut out, &mut self.context)?;
-        Ok(remove_no_value(out))
+        let mut out = remove_no_value(out);
+        // Many write less than they are, or nothing: the next one has the room.
+        out.shrink_to_fit();
+        Ok(out)
     }
 }
 
