@@ -4,6 +4,7 @@
 //! reader holds go-yaml's limit on how much of a document may come from them: a small text cannot
 //! become a huge value.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
@@ -253,13 +254,18 @@ impl Composer {
             "!!merge" => Resolved::Merge,
             _ => Resolved::String,
         };
+        self.meant(resolved, scalar.text)
+    }
+
+    /// A node of what a bare scalar is read as.
+    fn meant(&self, resolved: Resolved, text: Cow<'_, str>) -> Result<(Value, Origin), Error> {
         let key = if self.is_key() { key_form(resolved) } else { None };
         let origin = Origin { merge: resolved == Resolved::Merge && text == "<<", key, line: 0 };
         let value = match resolved {
             Resolved::Null => Value::Null,
             Resolved::Bool(value) => Value::Bool(value),
             Resolved::Int(_) | Resolved::Uint(_) | Resolved::Float(_) => self.number(resolved)?,
-            Resolved::Timestamp | Resolved::Merge | Resolved::String => Value::String(scalar.text.into_owned()),
+            Resolved::Timestamp | Resolved::Merge | Resolved::String => Value::String(text.into_owned()),
         };
         Ok((value, origin))
     }
@@ -401,10 +407,15 @@ impl<'a> Sink<'a> for Composer {
 
     fn scalar(&mut self, properties: Properties<'a>, scalar: Scalar<'a>, mark: Mark) -> Result<(), Error> {
         let is_bare = properties.anchor.is_none() && properties.tag.is_empty();
-        if is_bare && (!scalar.implicit || resolve(&scalar.text) == Resolved::String) {
-            return self.text(scalar.text.into_owned(), mark);
-        }
-        let (value, mut origin) = self.scalar_value(&properties.tag, scalar)?;
+        let (value, mut origin) = if is_bare {
+            let resolved = if scalar.implicit { resolve(&scalar.text) } else { Resolved::String };
+            if resolved == Resolved::String {
+                return self.text(scalar.text.into_owned(), mark);
+            }
+            self.meant(resolved, scalar.text)?
+        } else {
+            self.scalar_value(&properties.tag, scalar)?
+        };
         origin.line = mark.line;
         self.place(value, properties.anchor.map(str::to_owned), &origin)
     }
