@@ -75,3 +75,23 @@ fn find(bytes: &[u8], mut at: usize, is_wanted: impl Fn(u8) -> bool) -> usize {
     }
     at
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_what_looking_at_each_byte_finds() {
+        let cases: [(fn(&[u8], usize) -> usize, u8); 2] = [(end_of_word, b'-'), (end_of_plain, b'"')];
+        for (length, (find, byte)) in (0..40).flat_map(|length| cases.map(|case| (length, case))) {
+            for at in 0..length {
+                let mut bytes = vec![b'a'; length];
+                bytes[at] = byte;
+                for from in [0, at / 2, at, at + 1] {
+                    let want = if from <= at { at } else { length };
+                    assert_eq!(find(&bytes, from), want, "{byte} at {at} of {length} from {from}");
+                }
+            }
+        }
+    }
+}
