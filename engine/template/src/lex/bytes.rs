@@ -82,14 +82,13 @@ mod tests {
 
     #[test]
     fn finds_what_looking_at_each_byte_finds() {
-        let cases: [(fn(&[u8], usize) -> usize, u8); 2] = [(end_of_word, b'-'), (end_of_plain, b'"')];
-        for (length, (find, byte)) in (0..40).flat_map(|length| cases.map(|case| (length, case))) {
+        for length in 0..40 {
             for at in 0..length {
-                let mut bytes = vec![b'a'; length];
-                bytes[at] = byte;
+                let text = |byte| (0..length).map(|it| if it == at { byte } else { b'a' }).collect::<Vec<u8>>();
                 for from in [0, at / 2, at, at + 1] {
                     let want = if from <= at { at } else { length };
-                    assert_eq!(find(&bytes, from), want, "{byte} at {at} of {length} from {from}");
+                    assert_eq!(end_of_word(&text(b'-'), from), want, "{at} of {length} from {from}");
+                    assert_eq!(end_of_plain(&text(b'"'), from), want, "{at} of {length} from {from}");
                 }
             }
         }
