@@ -4,7 +4,7 @@ use std::num::NonZero;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Stack of a worker, in bytes: parsing recurses, as deep as its own limit allows.
+/// Stack of a worker, in bytes: work may recurse, as deep as its own limit allows.
 const STACK: usize = 64 << 20;
 /// More threads than this gain nothing on what charts hold.
 const MAX_THREADS: usize = 8;

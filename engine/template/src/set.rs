@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -73,14 +74,22 @@ fn parse_go(files: &[(&str, Arc<str>)]) -> Result<BTreeMap<Arc<str>, Arc<Tree>>,
         for (name, root) in &roots[*index] {
             // A file's own template bears the file's name, not that of the first file with this text.
             let name = if *name == texts[*index].0 { file } else { &**name };
+            let entry = trees.entry(name);
             // A definition of nothing but blanks does not replace another.
-            if trees.get(name).is_some_and(|later| !later.is_empty()) {
+            if matches!(&entry, Entry::Occupied(later) if !later.get().is_empty()) {
                 continue;
             }
             let source = source.get_or_insert_with(|| Arc::new(Source { name: (*file).into(), text: text.clone() }));
-            let name_of_tree = if name == *file { source.name.clone() } else { name.into() };
-            let tree = Tree { name: name_of_tree, source: source.clone(), code: code.clone(), root: *root };
-            trees.insert(name, Arc::new(tree));
+            let name: Arc<str> = if name == *file { source.name.clone() } else { name.into() };
+            let tree = Arc::new(Tree { name, source: source.clone(), code: code.clone(), root: *root });
+            match entry {
+                Entry::Occupied(mut later) => {
+                    later.insert(tree);
+                }
+                Entry::Vacant(vacant) => {
+                    vacant.insert(tree);
+                }
+            }
         }
     }
     Ok(trees.into_values().map(|tree| (tree.name.clone(), tree)).collect())

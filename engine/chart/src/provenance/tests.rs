@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::values;
-use crate::{File, render};
+use crate::{File, RenderError, render};
 
 const HELPERS: &str = "{{ define \"app.labels\" -}}\napp: {{ .Values.name }}\ntier: web\n{{- end }}";
 const DEPLOYMENT: &str = "kind: Deployment\nmetadata:\n  name: web\n  labels:\n    {{- include \"app.labels\" . | nindent 4 \

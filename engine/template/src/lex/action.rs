@@ -169,8 +169,20 @@ impl Lexer<'_> {
         self.error(start, format!("bad character {bad}"));
     }
 
-    #[inline(never)]
     fn number(&mut self, start: usize) {
+        let mut end = start;
+        while self.byte(end).is_some_and(|byte| byte.is_ascii_digit()) {
+            end += 1;
+        }
+        // Most are nothing but digits.
+        if end > start && self.is_terminated(end) && self.byte(end) != Some(b'.') {
+            return self.cut(Kind::Number, start, end);
+        }
+        self.any_number(start);
+    }
+
+    #[inline(never)]
+    fn any_number(&mut self, start: usize) {
         let (mut end, mut is_good) = self.scan_number(start);
         let mut kind = Kind::Number;
         if is_good && matches!(self.byte(end), Some(b'+' | b'-')) {

@@ -75,3 +75,22 @@ fn find(bytes: &[u8], mut at: usize, is_wanted: impl Fn(u8) -> bool) -> usize {
     }
     at
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_what_looking_at_each_byte_finds() {
+        for length in 0..40 {
+            for at in 0..length {
+                let text = |byte| (0..length).map(|it| if it == at { byte } else { b'a' }).collect::<Vec<u8>>();
+                for from in [0, at / 2, at, at + 1] {
+                    let want = if from <= at { at } else { length };
+                    assert_eq!(end_of_word(&text(b'-'), from), want, "{at} of {length} from {from}");
+                    assert_eq!(end_of_plain(&text(b'"'), from), want, "{at} of {length} from {from}");
+                }
+            }
+        }
+    }
+}
