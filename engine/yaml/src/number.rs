@@ -28,7 +28,8 @@ fn special(value: f64) -> Option<&'static str> {
 
 /// `strconv.FormatFloat(value, 'g', -1, 64)`: what `%v` prints.
 pub fn format_general(value: f64) -> String {
-    if let Some(whole) = small_whole(value) {
+    // Most numbers are; from a million on they get an exponent.
+    if let Some(whole) = whole(value).filter(|whole| whole.unsigned_abs() < 1_000_000) {
         return whole.to_string();
     }
     special(value).map_or_else(|| general(&format!("{:e}", value.abs()), value.is_sign_negative()), str::to_owned)
@@ -39,14 +40,6 @@ pub fn format_general(value: f64) -> String {
 pub fn format_general_32(value: f64) -> String {
     special(f64::from(value as f32))
         .map_or_else(|| general(&format!("{:e}", (value as f32).abs()), value.is_sign_negative()), str::to_owned)
-}
-
-/// The value as an integer, if it is one that is written without an exponent: most numbers are.
-#[expect(clippy::cast_possible_truncation, reason = "compared with what it was")]
-fn small_whole(value: f64) -> Option<i32> {
-    let whole = value as i32;
-    let is_same = f64::from(whole).to_bits() == value.to_bits();
-    (is_same && whole.unsigned_abs() < 1_000_000).then_some(whole)
 }
 
 fn general(scientific: &str, negative: bool) -> String {
