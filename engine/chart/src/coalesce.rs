@@ -89,7 +89,7 @@ pub(crate) fn from_plain(map: &kpkg_yaml::Map) -> Map {
 
 /// The plain map of a shared one.
 pub(crate) fn to_plain(map: &Map) -> kpkg_yaml::Map {
-    map.entries().iter().map(|(key, value)| (key.to_string(), plain_value(value))).collect()
+    map.entries().iter().map(|(key, value)| (key.to_str().into_owned(), plain_value(value))).collect()
 }
 
 pub(crate) fn plain_value(value: &Value) -> kpkg_yaml::Value {
@@ -98,7 +98,7 @@ pub(crate) fn plain_value(value: &Value) -> kpkg_yaml::Value {
         Value::Bool(value) => kpkg_yaml::Value::Bool(*value),
         Value::Int(value, _) => kpkg_yaml::Value::Int(*value),
         Value::Float(value) => kpkg_yaml::Value::Float(*value),
-        Value::String(text) => kpkg_yaml::Value::String(text.to_string()),
+        Value::String(text) => kpkg_yaml::Value::String(text.to_str().into_owned()),
         Value::Bytes(bytes) => kpkg_yaml::Value::String(bytes.to_string()),
         Value::List(list) => kpkg_yaml::Value::List(list.items().iter().map(plain_value).collect()),
         Value::Map(map) => kpkg_yaml::Value::Map(to_plain(map)),

@@ -2,7 +2,9 @@
 
 use kpkg_yaml::{Emitter, Flavour, compare_keys, number};
 
+use crate::entries::Entries;
 use crate::format::MAX_NESTING;
+use crate::text::Text;
 use crate::value::{ListKind, MapKind, Value};
 
 /// How to write JSON.
@@ -18,11 +20,14 @@ impl JsonStyle {
     pub(crate) const COMPACT: Self = Self { pretty: false, escape_html: true };
 }
 
+/// What most texts come to take.
+const ROOM: usize = 256;
+
 const TOO_DEEP: &str = "json: unsupported value: encountered a cycle";
 
 /// `json.Marshal`
 pub(crate) fn json(value: &Value, style: JsonStyle) -> Result<String, String> {
-    let mut out = String::new();
+    let mut out = String::with_capacity(ROOM);
     write_json(value, style, &mut out, 0)?;
     Ok(out)
 }
@@ -112,7 +117,7 @@ fn write_json_string(bytes: &[u8], escape_html: bool, out: &mut String) {
     for chunk in bytes.utf8_chunks() {
         let mut rest = chunk.valid();
         // What needs no escape is copied in one piece.
-        while let Some(at) = rest.bytes().position(|byte| needs_look(byte)) {
+        while let Some(at) = rest.bytes().position(needs_look) {
             out.push_str(&rest[..at]);
             let mut characters = rest[at..].chars();
             let Some(character) = characters.next() else { break };
@@ -204,10 +209,10 @@ fn emit(value: &Value, emitter: &mut Emitter, depth: usize) -> Result<(), String
             let entries = map.entries();
             emitter.begin_map(entries.is_empty());
             if !entries.is_empty() {
-                for (key, value) in sorted(entries.iter()) {
-                    emitter.key(&key);
-                    emit(value, emitter, depth + 1)?;
-                }
+                in_order(&entries, |key, value| {
+                    emitter.key(key);
+                    emit(value, emitter, depth + 1)
+                })?;
                 emitter.end_map();
             }
         }
@@ -216,12 +221,15 @@ fn emit(value: &Value, emitter: &mut Emitter, depth: usize) -> Result<(), String
     Ok(())
 }
 
-fn sorted<'a>(
-    entries: impl Iterator<Item = (&'a crate::text::Text, &'a Value)>,
-) -> Vec<(std::borrow::Cow<'a, str>, &'a Value)> {
-    let mut sorted: Vec<_> = entries.map(|(key, value)| (key.to_str(), value)).collect();
+/// Writes entries in the order of go-yaml, in which most stand already.
+fn in_order(entries: &Entries, mut write: impl FnMut(&str, &Value) -> Result<(), String>) -> Result<(), String> {
+    let is_less = |left: &Text, right: &Text| compare_keys(&left.to_str(), &right.to_str()).is_le();
+    if entries.keys().is_sorted_by(|left, right| is_less(left, right)) {
+        return entries.iter().try_for_each(|(key, value)| write(&key.to_str(), value));
+    }
+    let mut sorted: Vec<_> = entries.iter().map(|(key, value)| (key.to_str(), value)).collect();
     sorted.sort_by(|(left, _), (right, _)| compare_keys(left, right));
-    sorted
+    sorted.into_iter().try_for_each(|(key, value)| write(&key, value))
 }
 
 fn emit_pretty(value: &Value, emitter: &mut Emitter, depth: usize) -> Result<(), String> {
@@ -257,10 +265,10 @@ fn emit_pretty(value: &Value, emitter: &mut Emitter, depth: usize) -> Result<(),
             let entries = map.entries();
             emitter.begin_map(entries.is_empty());
             if !entries.is_empty() {
-                for (key, value) in sorted(entries.iter()) {
-                    emitter.key(&key);
-                    emit_pretty(value, emitter, depth + 1)?;
-                }
+                in_order(&entries, |key, value| {
+                    emitter.key(key);
+                    emit_pretty(value, emitter, depth + 1)
+                })?;
                 emitter.end_map();
             }
         }

@@ -73,8 +73,7 @@ impl Text {
     fn short(text: &[u8]) -> Option<Self> {
         let mut bytes = [0; SHORT];
         bytes.get_mut(..text.len())?.copy_from_slice(text);
-        // The length is below 256: the bytes have room.
-        Some(Self(Repr::Short { length: text.len() as u8, bytes }))
+        Some(Self(Repr::Short { length: u8::try_from(text.len()).ok()?, bytes }))
     }
 }
 

@@ -216,31 +216,43 @@ impl Drop for MapEntries {
     }
 }
 
-/// Whether a list or a map may go when these values go: not if all of them are held by others besides.
+/// Whether a chain of lists and maps may go when these values go: not if others hold them too, or if they are the last of
+/// a chain.
 fn takes_others_along<'a>(values: impl Iterator<Item = &'a Value> + Clone) -> bool {
     let holders = |value: &Value| match value {
-        Value::List(list) => Some(Rc::strong_count(&list.items)),
-        Value::Map(map) => Some(Rc::strong_count(&map.shared)),
-        _ => None,
+        Value::List(list) => Rc::strong_count(&list.items),
+        Value::Map(map) => Rc::strong_count(&map.shared),
+        _ => usize::MAX,
     };
-    let nested = values.clone().filter_map(holders).count();
-    nested > 0 && values.filter_map(holders).any(|holders| holders <= nested)
+    let nested = values.clone().filter(|value| is_nested(value)).count();
+    nested > 0 && values.into_iter().any(|value| holders(value) <= nested && holds_nested(value))
+}
+
+fn is_nested(value: &Value) -> bool {
+    matches!(value, Value::List(_) | Value::Map(_))
+}
+
+fn holds_nested(value: &Value) -> bool {
+    match value {
+        Value::List(list) => list.items().iter().any(is_nested),
+        Value::Map(map) => map.entries().values().any(is_nested),
+        _ => false,
+    }
 }
 
 fn dismantle(values: impl IntoIterator<Item = Value>) {
-    let nested = |value: &Value| matches!(value, Value::List(_) | Value::Map(_));
-    let mut stack: Vec<Value> = values.into_iter().filter(nested).collect();
+    let mut stack: Vec<Value> = values.into_iter().filter(holds_nested).collect();
     while let Some(value) = stack.pop() {
         match value {
             Value::List(list) => {
                 if let Some(mut items) = Rc::into_inner(list.items) {
-                    stack.extend(std::mem::take(&mut items.0).into_iter().filter(nested));
+                    stack.extend(std::mem::take(&mut items.0).into_iter().filter(holds_nested));
                 }
             }
             Value::Map(map) => {
                 if let Some(mut entries) = Rc::into_inner(map.shared) {
                     let values = std::mem::take(entries.0.get_mut()).into_iter().map(|(_, value)| value);
-                    stack.extend(values.filter(nested));
+                    stack.extend(values.filter(holds_nested));
                 }
             }
             _ => {}
@@ -449,4 +461,24 @@ impl From<&kpkg_yaml::Value> for Value {
 /// The entries of a plain map.
 pub fn entries(map: &kpkg_yaml::Map) -> Entries {
     map.iter().map(|(key, value)| (key.as_str().into(), value.into())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Chains are longer than the stack is deep, also where links are held twice.
+    #[test]
+    fn long_chains_are_taken_apart() {
+        let twice = |value: &Value| vec![value.clone(), value.clone()];
+        for width in 1..=2 {
+            let (mut lists, mut maps) = (Value::Nil, Value::Nil);
+            for _ in 0..200_000 {
+                lists = Value::list(twice(&lists)[..width].to_vec());
+                let entries = twice(&maps).into_iter().take(width).enumerate();
+                maps = Value::map(entries.map(|(index, value)| (index.to_string().into(), value)).collect());
+            }
+            drop((lists, maps));
+        }
+    }
 }

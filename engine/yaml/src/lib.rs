@@ -20,6 +20,7 @@
 //!
 //! It does not keep comments or styles, and knows no files.
 
+mod analysis;
 mod emitter;
 mod error;
 mod keys;

@@ -88,11 +88,12 @@ fn exponential(digits: &str, exponent: i32) -> String {
 }
 
 /// A number that JSON and YAML write as this integer: whole, not too large, and not a zero with a sign.
+#[expect(clippy::cast_possible_truncation, reason = "what would be cut off was looked for")]
 pub fn whole(value: f64) -> Option<i64> {
     /// Up to here every integer is a float.
     const LARGEST: f64 = 9_007_199_254_740_992.0;
     let is_whole = value.abs() < LARGEST && value.trunc().to_bits() == value.to_bits();
-    (is_whole && (value != 0.0 || value.is_sign_positive())).then(|| value as i64)
+    (is_whole && (value != 0.0 || value.is_sign_positive())).then_some(value as i64)
 }
 
 /// A number as `encoding/json` writes it; `None` for NaN and the infinities, which it refuses.

@@ -37,7 +37,7 @@ pub trait Sink<'a> {
     fn begin_mapping(&mut self, properties: Properties<'a>, mark: Mark) -> Result<(), Error>;
     /// The innermost collection ends.
     fn end(&mut self) -> Result<(), Error>;
-    /// Whether the next node is left out, so that nobody looks at its text.
+    /// Whether the next node is left out. If so, it may be told as a sequence, of only some of its parts.
     fn is_skipping(&self) -> bool {
         false
     }

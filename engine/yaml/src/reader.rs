@@ -189,6 +189,18 @@ impl Composer {
         Ok(())
     }
 
+    /// A node that is nothing but text: most are.
+    fn text(&mut self, text: String, mark: Mark) -> Result<(), Error> {
+        self.count(1)?;
+        match self.stack.last_mut() {
+            Some(Frame::Map { key: key @ Key::Wanted, .. }) => {
+                *key = Key::Named(text);
+                Ok(())
+            }
+            _ => self.put(Value::String(text), &Origin { line: mark.line, ..Origin::default() }),
+        }
+    }
+
     fn put(&mut self, value: Value, origin: &Origin) -> Result<(), Error> {
         match self.stack.last_mut() {
             None => self.root = value,
@@ -388,6 +400,10 @@ impl<'a> Sink<'a> for Composer {
     }
 
     fn scalar(&mut self, properties: Properties<'a>, scalar: Scalar<'a>, mark: Mark) -> Result<(), Error> {
+        let is_bare = properties.anchor.is_none() && properties.tag.is_empty();
+        if is_bare && (!scalar.implicit || resolve(&scalar.text) == Resolved::String) {
+            return self.text(scalar.text.into_owned(), mark);
+        }
         let (value, mut origin) = self.scalar_value(&properties.tag, scalar)?;
         origin.line = mark.line;
         self.place(value, properties.anchor.map(str::to_owned), &origin)

@@ -103,7 +103,7 @@ impl Walk {
         self.files.push(match file.filter(|_| !is_later) {
             None => File::unread(relative, path, size),
             Some(file) => match read_into(file, size, &mut self.buffer) {
-                Ok(()) => File::new(relative, without_bom(&self.buffer)),
+                Ok(data) => File::new(relative, without_bom(data)),
                 Err(source) => return Err(LoadError::ReadFile { path, source }),
             },
         });
@@ -128,18 +128,36 @@ fn size_if_readable(_: &Path) -> Option<u64> {
 /// Reads a file's contents, within the bounds.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
     let mut data = Vec::new();
-    let read = fs::File::open(path).and_then(|file| read_into(file, 0, &mut data));
+    let read = fs::File::open(path).and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut data));
     read.map_err(|source| LoadError::ReadFile { path: path.to_owned(), source })?;
     Ok(data)
 }
 
-/// Reads a file of some size into a buffer, in place of what that held.
-fn read_into(file: fs::File, size: u64, buffer: &mut Vec<u8>) -> io::Result<()> {
-    buffer.clear();
-    // Some file systems do not tell sizes. What is added to a file meanwhile is left out.
-    let size = if size == 0 { MAX_FILE + 1 } else { size };
-    buffer.reserve(usize::try_from(size.min(MAX_FILE)).unwrap_or_default());
-    file.take(size).read_to_end(buffer).map(|_| ())
+/// Reads a file of some size into a buffer, which only grows: what it held is overwritten. What is added to the file
+/// meanwhile is left out.
+fn read_into(mut file: fs::File, size: u64, buffer: &mut Vec<u8>) -> io::Result<&[u8]> {
+    if size == 0 {
+        // Some file systems do not tell sizes.
+        buffer.clear();
+        file.take(MAX_FILE + 1).read_to_end(buffer)?;
+        return Ok(buffer);
+    }
+    let size = usize::try_from(size.min(MAX_FILE)).unwrap_or_default();
+    if buffer.len() < size {
+        // New memory comes zeroed from the system, and what is not read into is never touched.
+        *buffer = vec![0; size.next_power_of_two()];
+    }
+    // Mostly one call: the standard library's would begin with a few KiB, and end with a look behind the end.
+    let mut filled = 0;
+    while filled < size {
+        match file.read(&mut buffer[filled..size]) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(&buffer[..filled])
 }
 
 /// Whether a chart, or a subchart in it, cannot be put together without a file.

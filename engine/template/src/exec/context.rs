@@ -49,6 +49,8 @@ pub struct Context {
     included: HashMap<Text, Rc<Included>>,
     pub(crate) parsed: RefCell<BTreeMap<Text, Arc<[Arc<Tree>]>>>,
     pub(crate) patterns: RefCell<BTreeMap<Text, Rc<Pattern>>>,
+    /// Ranges and versions that were compared.
+    pub(crate) compared: BTreeMap<(Text, Text), bool>,
     limits: Limits,
     /// Room to write into, from calls that are over.
     buffers: Vec<Vec<u8>>,
@@ -63,6 +65,9 @@ pub struct Context {
     pub(crate) tpl_depth: usize,
 }
 
+/// What most buffers come to hold.
+const ROOM: usize = 1024;
+
 const TOO_DEEP: &str = "exceeded maximum template depth (100000)";
 
 impl Context {
@@ -75,6 +80,7 @@ impl Context {
             included: HashMap::new(),
             parsed: RefCell::default(),
             patterns: RefCell::default(),
+            compared: BTreeMap::new(),
             limits,
             buffers: Vec::new(),
             values: Vec::new(),
@@ -122,9 +128,9 @@ impl Context {
 
     /// Notes that a field of a map was read.
     #[inline]
-    pub(crate) fn note_read(&mut self, map: &Map, key: &str) {
+    pub(crate) fn note_read(&mut self, map: &Map, key: &[u8]) {
         if let Some(trace) = &mut self.trace {
-            trace.read(map, Some(&key.into()));
+            note(trace, map, key);
         }
     }
 
@@ -140,7 +146,7 @@ impl Context {
 
     /// An empty buffer that has room, if there is one.
     pub(crate) fn take_buffer(&mut self) -> Vec<u8> {
-        self.buffers.pop().unwrap_or_default()
+        self.buffers.pop().unwrap_or_else(|| Vec::with_capacity(ROOM))
     }
 
     /// What was written into a buffer, which is kept for others to use.
@@ -178,9 +184,16 @@ impl Context {
     }
 
     /// Refuses to go deeper when the stack is nearly used up.
+    #[inline]
     pub(crate) fn check_depth(&self) -> Result<(), &'static str> {
         if self.base.abs_diff(stack_address()) > self.limits.stack { Err(TOO_DEEP) } else { Ok(()) }
     }
+}
+
+/// Apart from the way that all others take: few renderings are traced.
+#[cold]
+fn note(trace: &mut Trace, map: &Map, key: &[u8]) {
+    trace.read(map, Some(&key.into()));
 }
 
 /// Where the stack is now: a local's address, only compared, never followed.

@@ -3,7 +3,7 @@
 use super::{At, Operand, Run, State};
 use crate::ast::Arg;
 use crate::error::{Error, Failure};
-use crate::value::Value;
+use crate::value::{Map, Value};
 
 impl<'t> State<'t, '_> {
     /// The fields of a path such as `.a.b`, one after the other.
@@ -12,46 +12,37 @@ impl<'t> State<'t, '_> {
         dot: &Operand,
         receiver: &Operand,
         arg: &'t Arg,
-        fields: &'t str,
+        fields: &'t [u8],
         args: &'t [Arg],
         last: Option<Operand>,
     ) -> Run<Operand> {
         self.at = At::Arg(arg);
         let (mut name, mut rest) = first_field(fields);
-        if rest.is_empty() {
-            return self.field(dot, name, arg, args, last, receiver);
-        }
-        let mut value = self.field(dot, name, arg, &[], None, receiver)?;
-        loop {
+        let mut inner: Operand;
+        let mut receiver = receiver;
+        while !rest.is_empty() {
+            inner = match &receiver.value {
+                // Nearly all paths lead through maps.
+                Value::Map(map) => self.entry(map, name),
+                _ => self.field_of_other(dot, name, arg, &[], None, receiver)?,
+            };
+            receiver = &inner;
             (name, rest) = first_field(rest);
-            if rest.is_empty() {
-                return self.field(dot, name, arg, args, last, &value);
-            }
-            value = self.field(dot, name, arg, &[], None, &value)?;
+        }
+        match &receiver.value {
+            Value::Map(map) if args.len() <= 1 && last.is_none() => Ok(self.entry(map, name)),
+            _ => self.field_of_other(dot, name, arg, args, last, receiver),
         }
     }
 
-    fn field(
-        &mut self,
-        dot: &Operand,
-        name: &'t str,
-        arg: &'t Arg,
-        args: &'t [Arg],
-        last: Option<Operand>,
-        receiver: &Operand,
-    ) -> Run<Operand> {
-        let has_args = args.len() > 1 || last.is_some();
-        match &receiver.value {
-            Value::Map(map) if !has_args => {
-                let boxed = !map.kind.is_of_strings();
-                self.context.note_read(map, name);
-                Ok(match map.entries().get(name.as_bytes()) {
-                    Some(value) => Operand { value: value.clone(), boxed },
-                    None if boxed => Operand::boxed(Value::Nil),
-                    None => Operand::plain("".into()),
-                })
-            }
-            _ => self.field_of_other(dot, name, arg, args, last, receiver),
+    /// What a map has under a name.
+    fn entry(&mut self, map: &Map, name: &[u8]) -> Operand {
+        let boxed = !map.kind.is_of_strings();
+        self.context.note_read(map, name);
+        match map.entries().get(name) {
+            Some(value) => Operand { value: value.clone(), boxed },
+            None if boxed => Operand::boxed(Value::Nil),
+            None => Operand::plain("".into()),
         }
     }
 
@@ -59,12 +50,14 @@ impl<'t> State<'t, '_> {
     fn field_of_other(
         &mut self,
         dot: &Operand,
-        name: &'t str,
+        name: &'t [u8],
         arg: &'t Arg,
         args: &'t [Arg],
         last: Option<Operand>,
         receiver: &Operand,
     ) -> Run<Operand> {
+        // The parser saw letters.
+        let name = std::str::from_utf8(name).unwrap_or_default();
         let has_args = args.len() > 1 || last.is_some();
         match &receiver.value {
             Value::Nil if !receiver.boxed => return Ok(Operand::plain(Value::Nil)),
@@ -108,7 +101,7 @@ impl<'t> State<'t, '_> {
 }
 
 /// The first name of a path such as `.a.b`, and what follows it.
-fn first_field(path: &str) -> (&str, &str) {
+fn first_field(path: &[u8]) -> (&[u8], &[u8]) {
     let path = &path[1..];
-    path.split_at(memchr::memchr(b'.', path.as_bytes()).unwrap_or(path.len()))
+    path.split_at(memchr::memchr(b'.', path).unwrap_or(path.len()))
 }

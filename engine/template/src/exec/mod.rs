@@ -120,6 +120,11 @@ impl<'t> State<'t, '_> {
         &self.tree.source.text[span.range()]
     }
 
+    /// The same as bytes: where a character begins need not be looked at.
+    fn bytes(&self, span: Span) -> &'t [u8] {
+        &self.tree.source.text.as_bytes()[span.range()]
+    }
+
     fn walk(&mut self, dot: &Operand, nodes: Span, out: &mut Vec<u8>) -> Run<Flow> {
         let code = &self.tree.code;
         for node in &code.nodes[nodes.range()] {
@@ -129,7 +134,7 @@ impl<'t> State<'t, '_> {
             let flow = match node {
                 Node::Text(span) => {
                     let start = self.moment(out);
-                    self.write(self.text(*span).as_bytes(), out)?;
+                    self.write(self.bytes(*span), out)?;
                     self.wrote(start, span.start, true, out);
                     Flow::On
                 }
@@ -393,7 +398,7 @@ impl<'t> State<'t, '_> {
         let args = self.tree.code.args(command);
         let first = &args[0];
         match first.kind {
-            ArgKind::Field(fields) => self.field_chain(dot, dot, first, self.text(fields), args, last),
+            ArgKind::Field(fields) => self.field_chain(dot, dot, first, self.bytes(fields), args, last),
             ArgKind::Chain(inner, end) => self.chain(dot, first, inner, end, args, last),
             ArgKind::Identifier(function) => {
                 self.at = At::Arg(first);

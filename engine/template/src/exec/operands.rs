@@ -26,7 +26,7 @@ impl<'t> State<'t, '_> {
     pub(super) fn unquoted(&self, kind: ArgKind) -> Option<Text> {
         match kind {
             ArgKind::Plain(span) => {
-                let literal = self.text(span);
+                let literal = self.bytes(span);
                 Some(literal[1..literal.len() - 1].into())
             }
             // The parser has looked at it.
@@ -46,7 +46,7 @@ impl<'t> State<'t, '_> {
     ) -> Run<Operand> {
         self.at = At::Arg(arg);
         let receiver = self.operand(dot, &self.tree.code.args[inner as usize])?;
-        self.field_chain(dot, &receiver, arg, self.text(Span { start: arg.pos, end }), args, last)
+        self.field_chain(dot, &receiver, arg, self.bytes(Span { start: arg.pos, end }), args, last)
     }
 
     /// The value of an argument whose type does not matter.
@@ -60,7 +60,7 @@ impl<'t> State<'t, '_> {
             ArgKind::Plain(_) | ArgKind::Escaped(_) => {
                 Ok(Operand::plain(self.unquoted(arg.kind).map(Value::String).unwrap_or_default()))
             }
-            ArgKind::Field(fields) => self.field_chain(dot, dot, arg, self.text(fields), &[], None),
+            ArgKind::Field(fields) => self.field_chain(dot, dot, arg, self.bytes(fields), &[], None),
             ArgKind::Variable(name) => self.variable(self.text(name)),
             ArgKind::VariableField(span) => self.variable_field(dot, arg, span, &[], None),
             ArgKind::Chain(inner, end) => self.chain(dot, arg, inner, end, &[], None),
@@ -88,7 +88,7 @@ impl<'t> State<'t, '_> {
     ) -> Run<Operand> {
         self.at = At::Arg(arg);
         let value = self.variable(self.text(Span { start: span.start, end: arg.pos }))?;
-        self.field_chain(dot, &value, arg, self.text(Span { start: arg.pos, end: span.end }), args, last)
+        self.field_chain(dot, &value, arg, self.bytes(Span { start: arg.pos, end: span.end }), args, last)
     }
 }
 

@@ -9,6 +9,7 @@ mod dates;
 mod defaults;
 mod dict;
 mod encoding;
+mod expressions;
 mod helm;
 mod list;
 mod names;
@@ -25,10 +26,10 @@ use crate::text::Text;
 use crate::value::{IntKind, List, Map, MapKind, Value};
 use crate::weight::{Effort, is_one_of, walks};
 
+pub(crate) use expressions::{Pattern, go_regex};
 pub(crate) use helm::remove_no_value;
 pub use names::names;
 pub(crate) use names::{FunctionId, find};
-pub(crate) use regexes::{Pattern, go_regex};
 
 /// The type of a parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

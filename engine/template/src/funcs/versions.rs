@@ -2,7 +2,7 @@
 
 use std::any::Any;
 
-use super::{Function, Type, fixed, string};
+use super::{Function, Type, fixed, string, strval};
 use crate::error::Failure;
 use crate::exec::Context;
 use crate::object::{Object, Signature};
@@ -16,12 +16,24 @@ pub(super) static FUNCTIONS: &[Function] = &[
         let version = Version::parse(&string(&args[0])).map_err(Failure::new)?;
         Ok(Value::object(Parsed(version)))
     }),
-    fixed("semverCompare", &[Str, Str], |_, args| {
-        let range = Range::parse(&string(&args[0])).map_err(Failure::new)?;
-        let version = Version::parse(&string(&args[1])).map_err(Failure::new)?;
-        Ok(Value::Bool(range.contains(&version)))
-    }),
+    fixed("semverCompare", &[Str, Str], |context, args| compare(context, &args[0], &args[1]).map(Value::Bool)),
 ];
+
+/// Whether a version is in a range. Charts ask the same of Kubernetes' version in every file.
+fn compare(context: &mut Context, range: &Value, version: &Value) -> Result<bool, Failure> {
+    /// As many different questions are remembered.
+    const MOST: usize = 256;
+    let question = (strval(range), strval(version));
+    if let Some(known) = context.compared.get(&question) {
+        return Ok(*known);
+    }
+    let found = Range::parse(&string(range)).map_err(Failure::new)?;
+    let is_in = found.contains(&Version::parse(&string(version)).map_err(Failure::new)?);
+    if context.compared.len() < MOST {
+        context.compared.insert(question, is_in);
+    }
+    Ok(is_in)
+}
 
 /// `*semver.Version`
 struct Parsed(Version);

@@ -4,6 +4,7 @@
 //! is nearly all YAML there is, and it needs no tokens, no queue of them and no look back. Whatever else stands
 //! there (anchors, tags, folded blocks, tabs, mistakes) makes [`document`] give up; the caller starts anew with
 //! [`Parser`](crate::Parser), whose reading and whose errors count. What is read here means what it means there.
+//! Values that the sink leaves out are only checked ([`skip`]).
 
 mod first;
 mod flow;

@@ -81,7 +81,7 @@ impl<'a, S: Sink<'a>> Lines<'a, '_, S> {
         }
     }
 
-    /// A scalar in quotes that ends on its line, and what follows it.
+    /// A scalar in quotes and what follows it, if that is on the same line.
     pub(super) fn quoted(&self, start: usize) -> Step<Option<(Cow<'a, str>, usize)>> {
         let Some((after, is_bare)) = self.quote_end(start)? else { return Ok(None) };
         let inner = start + 1;

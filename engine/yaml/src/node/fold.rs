@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use crate::emitter::{fits_block, is_break};
+use crate::analysis::{fits_block, is_break};
 use crate::value::Value;
 
 /// The text after go-yaml v3 has written it as a folded block and read it again.
