@@ -40,7 +40,9 @@ pub(super) fn assemble(files: Vec<File>, depth: usize) -> Result<Chart, LoadErro
     chart.metadata = metadata;
     chart.metadata.check().map_err(|problem| LoadError::Invalid(format!("validation: {problem}")))?;
     let subcharts: Vec<_> = subcharts.into_iter().filter(|(name, _)| !name.starts_with(['_', '.'])).collect();
-    let size = |(_, files): &(String, Vec<File>)| files.iter().map(File::size).sum();
+    // Archives are unpacked; of folders, values are nearly all that is parsed here.
+    let is_work = |file: &&File| file.name.ends_with(".tgz") || file.name.ends_with("values.yaml");
+    let size = |(_, files): &(String, Vec<File>)| files.iter().filter(is_work).map(File::size).sum();
     let loaded = in_parallel(&subcharts, size, |(name, files)| load_subchart(name, files, depth));
     for ((name, _), subchart) in subcharts.iter().zip(loaded) {
         let wrap = |error: LoadError| {
