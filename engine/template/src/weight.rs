@@ -79,7 +79,8 @@ pub(crate) const fn is_one_of(name: &str, names: &[&str]) -> bool {
     false
 }
 
-const fn same(left: &[u8], right: &[u8]) -> bool {
+/// Whether two texts are the same; comparing them as such is not for constants.
+pub(crate) const fn same(left: &[u8], right: &[u8]) -> bool {
     if left.len() != right.len() {
         return false;
     }

@@ -1,6 +1,7 @@
 //! Functions by name, in a table that the compiler fills: parsing asks for every name that a template holds.
 
 use super::{Function, TABLES};
+use crate::weight::same;
 
 /// One of the functions: its table, and its row there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +32,7 @@ static BY_NAME: [Option<FunctionId>; PLACES] = {
             let mut place = hash(name);
             // A later table replaces what an earlier one has under the same name.
             while let Some(other) = places[place]
-                && !is_equal(TABLES[other.table as usize][other.row as usize].name.as_bytes(), name)
+                && !same(TABLES[other.table as usize][other.row as usize].name.as_bytes(), name)
             {
                 place = (place + 1) % PLACES;
             }
@@ -52,14 +53,6 @@ const fn hash(name: &[u8]) -> usize {
     }
     let letters = u32::from_le_bytes([name[0], name[length / 3], name[length / 2], name[length - 1]]);
     (letters.wrapping_add(length as u32).wrapping_mul(0x9E37_79B1) >> (32 - PLACES.ilog2())) as usize
-}
-
-const fn is_equal(left: &[u8], right: &[u8]) -> bool {
-    let mut at = 0;
-    while at < left.len() && at < right.len() && left[at] == right[at] {
-        at += 1;
-    }
-    at == left.len() && at == right.len()
 }
 
 /// The function of a name.
