@@ -25,8 +25,13 @@ fn two_clusters_share_a_machine() {
         assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stdout).into_owned()
     };
+    // At the same moment: each must choose ranges that the other does not.
+    std::thread::scope(|scope| {
+        for name in &names {
+            scope.spawn(|| kpkg(name, &["cluster", "start"]));
+        }
+    });
     for name in &names {
-        kpkg(name, &["cluster", "start"]);
         kpkg(name, &["image", "load", &archive]);
         kubectl(
             name,

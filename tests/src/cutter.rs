@@ -23,6 +23,8 @@ pub struct Cutter {
 
 struct Shared {
     socket: PathBuf,
+    /// Which client it is, of those that ran one after the other.
+    run: AtomicUsize,
     count: AtomicUsize,
     limit: AtomicUsize,
     before: AtomicUsize,
@@ -60,6 +62,7 @@ impl Cutter {
         std::fs::write(&kubeconfig, text).expect("the test's folder is writable");
         let shared = Arc::new(Shared {
             socket,
+            run: AtomicUsize::new(0),
             count: AtomicUsize::new(0),
             limit: AtomicUsize::new(usize::MAX),
             before: AtomicUsize::new(0),
@@ -82,6 +85,7 @@ impl Cutter {
     ///
     /// If kpkg cannot be started.
     pub fn kpkg(&self, args: &[&str], limit: usize, cut: Cut) -> Option<i32> {
+        self.shared.run.fetch_add(1, Ordering::SeqCst);
         self.shared.count.store(0, Ordering::SeqCst);
         self.shared.limit.store(limit, Ordering::SeqCst);
         self.shared.before.store(usize::from(cut == Cut::Before), Ordering::SeqCst);
@@ -150,6 +154,7 @@ impl Shared {
         let mut reader = BufReader::new(client);
         let mut upstream = upstream;
         while let Some(request) = read_request(&mut reader) {
+            let run = self.run.load(Ordering::SeqCst);
             let number = self.count.fetch_add(1, Ordering::SeqCst) + 1;
             let limit = self.limit.load(Ordering::SeqCst);
             if number > limit {
@@ -159,7 +164,7 @@ impl Shared {
             }
             let last = number == limit;
             if last && self.before.load(Ordering::SeqCst) == 1 {
-                self.kill();
+                self.kill(run);
                 return;
             }
             let before = answered.load(Ordering::SeqCst);
@@ -173,17 +178,22 @@ impl Shared {
                     }
                     std::thread::sleep(Duration::from_millis(5));
                 }
-                self.kill();
+                self.kill(run);
                 return;
             }
         }
     }
 
-    fn kill(&self) {
+    /// Kills the client of a run, unless it came to its end and another one runs.
+    fn kill(&self, run: usize) {
+        let is_over = || self.run.load(Ordering::SeqCst) != run;
         // The first request may come before its sender's number is known here.
         let victim = eventually("the client's number", Duration::from_secs(5), || {
-            Some(self.victim.load(Ordering::SeqCst)).filter(|it| *it != 0)
+            Some(self.victim.load(Ordering::SeqCst)).filter(|it| *it != 0 || is_over())
         });
+        if is_over() {
+            return;
+        }
         let pid = i32::try_from(victim).ok().and_then(rustix::process::Pid::from_raw);
         if let Some(pid) = pid {
             let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);

@@ -5,7 +5,8 @@
 //! what runs of such a cluster can still be found and deleted.
 
 use std::{
-    fs,
+    fs::{self, File},
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -16,6 +17,9 @@ use crate::{Error, Layout, Settings, files};
 /// Notes of started clusters: a file each, named as the cluster.
 const DIR: &str = "/run/kpkg/clusters";
 
+/// Held by who chooses what no other cluster has; there only while somebody does.
+const LOCK: &str = "/run/kpkg-choosing.lock";
+
 /// Data directories of clusters that name none.
 const HOME: &str = "/var/lib/kpkg";
 
@@ -25,6 +29,36 @@ const HOME: &str = "/var/lib/kpkg";
 pub(crate) struct Entry {
     pub(crate) data_dir: PathBuf,
     pub(crate) settings: Settings,
+}
+
+/// The right to choose what no other cluster has, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Choosing {
+    /// Closing it lets the next one in.
+    _file: File,
+}
+
+impl Choosing {
+    /// Waits for the right: what one chooses is noted before another looks.
+    pub(crate) fn begin() -> Result<Self, Error> {
+        let path = Path::new(LOCK);
+        loop {
+            let file = File::options().create(true).truncate(false).write(true).mode(0o600).open(path);
+            let file = file.map_err(Error::file("open", path))?;
+            file.lock().map_err(Error::file("lock", path))?;
+            // Who had it before took the file away: it counts only if it is still the one that others find.
+            let mine = file.metadata().map_err(Error::file("read", path))?.ino();
+            if fs::metadata(path).is_ok_and(|found| found.ino() == mine) {
+                return Ok(Self { _file: file });
+            }
+        }
+    }
+}
+
+impl Drop for Choosing {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(LOCK);
+    }
 }
 
 /// Every cluster that is known.

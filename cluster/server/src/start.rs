@@ -39,6 +39,7 @@ pub struct Started {
 /// Decides how the cluster runs, checks the machine, and makes the data directory.
 pub async fn prepare(request: &Request) -> Result<(Layout, Settings), Error> {
     preflight::check_root()?;
+    let _choosing = registry::Choosing::begin()?;
     let (layout, settings) = request.resolve().await?;
     if let Some(pid) = process::running(&layout)? {
         return Err(Error::Running { pid });
