@@ -93,7 +93,7 @@ fn streams_flow_both_ways() {
     // may end before it has shown what was written last, so nothing is.
     let kubeconfig = machine.data_dir().join("kubeconfig");
     let shell = format!(
-        "kubectl --kubeconfig {} exec -it echo -- sh -c 'test -t 0 && echo terminal; until stty size 2>/dev/null; do sleep 0.1; done; sleep 2'",
+        "kubectl --kubeconfig {} exec -it echo -- sh -c 'test -t 0 && echo terminal; until stty size 2>/dev/null | grep .; do sleep 0.1; done; sleep 2'",
         kubeconfig.display()
     );
     let typed = machine.run("script", &["-qec", &format!("stty rows 33 cols 77; {shell}"), "/dev/null"]).ok();

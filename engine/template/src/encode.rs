@@ -228,7 +228,7 @@ fn in_order(entries: &Entries, mut write: impl FnMut(&str, &Value) -> Result<(),
         return entries.iter().try_for_each(|(key, value)| write(&key.to_str(), value));
     }
     let mut sorted: Vec<_> = entries.iter().map(|(key, value)| (key.to_str(), value)).collect();
-    sorted.sort_by(|(left, _), (right, _)| compare_keys(left, right));
+    kpkg_yaml::sort_by_keys(&mut sorted, |(key, _)| key);
     sorted.into_iter().try_for_each(|(key, value)| write(&key, value))
 }
 

@@ -37,7 +37,7 @@ mod write;
 
 pub use emitter::{Emitter, Flavour};
 pub use error::Error;
-pub use keys::compare_keys;
+pub use keys::{compare_keys, sort_by_keys};
 pub use parser::{Parser, Properties, Scalar, Sink};
 pub use parts::read_parts;
 pub use reader::{Options, read, read_bytes, read_with};

@@ -1,7 +1,7 @@
 //! Plain values to YAML text.
 
 use crate::emitter::{Emitter, Flavour};
-use crate::keys::compare_keys;
+use crate::keys::sort_by_keys;
 use crate::number;
 use crate::value::Value;
 
@@ -54,7 +54,7 @@ pub fn emit(value: &Value, emitter: &mut Emitter) {
             emitter.begin_map(map.is_empty());
             if !map.is_empty() {
                 let mut entries: Vec<_> = map.iter().collect();
-                entries.sort_by(|(left, _), (right, _)| compare_keys(left, right));
+                sort_by_keys(&mut entries, |(key, _)| key);
                 for (key, value) in entries {
                     emitter.key(key);
                     emit(value, emitter);

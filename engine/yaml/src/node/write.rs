@@ -3,7 +3,7 @@
 use super::{Fields, Node, Scalar, Tag};
 use crate::emitter::{Emitter, Flavour, is_ambiguous_v3};
 use crate::error::Error;
-use crate::keys::compare_keys;
+use crate::keys::sort_by_keys;
 use crate::number;
 use crate::resolve::{Resolved, json_timestamp, resolve_core};
 use crate::scanner::Style;
@@ -52,7 +52,7 @@ fn sorted(fields: &Fields) -> Result<Vec<(&Scalar, &Node)>, Error> {
     if entries.iter().any(|(key, _)| !key_is_string(key)) {
         return Err(not_json("json: unsupported type: map[interface {}]interface {}"));
     }
-    entries.sort_by(|(left, _), (right, _)| compare_keys(&left.text, &right.text));
+    sort_by_keys(&mut entries, |(key, _)| &key.text);
     match entries.windows(2).find(|pair| pair[0].0.text == pair[1].0.text) {
         Some(pair) => Err(not_json(format!("mapping key {:?} already defined", pair[0].0.text))),
         None => Ok(entries),
