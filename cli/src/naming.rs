@@ -8,7 +8,7 @@ use kpkg_template::{Limits, NoHost, Renderer, Templates, Value, with_stack};
 
 /// The release's name that a template makes, such as `app-{{ randAlpha 5 | lower }}`.
 pub(crate) fn from_template(text: &str, ambient: &Ambient) -> Result<String> {
-    let templates = Templates::parse([("name-template", text)]).map_err(|(_, error)| error)?;
+    let templates = Templates::parse([("name-template", text.to_owned())]).map_err(|(_, error)| error)?;
     let name = with_stack(|| {
         Renderer::new(&templates, Rc::new(NoHost), ambient, Limits::default()).render("name-template", &Value::Nil)
     })

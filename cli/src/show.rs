@@ -125,7 +125,7 @@ pub(crate) fn everything(release: &Release) -> Result<String> {
 
 /// What a Go template makes of a release; the fields have the names that Helm's have.
 pub(crate) fn by_template(release: &Release, template: &str) -> Result<String> {
-    let templates = Templates::parse([("template", template)]).map_err(|(_, error)| error)?;
+    let templates = Templates::parse([("template", template.to_owned())]).map_err(|(_, error)| error)?;
     let data = kpkg_yaml::Value::from_json(&serde_json::json!({"Release": in_go(release)}));
     let ambient = Ambient::new(rand::random(), Clock::system());
     let text = with_stack(|| {

@@ -6,7 +6,7 @@ use kpkg_template::{Ambient, Entries, Limits, NoHost, Renderer, Templates, Value
 
 /// Tries one input.
 pub(crate) fn run(text: &str) {
-    let Ok(templates) = Templates::parse([("x", text)]) else { return };
+    let Ok(templates) = Templates::parse([("x", text.to_owned())]) else { return };
     let limits = Limits { output: 1 << 16, steps: 20_000, stack: 64 << 20 };
     let clock = Ambient::seeded(1, jiff::Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC));
     let render = |ambient: &Ambient| {

@@ -79,7 +79,7 @@ fn unpack(fetched: &Fetched, folder: &Path) -> Result<()> {
     for file in fetched.files()? {
         let path = root.join(&file.name);
         std::fs::create_dir_all(path.parent().unwrap_or(&root)).with_context(context)?;
-        std::fs::write(&path, &*file.data()).with_context(context)?;
+        std::fs::write(&path, file.data()).with_context(context)?;
     }
     std::fs::rename(&root, &target).with_context(context)?;
     Ok(())

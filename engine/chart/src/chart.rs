@@ -21,9 +21,10 @@ pub struct File {
 /// What a file holds, without a byte order mark.
 #[derive(Debug, Clone)]
 enum Content {
-    Text(Arc<str>),
+    // Not `Arc<str>`: the memory that a file was read into is kept as it is.
+    Text(Arc<String>),
     /// Something that is not UTF-8.
-    Bytes(Arc<[u8]>),
+    Bytes(Arc<Vec<u8>>),
     /// What is read when first asked for.
     Unread(Arc<Unread>),
 }
@@ -36,10 +37,10 @@ struct Unread {
 }
 
 impl Content {
-    fn new(data: &[u8]) -> Self {
-        match std::str::from_utf8(data) {
+    fn new(data: Vec<u8>) -> Self {
+        match String::from_utf8(data) {
             Ok(text) => Self::Text(text.into()),
-            Err(_) => Self::Bytes(data.into()),
+            Err(error) => Self::Bytes(error.into_bytes().into()),
         }
     }
 
@@ -47,7 +48,7 @@ impl Content {
     fn read(&self) -> Option<&Self> {
         match self {
             Self::Unread(unread) => {
-                let read = || read_file(&unread.path).map(|data| Self::new(&data));
+                let read = || read_file(&unread.path, unread.size).map(Self::new);
                 unread.read.get_or_init(read).as_ref().ok()
             }
             held => Some(held),
@@ -57,8 +58,8 @@ impl Content {
 
 impl File {
     /// A file with a name and contents.
-    pub fn new(name: impl Into<String>, data: impl AsRef<[u8]>) -> Self {
-        Self { name: name.into(), content: Content::new(data.as_ref()) }
+    pub fn new(name: impl Into<String>, data: impl Into<Vec<u8>>) -> Self {
+        Self { name: name.into(), content: Content::new(data.into()) }
     }
 
     /// A file that is read when its contents are first asked for.
@@ -73,11 +74,11 @@ impl File {
     }
 
     /// The contents.
-    pub fn data(&self) -> Arc<[u8]> {
+    pub fn data(&self) -> &[u8] {
         match self.content.read() {
-            Some(Content::Text(text)) => text.clone().into(),
-            Some(Content::Bytes(bytes)) => bytes.clone(),
-            _ => Arc::default(),
+            Some(Content::Text(text)) => text.as_bytes(),
+            Some(Content::Bytes(bytes)) => bytes,
+            _ => b"",
         }
     }
 
@@ -91,10 +92,10 @@ impl File {
     }
 
     /// As [`File::text`], to be kept: a text is not copied.
-    pub(crate) fn shared_text(&self) -> Arc<str> {
+    pub(crate) fn shared_text(&self) -> Arc<String> {
         match self.content.read() {
             Some(Content::Text(text)) => text.clone(),
-            _ => self.text().into(),
+            _ => Arc::new(self.text().into_owned()),
         }
     }
 
@@ -112,7 +113,7 @@ impl File {
         match &self.content {
             Content::Unread(unread) if matches!(unread.read.get(), Some(Err(_))) => {
                 // Once more, for the error.
-                read_file(&unread.path).map(|_| ())
+                read_file(&unread.path, unread.size).map(|_| ())
             }
             _ => Ok(()),
         }
@@ -143,7 +144,7 @@ pub struct Chart {
     /// `values.yaml`.
     pub values: Arc<Map>,
     /// `values.schema.json`.
-    pub schema: Option<Arc<[u8]>>,
+    pub schema: Option<File>,
     /// The charts under `charts/`.
     pub dependencies: Vec<Chart>,
 }
@@ -186,7 +187,7 @@ impl Chart {
     /// Fails if a file of a chart loaded by [`load_to_render`](crate::load_to_render) was asked for and could not be read: it
     /// then counted as empty. [`render`](crate::render()) looks itself.
     pub fn check_read(&self) -> Result<(), LoadError> {
-        self.files.iter().try_for_each(File::check_read)?;
+        self.templates.iter().chain(&self.files).try_for_each(File::check_read)?;
         self.dependencies.iter().try_for_each(Self::check_read)
     }
 

@@ -277,7 +277,7 @@ mod tests {
             File::new("charts/a/Chart.yaml", chart("a", inner)),
             File::new("charts/a/charts/b/Chart.yaml", chart("b", "")),
         ];
-        all.extend(files.iter().map(|(name, text)| File::new(*name, text)));
+        all.extend(files.iter().map(|(name, text)| File::new(*name, *text)));
         load_files(all).expect("a chart")
     }
 

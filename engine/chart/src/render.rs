@@ -119,6 +119,7 @@ impl Job<'_> {
         units.sort_by_cached_key(|unit| Reverse((unit.path.matches('/').count(), unit.path.clone())));
         units.dedup_by(|left, right| left.path == right.path);
         let compiled = self.values.compiled.get_or_init(|| compile(&units)).as_ref();
+        chart.check_read()?;
         let templates = compiled.map_err(|(path, error)| failure(path, error, Vec::new()))?;
         let host = Rc::new(Answers { facts: self.facts.clone(), missed: RefCell::default() });
         let mut renderer = Renderer::new(templates, host.clone(), self.ambient, Limits::default()).lint(self.lenient);

@@ -157,7 +157,7 @@ fn recorded_chart(chart: &Chart) -> serde_json::Value {
         "lock": chart.lock,
         "templates": files(&chart.templates),
         "values": kpkg_yaml::Value::Map((*chart.values).clone()).to_json(),
-        "schema": chart.schema.as_ref().map(|schema| STANDARD.encode(schema)),
+        "schema": chart.schema.as_ref().map(|schema| STANDARD.encode(schema.data())),
         "files": files(&chart.files),
     })
 }

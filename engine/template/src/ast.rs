@@ -73,7 +73,7 @@ impl Tree {
 #[derive(Debug)]
 pub(crate) struct Source {
     pub(crate) name: Arc<str>,
-    pub(crate) text: Arc<str>,
+    pub(crate) text: Arc<String>,
 }
 
 impl Source {

@@ -15,7 +15,7 @@
 //!
 //! use kpkg_template::{Ambient, Limits, NoHost, Renderer, Templates, Value, with_stack};
 //!
-//! let templates = Templates::parse([("hello.txt", "Hello, {{ .name | upper }}!")]).map_err(|(_, error)| error)?;
+//! let templates = Templates::parse([("hello.txt", "Hello, {{ .name | upper }}!".to_owned())]).map_err(|(_, error)| error)?;
 //! let ambient = Ambient::seeded(1, jiff::Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC));
 //! let text = with_stack(|| {
 //!     let dot = Value::map([("name".into(), "world".into())].into());

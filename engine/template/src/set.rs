@@ -21,9 +21,9 @@ pub struct Templates {
 impl Templates {
     /// Parses files in order, those named `*.j2` as Jinja; a later definition of a name replaces an earlier one. On failure, says
     /// which file is wrong.
-    pub fn parse<'a>(files: impl IntoIterator<Item = (&'a str, impl Into<Arc<str>>)>) -> Result<Self, (String, Error)> {
+    pub fn parse<'a>(files: impl IntoIterator<Item = (&'a str, impl Into<Arc<String>>)>) -> Result<Self, (String, Error)> {
         let files = files.into_iter().map(|(name, text)| (name, text.into()));
-        let (jinja, go): (Vec<_>, Vec<(&str, Arc<str>)>) = files.partition(|(name, _)| is_jinja(name));
+        let (jinja, go): (Vec<_>, Vec<(&str, Arc<String>)>) = files.partition(|(name, _)| is_jinja(name));
         let trees = parse_go(&go)?;
         let jinja = if jinja.is_empty() { None } else { Some(Arc::new(Jinja::parse(&jinja)?)) };
         Ok(Self { trees: Arc::new(trees), jinja })
@@ -49,7 +49,7 @@ impl Templates {
 }
 
 /// The templates of files, by name.
-fn parse_go(files: &[(&str, Arc<str>)]) -> Result<BTreeMap<Arc<str>, Arc<Tree>>, (String, Error)> {
+fn parse_go(files: &[(&str, Arc<String>)]) -> Result<BTreeMap<Arc<str>, Arc<Tree>>, (String, Error)> {
     // Subcharts bring the same library again and again: a text is parsed once. Few texts have the same length.
     let mut known: BTreeMap<(usize, &str), usize> = BTreeMap::new();
     let mut texts: Vec<(&str, &str)> = Vec::new();

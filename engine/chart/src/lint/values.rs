@@ -150,6 +150,6 @@ fn is_mentioned(chart: &Chart, key: &str) -> bool {
     let values = chart.raw.iter().find(|file| file.name == FILE);
     let quoted = format!("\"{key}\"");
     values.is_some_and(|file| file.text().lines().any(in_comment))
-        || chart.schema.as_ref().is_some_and(|schema| String::from_utf8_lossy(schema).contains(&quoted))
+        || chart.schema.as_ref().is_some_and(|schema| schema.text().contains(&quoted))
         || chart.metadata.dependencies.iter().any(|wanted| wanted.condition.split(['.', ',']).any(|part| part == key))
 }

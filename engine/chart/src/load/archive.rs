@@ -69,7 +69,7 @@ fn read(archive: impl BufRead, mut take: impl FnMut(File) -> ControlFlow<()>) ->
         if read < size || remaining == 0 {
             return Err(too_large());
         }
-        if take(File::new(name, without_bom(&data))).is_break() {
+        if take(File::new(name, without_bom(data))).is_break() {
             break;
         }
     }

@@ -24,7 +24,7 @@ pub(super) fn assemble(files: Vec<File>, depth: usize) -> Result<Chart, LoadErro
     let mut metadata: Option<Metadata> = None;
     for file in files.iter().filter(|file| file.name == "Chart.yaml") {
         let mut read = metadata.take().unwrap_or_default();
-        typed::metadata(&file.data(), &mut read).map_err(|problem| invalid("cannot load Chart.yaml", &problem))?;
+        typed::metadata(file.data(), &mut read).map_err(|problem| invalid("cannot load Chart.yaml", &problem))?;
         if read.api_version.is_empty() {
             "v1".clone_into(&mut read.api_version);
         }
@@ -81,10 +81,10 @@ fn place(
             let values = read_values(&file.text()).map_err(|problem| invalid("cannot load values.yaml", &problem))?;
             chart.values = Arc::new(values);
         }
-        "values.schema.json" => chart.schema = Some(file.data()),
+        "values.schema.json" => chart.schema = Some(file),
         "requirements.yaml" => {
             let metadata = metadata.get_or_insert_default();
-            typed::metadata(&file.data(), metadata)
+            typed::metadata(file.data(), metadata)
                 .map_err(|problem| invalid("cannot load requirements.yaml", &problem))?;
             if metadata.api_version == "v1" {
                 chart.files.push(file);
@@ -108,7 +108,7 @@ fn place(
 }
 
 fn read_lock(file: &File) -> Result<Lock, LoadError> {
-    typed::lock(&file.data()).map_err(|problem| invalid(&format!("cannot load {}", file.name), &problem))
+    typed::lock(file.data()).map_err(|problem| invalid(&format!("cannot load {}", file.name), &problem))
 }
 
 fn load_subchart(name: &str, files: &[File], depth: usize) -> Result<Chart, LoadError> {
@@ -120,7 +120,7 @@ fn load_subchart(name: &str, files: &[File], depth: usize) -> Result<Chart, Load
                 file.name
             )));
         }
-        return assemble(unpack(&file.data())?, depth + 1);
+        return assemble(unpack(file.data())?, depth + 1);
     }
     let inner = files.iter().filter_map(|file| {
         let (_, rest) = file.name.split_once('/')?;

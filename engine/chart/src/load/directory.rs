@@ -20,7 +20,7 @@ pub(super) fn read_all(root: &Path, reading: Reading) -> Result<Vec<File>, LoadE
         Ok(bytes) => kpkg_template::lossy(&bytes).into_owned(),
         Err(_) => String::new(),
     };
-    let mut walk = Walk { rules: Rules::parse(&text)?, reading, files: Vec::new(), size: 0, buffer: Vec::new() };
+    let mut walk = Walk { rules: Rules::parse(&text)?, reading, files: Vec::new(), size: 0 };
     walk.folder(root, "", 0)?;
     Ok(walk.files)
 }
@@ -30,8 +30,6 @@ struct Walk {
     reading: Reading,
     files: Vec<File>,
     size: u64,
-    /// What a file is read into before it gets memory of its own.
-    buffer: Vec<u8>,
 }
 
 impl Walk {
@@ -102,7 +100,7 @@ impl Walk {
         }
         self.files.push(match file.filter(|_| !is_later) {
             None => File::unread(relative, path, size),
-            Some(file) => match read_into(file, size, &mut self.buffer) {
+            Some(file) => match contents(file, size) {
                 Ok(data) => File::new(relative, without_bom(data)),
                 Err(source) => return Err(LoadError::ReadFile { path, source }),
             },
@@ -125,39 +123,26 @@ fn size_if_readable(_: &Path) -> Option<u64> {
     None
 }
 
-/// Reads a file's contents, within the bounds.
-pub(super) fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
-    let mut data = Vec::new();
-    let read = fs::File::open(path).and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut data));
-    read.map_err(|source| LoadError::ReadFile { path: path.to_owned(), source })?;
-    Ok(data)
-}
-
-/// Reads a file of some size into a buffer, which only grows: what it held is overwritten. What is added to the file
-/// meanwhile is left out.
-fn read_into(mut file: fs::File, size: u64, buffer: &mut Vec<u8>) -> io::Result<&[u8]> {
+/// What a file of some size holds; of a larger one, what is allowed. What is added to it meanwhile is left out.
+pub(super) fn contents(mut file: fs::File, size: u64) -> io::Result<Vec<u8>> {
     if size == 0 {
         // Some file systems do not tell sizes.
-        buffer.clear();
-        file.take(MAX_FILE + 1).read_to_end(buffer)?;
-        return Ok(buffer);
-    }
-    let size = usize::try_from(size.min(MAX_FILE)).unwrap_or_default();
-    if buffer.len() < size {
-        // New memory comes zeroed from the system, and what is not read into is never touched.
-        *buffer = vec![0; size.next_power_of_two()];
+        let mut data = Vec::new();
+        return file.take(MAX_FILE + 1).read_to_end(&mut data).map(|_| data);
     }
     // Mostly one call: the standard library's would begin with a few KiB, and end with a look behind the end.
+    let mut data = vec![0; usize::try_from(size.min(MAX_FILE)).unwrap_or_default()];
     let mut filled = 0;
-    while filled < size {
-        match file.read(&mut buffer[filled..size]) {
+    while filled < data.len() {
+        match file.read(&mut data[filled..]) {
             Ok(0) => break,
             Ok(count) => filled += count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }
-    Ok(&buffer[..filled])
+    data.truncate(filled);
+    Ok(data)
 }
 
 /// Whether a chart, or a subchart in it, cannot be put together without a file.
@@ -165,7 +150,7 @@ fn is_needed(path: &str) -> bool {
     match path.split_once('/') {
         // What stands below a subchart's folder is that chart's own.
         Some(("charts", inner)) => inner.split_once('/').is_none_or(|(_, own)| is_needed(own)),
-        Some((folder, _)) => folder == "templates",
+        Some(_) => false,
         None => matches!(
             path,
             "Chart.yaml"
@@ -188,11 +173,12 @@ mod tests {
             ("Chart.yaml", true),
             ("README.md", false),
             ("crds/a.yaml", false),
-            ("templates/a/b.yaml", true),
+            ("templates/a/b.yaml", false),
             ("charts/sub.tgz", true),
             ("charts/sub/values.yaml", true),
             ("charts/sub/CHANGELOG.md", false),
-            ("charts/sub/charts/inner/templates/a.yaml", true),
+            ("charts/sub/charts/inner/Chart.yaml", true),
+            ("charts/sub/charts/inner/templates/a.yaml", false),
             ("charts/sub/charts/inner/x", false),
             ("files/templates/a.yaml", false),
         ] {

@@ -26,8 +26,9 @@ pub fn load(path: &Path) -> Result<Chart, LoadError> {
     load_files(read_files(path)?)
 }
 
-/// As [`load`], but of a folder's files those that only some template may want (documents, CRDs) are read when one
-/// does: they are most of what charts hold. See [`Chart::check_read`].
+/// As [`load`], but of a folder's files only those are read at once that say what the chart is and what its values are. Templates
+/// are read when they are rendered, which those of charts that are switched off are not, and all others (documents, CRDs)
+/// when a template asks for them: that is most of what charts hold. See [`Chart::check_read`].
 pub fn load_to_render(path: &Path) -> Result<Chart, LoadError> {
     load_files(files_of(path, Reading::Needed)?)
 }
@@ -36,7 +37,7 @@ pub fn load_to_render(path: &Path) -> Result<Chart, LoadError> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reading {
     All,
-    /// Those that say what the chart is, and its templates.
+    /// Those that say what the chart is.
     Needed,
 }
 
@@ -45,9 +46,10 @@ pub(crate) fn read_files(path: &Path) -> Result<Vec<File>, LoadError> {
     files_of(path, Reading::All)
 }
 
-/// A file's contents, within the bounds.
-pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, LoadError> {
-    directory::read(path).map(|data| without_bom(&data).to_vec())
+/// The contents of a file of some size, within the bounds.
+pub(crate) fn read_file(path: &Path, size: u64) -> Result<Vec<u8>, LoadError> {
+    let read = std::fs::File::open(path).and_then(|file| directory::contents(file, size));
+    read.map(without_bom).map_err(|source| LoadError::ReadFile { path: path.to_owned(), source })
 }
 
 fn files_of(path: &Path, reading: Reading) -> Result<Vec<File>, LoadError> {
@@ -75,6 +77,10 @@ pub fn load_files(files: Vec<File>) -> Result<Chart, LoadError> {
 }
 
 /// Editors put a byte order mark before texts; charts are better off without.
-fn without_bom(bytes: &[u8]) -> &[u8] {
-    bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes)
+fn without_bom(mut bytes: Vec<u8>) -> Vec<u8> {
+    const MARK: &[u8] = b"\xEF\xBB\xBF";
+    if bytes.starts_with(MARK) {
+        bytes.drain(..MARK.len());
+    }
+    bytes
 }

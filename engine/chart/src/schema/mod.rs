@@ -51,7 +51,7 @@ enum Subject<'c> {
 
 fn collect<'c>(chart: &'c Chart, values: &'c Map, subjects: &mut Vec<Subject<'c>>) {
     if let Some(schema) = &chart.schema {
-        subjects.push(Subject::Schema { chart: chart.name(), schema, values });
+        subjects.push(Subject::Schema { chart: chart.name(), schema: schema.data(), values });
     }
     for subchart in &chart.dependencies {
         match values.get(subchart.name()) {

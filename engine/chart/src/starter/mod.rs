@@ -105,7 +105,7 @@ pub fn create(folder: &Path, starter: &Starter) -> Result<(), CreateError> {
         return Err(CreateError::Taken { path: folder.to_owned() });
     }
     for file in files(starter, &name)? {
-        write(&folder.join(&file.name), &file.data())?;
+        write(&folder.join(&file.name), file.data())?;
     }
     let charts = folder.join("charts");
     std::fs::create_dir_all(&charts).map_err(|source| CreateError::Write { path: charts, source })

@@ -150,7 +150,7 @@ fn parse_once(context: &Context, source: &[u8]) -> Result<Arc<[Arc<crate::ast::T
     if let Some(trees) = context.parsed.borrow().get(source) {
         return Ok(trees.clone());
     }
-    let text: Arc<str> = String::from_utf8_lossy(source).into();
+    let text = String::from_utf8_lossy(source).into_owned();
     let trees = parse("gotpl".into(), text).map_err(|error| {
         let text = format!("cannot parse template {}: {error}", quote(source));
         Failure(Error::wrap(text, error))
@@ -222,7 +222,7 @@ mod tests {
     /// A rendering that is traced parses every text.
     #[test]
     fn tpl_of_a_plain_text_gives_what_parsing_it_gives() {
-        let templates = Templates::parse([("x", "{{ tpl .text . }}")]).expect("a template");
+        let templates = Templates::parse([("x", "{{ tpl .text . }}".to_owned())]).expect("a template");
         let ambient = Ambient::seeded(1, jiff::Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC));
         let render = |text: &str, limits: Limits, is_traced: bool| {
             with_stack(|| {

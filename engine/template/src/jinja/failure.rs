@@ -16,9 +16,9 @@ pub(super) fn parse(name: &str, text: &str, error: &minijinja::Error) -> Error {
 }
 
 /// Why a template failed, with the templates that it called.
-pub(super) fn execution(name: &str, sources: &BTreeMap<String, Arc<str>>, error: &minijinja::Error) -> Error {
+pub(super) fn execution(name: &str, sources: &BTreeMap<String, Arc<String>>, error: &minijinja::Error) -> Error {
     let file = error.name().unwrap_or(name);
-    let text = sources.get(file).map(AsRef::as_ref).unwrap_or_default();
+    let text = sources.get(file).map_or("", |text| text.as_str());
     let cause = std::error::Error::source(error).and_then(|source| {
         let own = source.downcast_ref::<Error>().cloned();
         own.or_else(|| source.downcast_ref::<minijinja::Error>().map(|inner| execution(file, sources, inner)))

@@ -30,7 +30,7 @@ const FUEL: u64 = 20_000_000;
 #[derive(Debug)]
 pub(crate) struct Jinja {
     environment: Environment<'static>,
-    sources: Arc<BTreeMap<String, Arc<str>>>,
+    sources: Arc<BTreeMap<String, Arc<String>>>,
 }
 
 /// Whether a file is a Jinja template.
@@ -40,8 +40,8 @@ pub(crate) fn is_jinja(name: &str) -> bool {
 
 impl Jinja {
     /// Compiles templates; on failure, says which file is wrong.
-    pub(crate) fn parse(files: &[(&str, Arc<str>)]) -> Result<Self, (String, Error)> {
-        let sources: BTreeMap<String, Arc<str>> =
+    pub(crate) fn parse(files: &[(&str, Arc<String>)]) -> Result<Self, (String, Error)> {
+        let sources: BTreeMap<String, Arc<String>> =
             files.iter().map(|(name, text)| ((*name).to_owned(), text.clone())).collect();
         let sources = Arc::new(sources);
         let mut environment = environment(&sources);
@@ -77,7 +77,7 @@ impl Jinja {
     pub(crate) fn render_text(&self, text: &str, dot: &Value, context: &mut Context) -> Result<String, Error> {
         const NAME: &str = "tpl";
         let mut environment = self.environment.clone();
-        let sources = Arc::new(BTreeMap::from([(NAME.to_owned(), Arc::from(text))]));
+        let sources = Arc::new(BTreeMap::from([(NAME.to_owned(), Arc::new(text.to_owned()))]));
         environment
             .add_template_owned(NAME.to_owned(), text.to_owned())
             .map_err(|error| failure::parse(NAME, text, &error))?;
@@ -94,7 +94,7 @@ impl Jinja {
     }
 }
 
-fn environment(sources: &Arc<BTreeMap<String, Arc<str>>>) -> Environment<'static> {
+fn environment(sources: &Arc<BTreeMap<String, Arc<String>>>) -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| AutoEscape::None);
@@ -123,7 +123,7 @@ fn environment(sources: &Arc<BTreeMap<String, Arc<str>>>) -> Environment<'static
 
 /// A template by its path, beside the one that asks, in its chart's `templates/`, as `CHART/FILE` in
 /// some chart, or in any chart: whichever is found first.
-fn find<'a>(sources: &'a BTreeMap<String, Arc<str>>, parent: &str, name: &str) -> Option<&'a str> {
+fn find<'a>(sources: &'a BTreeMap<String, Arc<String>>, parent: &str, name: &str) -> Option<&'a str> {
     let exact = |path: &str| sources.get_key_value(path).map(|(path, _)| path.as_str());
     let beside = parent.rsplit_once('/').map(|(folder, _)| format!("{folder}/{name}"));
     let own = parent.split_once("/templates/").map(|(chart, _)| format!("{chart}/templates/{name}"));

@@ -18,11 +18,11 @@ use crate::quote::unquote;
 const MAX_DEPTH: usize = 1000;
 
 /// Parses a text: its own tree, and the templates that it defines.
-pub(crate) fn parse(name: Arc<str>, text: Arc<str>) -> Result<Vec<Arc<Tree>>, Error> {
+pub(crate) fn parse(name: Arc<str>, text: String) -> Result<Vec<Arc<Tree>>, Error> {
     let (code, mut parsed) = parse_all(&[(&name, &text)]);
     let roots = parsed.pop().transpose()?.unwrap_or_default();
     let roots: Vec<_> = roots.into_iter().map(|(name, root)| (Arc::from(name), root)).collect();
-    let (source, code) = (Arc::new(Source { name, text }), Arc::new(code));
+    let (source, code) = (Arc::new(Source { name, text: text.into() }), Arc::new(code));
     let tree = |(name, root)| Arc::new(Tree { name, source: source.clone(), code: code.clone(), root });
     Ok(roots.into_iter().map(tree).collect())
 }
