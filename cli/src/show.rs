@@ -130,7 +130,7 @@ pub(crate) fn by_template(release: &Release, template: &str) -> Result<String> {
     let ambient = Ambient::new(rand::random(), Clock::system());
     let text = with_stack(|| {
         let data =
-            Value::Map(Map::new(MapKind::Any, kpkg_template::entries(data.as_map().unwrap_or(&BTreeMap::new()))));
+            Value::Map(Map::new(MapKind::Any, kpkg_template::entries(data.as_map().unwrap_or(&kpkg_yaml::Map::new()))));
         Renderer::new(&templates, Rc::new(NoHost), &ambient, Limits::default()).render("template", &data)
     })?;
     Ok(String::from_utf8_lossy(&text).into_owned())

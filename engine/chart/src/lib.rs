@@ -44,6 +44,7 @@ pub mod description;
 mod error;
 mod files;
 mod glob;
+mod imports;
 pub mod jsonpath;
 pub mod kinds;
 pub mod lint;

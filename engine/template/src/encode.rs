@@ -2,9 +2,9 @@
 
 use kpkg_yaml::{Emitter, Flavour, compare_keys, number};
 
-use crate::entries::Entries;
 use crate::format::MAX_NESTING;
 use crate::text::Text;
+use crate::value::Entries;
 use crate::value::{ListKind, MapKind, Value};
 
 /// How to write JSON.

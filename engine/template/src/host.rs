@@ -19,7 +19,7 @@ pub struct LookupRequest {
 pub trait Host {
     /// An object of a cluster, or a list of objects; an empty map where there is none.
     fn lookup(&self, _request: &LookupRequest) -> Value {
-        Value::map(crate::entries::Entries::new())
+        Value::map(crate::value::Entries::new())
     }
 
     /// The address of a host name; empty unless the user allowed it.

@@ -1,6 +1,6 @@
 //! Reads JSON with Go's complaints.
 
-use crate::entries::Entries;
+use crate::value::Entries;
 use crate::value::Value;
 
 /// How deep a text may nest, as Go's decoder bounds it.

@@ -29,7 +29,6 @@ mod ambient;
 mod ast;
 mod datetime;
 mod encode;
-mod entries;
 mod error;
 mod exec;
 mod format;
@@ -93,5 +92,4 @@ pub fn print(value: &Value) -> String {
     format::text(value)
 }
 
-pub use entries::Entries;
-pub use value::{IntKind, Kind, List, ListKind, Map, MapKind, Value, entries};
+pub use value::{Entries, IntKind, Kind, List, ListKind, Map, MapKind, Value, entries};

@@ -3,10 +3,10 @@
 use std::any::Any;
 use std::rc::Rc;
 
-use crate::entries::Entries;
 use crate::error::Failure;
 use crate::exec::Context;
 use crate::funcs::Type;
+use crate::value::Entries;
 use crate::value::{Kind, Value};
 
 /// The parameters of a method.

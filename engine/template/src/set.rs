@@ -21,7 +21,9 @@ pub struct Templates {
 impl Templates {
     /// Parses files in order, those named `*.j2` as Jinja; a later definition of a name replaces an earlier one. On failure, says
     /// which file is wrong.
-    pub fn parse<'a>(files: impl IntoIterator<Item = (&'a str, impl Into<Arc<String>>)>) -> Result<Self, (String, Error)> {
+    pub fn parse<'a>(
+        files: impl IntoIterator<Item = (&'a str, impl Into<Arc<String>>)>,
+    ) -> Result<Self, (String, Error)> {
         let files = files.into_iter().map(|(name, text)| (name, text.into()));
         let (jinja, go): (Vec<_>, Vec<(&str, Arc<String>)>) = files.partition(|(name, _)| is_jinja(name));
         let trees = parse_go(&go)?;

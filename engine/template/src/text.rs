@@ -6,6 +6,8 @@ use std::fmt::{self, Display, Formatter};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use kpkg_yaml::Key;
+
 /// Bytes that stand in the value itself. Most keys, names and words of charts are no longer; with these many a [`Text`]
 /// is no larger than a list or a map.
 const SHORT: usize = 22;
@@ -52,21 +54,13 @@ impl Text {
         self.len() == 0
     }
 
-    /// The first bytes, as [`head`] has them.
+    /// The first sixteen bytes, zeros where there are fewer, as a number: texts whose heads differ are in the order of their
+    /// heads.
     #[inline]
-    pub(crate) fn head(&self) -> u128 {
+    fn head(&self) -> u128 {
         match &self.0 {
             Repr::Short { bytes, .. } => first(bytes),
             Repr::Long(bytes) => first(bytes),
-        }
-    }
-
-    /// A text to look for among others.
-    #[inline]
-    pub(crate) fn probe(text: &[u8]) -> Probe<'_> {
-        match Self::short(text) {
-            Some(Self(Repr::Short { length, bytes })) => Probe::Short { length, bytes },
-            _ => Probe::Long(text),
         }
     }
 
@@ -77,36 +71,41 @@ impl Text {
     }
 }
 
-/// A text that others are compared with.
-pub(crate) enum Probe<'a> {
-    Short { length: u8, bytes: [u8; SHORT] },
+/// A text that keys are compared with.
+pub enum Probe<'a> {
+    /// What stands in the value itself.
+    Short(Text),
+    /// Anything longer.
     Long(&'a [u8]),
 }
 
-impl Probe<'_> {
-    /// Whether a text is this one.
+impl Key for Text {
+    type Sought = [u8];
+    type Probe<'a> = Probe<'a>;
+
     #[inline]
-    pub(crate) fn is(&self, text: &Text) -> bool {
-        match (self, &text.0) {
-            (Self::Short { length, bytes }, Repr::Short { length: other, bytes: others }) => {
-                length == other && bytes == others
+    fn probe(sought: &[u8]) -> Probe<'_> {
+        Self::short(sought).map_or(Probe::Long(sought), Probe::Short)
+    }
+
+    #[inline]
+    fn is(&self, probe: &Probe<'_>) -> bool {
+        match (probe, &self.0) {
+            (Probe::Short(sought), Repr::Short { length, bytes }) => {
+                matches!(&sought.0, Repr::Short { length: other, bytes: others } if length == other && bytes == others)
             }
-            (Self::Long(bytes), Repr::Long(others)) => **bytes == **others,
+            (Probe::Long(sought), Repr::Long(bytes)) => **sought == **bytes,
             _ => false,
         }
     }
-}
 
-/// The first sixteen bytes of a text, zeros where there are fewer, as a number: texts whose heads differ are in the order
-/// of their heads.
-#[inline]
-pub(crate) fn head(bytes: &[u8]) -> u128 {
-    if bytes.len() >= 16 {
-        return first(bytes);
+    #[inline]
+    fn compare(&self, probe: &Probe<'_>) -> Ordering {
+        match probe {
+            Probe::Short(sought) => self.cmp(sought),
+            Probe::Long(sought) => self.head().cmp(&first(sought)).then_with(|| self.as_bytes().cmp(sought)),
+        }
     }
-    let mut padded = [0; 16];
-    padded[..bytes.len()].copy_from_slice(bytes);
-    u128::from_be_bytes(padded)
 }
 
 #[inline]
@@ -208,11 +207,12 @@ mod tests {
         for one in &parts {
             assert_eq!(Text::from(*one).as_bytes(), *one);
             assert_eq!(Text::from(*one).len(), one.len());
-            assert_eq!(Text::from(*one).head(), head(one));
             for other in &parts {
                 let (text, against) = (Text::from(*one), Text::from(*other));
                 assert_eq!(text.cmp(&against), one.cmp(other));
                 assert_eq!(text == against, one == other);
+                let probe = Text::probe(other);
+                assert_eq!((text.is(&probe), text.compare(&probe)), (one == other, one.cmp(other)));
             }
         }
     }

@@ -3,9 +3,9 @@
 use kpkg_yaml::number::format_general;
 
 use crate::datetime::{self, Time};
-use crate::entries::Entries;
 use crate::format::MAX_NESTING;
 use crate::text::Text;
+use crate::value::Entries;
 use crate::value::{Map, MapKind, Value};
 
 // === writing ===

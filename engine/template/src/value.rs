@@ -6,7 +6,6 @@
 use std::cell::{Ref, RefCell};
 use std::rc::Rc;
 
-use crate::entries::Entries;
 use crate::object::Object;
 use crate::text::Text;
 
@@ -102,6 +101,9 @@ pub enum Value {
     /// Anything else: structs, times, values with methods.
     Object(Rc<dyn Object>),
 }
+
+/// The entries of a map.
+pub type Entries = kpkg_yaml::Entries<Text, Value>;
 
 /// A slice.
 #[derive(Clone)]

@@ -22,6 +22,7 @@
 
 mod analysis;
 mod emitter;
+mod entries;
 mod error;
 mod keys;
 mod lines;
@@ -36,6 +37,7 @@ mod value;
 mod write;
 
 pub use emitter::{Emitter, Flavour};
+pub use entries::{Entries, Key};
 pub use error::Error;
 pub use keys::{compare_keys, sort_by_keys};
 pub use parser::{Parser, Properties, Scalar, Sink};

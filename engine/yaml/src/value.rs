@@ -1,9 +1,9 @@
 //! The plain value of a document: what is left when styles, comments and anchors are gone.
 
-use std::collections::BTreeMap;
+use crate::entries::Entries;
 
 /// A mapping; keys are in byte order, as Go prints and ranges over maps.
-pub type Map = BTreeMap<String, Value>;
+pub type Map = Entries<String, Value>;
 
 /// A value of the JSON model, with Go's kinds of numbers kept apart.
 #[derive(Debug, Clone, PartialEq, Default)]

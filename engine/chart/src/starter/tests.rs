@@ -35,10 +35,12 @@ fn drop_empty(value: &mut kpkg_yaml::Value) {
     use kpkg_yaml::Value;
     if let Value::Map(map) = value {
         map.values_mut().for_each(drop_empty);
-        map.retain(|_, value| {
-            !matches!(value, Value::Map(map) if map.is_empty())
-                && !matches!(value, Value::List(list) if list.is_empty())
-        });
+        let is_empty = |value: &Value| match value {
+            Value::Map(map) => map.is_empty(),
+            Value::List(list) => list.is_empty(),
+            _ => false,
+        };
+        *map = std::mem::take(map).into_iter().filter(|(_, value)| !is_empty(value)).collect();
     }
 }
 

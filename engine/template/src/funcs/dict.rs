@@ -1,11 +1,11 @@
 //! Sprig's dictionaries: maps that are shared and change in place.
 
 use super::{Answer, Function, Type, fixed, map, strval, text, variadic};
-use crate::entries::Entries;
 use crate::error::Failure;
 use crate::exec::Context;
 use crate::format::MAX_NESTING;
 use crate::text::Text;
+use crate::value::Entries;
 use crate::value::{List, Map, MapKind, Value};
 
 use Type::{Any, Map as Dict, String as Str};

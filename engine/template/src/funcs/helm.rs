@@ -3,7 +3,6 @@
 use super::encoding::{must, spent};
 use super::{Answer, Function, Type, fixed, string, strval, text};
 use crate::encode::{self, JsonStyle};
-use crate::entries::Entries;
 use crate::error::{Error, Failure, WARN_END, WARN_START};
 use crate::exec::{Context, Included, execute};
 use crate::host::LookupRequest;
@@ -11,6 +10,7 @@ use crate::json;
 use crate::parse::parse;
 use crate::quote::quote;
 use crate::set::Set;
+use crate::value::Entries;
 use crate::value::Value;
 
 use std::rc::Rc;

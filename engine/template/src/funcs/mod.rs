@@ -183,7 +183,7 @@ fn int(value: &Value) -> i64 {
 fn map(value: &Value) -> Map {
     match value {
         Value::Map(map) => map.clone(),
-        _ => Map::new(MapKind::Any, crate::entries::Entries::new()),
+        _ => Map::new(MapKind::Any, crate::value::Entries::new()),
     }
 }
 

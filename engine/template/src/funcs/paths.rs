@@ -1,8 +1,8 @@
 //! Sprig's paths and addresses.
 
 use super::{Answer, Function, Type, fixed, map, string, text};
-use crate::entries::Entries;
 use crate::error::Failure;
+use crate::value::Entries;
 use crate::value::{Map, Value};
 
 use Type::{Map as Dict, String as Str};

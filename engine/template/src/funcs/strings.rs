@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 
 use super::{Answer, Function, Type, cases, fixed, int, list_of, string, strslice, strval, text, variadic};
-use crate::entries::Entries;
 use crate::error::Failure;
 use crate::exec::Context;
 use crate::format::print;
 use crate::quote::{is_plain, quote};
 use crate::text::Text;
+use crate::value::Entries;
 use crate::value::{List, ListKind, Map, MapKind, Value};
 
 use Type::{Any, Int, String as Str};

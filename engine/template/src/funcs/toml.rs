@@ -2,8 +2,8 @@
 
 use super::encoding::spent;
 use super::{Function, Type, fixed, text};
-use crate::entries::Entries;
 use crate::toml_text::{parse, write};
+use crate::value::Entries;
 use crate::value::Value;
 
 use Type::{Any, String as Str};

@@ -14,10 +14,10 @@ use minijinja::{Environment, ErrorKind, Output, State, Value as Jinja};
 
 use super::functions::{self, refused};
 use crate::encode::{self, JsonStyle};
-use crate::entries::Entries;
 use crate::error::Failure;
 use crate::exec::Context;
 use crate::trace::Trace;
+use crate::value::Entries;
 use crate::value::Value;
 
 /// What every template sees, under the name that Go templates use and in lower case.

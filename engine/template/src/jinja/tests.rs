@@ -13,7 +13,8 @@ fn ambient() -> Ambient {
 
 /// Renders the first of some files on the values above.
 fn render(files: &[(&str, &str)]) -> Result<String, Error> {
-    let templates = Templates::parse(files.iter().map(|(name, text)| (*name, (*text).to_owned()))).map_err(|(_, error)| error)?;
+    let templates =
+        Templates::parse(files.iter().map(|(name, text)| (*name, (*text).to_owned()))).map_err(|(_, error)| error)?;
     let first = files[0].0;
     let text = with_stack(|| {
         let values = kpkg_yaml::read(VALUES).expect("the values are YAML");
