@@ -1,6 +1,5 @@
 //! Releases as text: Helm's status and list.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use anyhow::Result;

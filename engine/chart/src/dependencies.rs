@@ -1,4 +1,4 @@
-//! Which subcharts take part: conditions, tags and aliases, and the values that parents import.
+//! Which subcharts take part: conditions, tags and aliases.
 
 use std::collections::BTreeMap;
 
@@ -6,16 +6,16 @@ use kpkg_template::semver::is_compatible;
 use kpkg_template::{Map, Value};
 
 use crate::chart::Chart;
-use crate::coalesce::{coalesce, coalesce_asked, coalesce_tables, copy, from_plain, new_map, to_plain};
+use crate::coalesce::coalesce_asked;
+use crate::imports::table_at;
 use crate::metadata::Dependency;
 
-/// The chart with the dependencies that the values switch on, under their aliases, and with imported values.
+/// The chart with the dependencies that the values switch on, under their aliases.
 pub(crate) fn resolve(chart: &Chart, supplied: &Map) -> Result<Chart, String> {
     let mut chart = chart.clone();
     let mut asked = Asked::default();
     asked.collect(&chart, "");
     enable(&mut chart, supplied, "", &asked)?;
-    import_values(&mut chart)?;
     Ok(chart)
 }
 
@@ -196,70 +196,6 @@ fn value_at(values: &Map, path: &str) -> Option<Value> {
         None => (values.clone(), path),
     };
     table.get(key.as_bytes()).filter(|value| !matches!(value, Value::Map(_)))
-}
-
-fn table_at(values: &Map, path: &str) -> Option<Map> {
-    path.split('.').try_fold(values.clone(), |table, key| match table.get(key.as_bytes()) {
-        Some(Value::Map(inner)) => Some(inner),
-        _ => None,
-    })
-}
-
-fn import_values(chart: &mut Chart) -> Result<(), String> {
-    for subchart in &mut chart.dependencies {
-        import_values(subchart)?;
-    }
-    if chart.metadata.dependencies.is_empty() {
-        return Ok(());
-    }
-    let all = coalesce(chart, &new_map(), true)?;
-    let imported = new_map();
-    for dependency in &chart.metadata.dependencies {
-        for import in &dependency.import_values {
-            let (child, parent) = match import {
-                serde_json::Value::String(name) => (format!("exports.{name}"), ".".to_owned()),
-                serde_json::Value::Object(pair) => (go_text(pair.get("child")), go_text(pair.get("parent"))),
-                _ => continue,
-            };
-            match table_at(&all, &format!("{}.{child}", dependency.name)) {
-                Some(table) => coalesce_tables(&imported, &nested(&parent, table), true),
-                None => tracing::warn!(chart = %dependency.name, path = %child, "import-values: no such table"),
-            }
-        }
-    }
-    if imported.is_empty() {
-        chart.values = to_plain(&all).into();
-        return Ok(());
-    }
-    let values = copy(&all);
-    coalesce_tables(&values, &imported, true);
-    chart.values = to_plain(&values).into();
-    Ok(())
-}
-
-fn go_text(value: Option<&serde_json::Value>) -> String {
-    match value {
-        Some(serde_json::Value::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
-        None => "<nil>".to_owned(),
-    }
-}
-
-/// A table under a dotted path of new tables.
-fn nested(path: &str, table: Map) -> Map {
-    if path == "." {
-        return table;
-    }
-    path.split('.').rev().fold(table, |inner, key| {
-        let outer = new_map();
-        outer.insert(key.into(), Value::Map(inner));
-        outer
-    })
-}
-
-/// Reads plain supplied values for the functions above.
-pub(crate) fn shared(supplied: &kpkg_yaml::Map) -> Map {
-    from_plain(supplied)
 }
 
 #[cfg(test)]

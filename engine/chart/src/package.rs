@@ -101,7 +101,7 @@ fn archive(name: &str, mut files: Vec<File>, time: u64) -> std::io::Result<Vec<u
         header.set_uid(0);
         header.set_gid(0);
         header.set_mtime(time);
-        builder.append_data(&mut header, format!("{name}/{}", file.name), &*data)?;
+        builder.append_data(&mut header, format!("{name}/{}", file.name), data)?;
     }
     builder.into_inner()?.finish()
 }

@@ -5,9 +5,10 @@ use std::sync::{Arc, OnceLock};
 use kpkg_yaml::{Map, Value};
 
 use crate::chart::Chart;
-use crate::coalesce::{coalesce_asked, to_plain};
+use crate::coalesce::{coalesce_asked, from_plain, to_plain};
 use crate::dependencies;
 use crate::error::ValuesError;
+use crate::imports;
 use crate::load::{merge_maps, read_values};
 use crate::rendered::Values;
 use crate::schema;
@@ -71,8 +72,9 @@ pub struct Checks {
 /// As [`merge`], with a choice of checks.
 pub fn merge_with(chart: &Chart, inputs: &[Input], checks: Checks) -> Result<Values, ValuesError> {
     let supplied = supplied(inputs)?;
-    let shared = dependencies::shared(&supplied);
-    let active = dependencies::resolve(chart, &shared).map_err(ValuesError::Dependencies)?;
+    let shared = from_plain(&supplied);
+    let mut active = dependencies::resolve(chart, &shared).map_err(ValuesError::Dependencies)?;
+    imports::resolve(&mut active, &supplied).map_err(ValuesError::Dependencies)?;
     let asked = dependencies::Asked::by_schemas(&active);
     let checked = coalesce_asked(&active, &shared, &asked).map_err(ValuesError::Dependencies)?;
     if checks.schema {

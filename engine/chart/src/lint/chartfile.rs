@@ -38,18 +38,18 @@ impl Linter<'_> {
     /// Checks the file; what it says, if it can be read.
     pub(super) fn chartfile(&mut self) -> Option<Metadata> {
         let data = self.file(FILE)?.data();
-        let metadata = match load::read_metadata(&data) {
+        let metadata = match load::read_metadata(data) {
             Ok(metadata) => metadata,
             Err(problem) => {
                 self.check("chart-format", Error, FILE, Err(format!("unable to parse YAML\n\t{problem}")));
                 return None;
             }
         };
-        let raw = match kpkg_yaml::read_bytes(&data) {
+        let raw = match kpkg_yaml::read_bytes(data) {
             Ok(Value::Map(raw)) => raw,
             _ => Map::new(),
         };
-        self.check("chart-fields", Warning, FILE, unique_fields(&data).and_then(|()| known_fields(&raw)));
+        self.check("chart-fields", Warning, FILE, unique_fields(data).and_then(|()| known_fields(&raw)));
         self.check("chart-name", Error, FILE, name(&metadata.name));
         self.check("chart-api-version", Error, FILE, api_version(&metadata.api_version));
         self.check("chart-version", Error, FILE, is_text(&raw, "version"));

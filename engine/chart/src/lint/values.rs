@@ -32,7 +32,7 @@ impl Linter<'_> {
         let all = new_map();
         coalesce_tables(&all, &from_plain(&supplied), false);
         coalesce_tables(&all, &from_plain(&defaults), false);
-        self.check("values-schema", Error, FILE, schema::check_one(&schema, &to_plain(&all)));
+        self.check("values-schema", Error, FILE, schema::check_one(schema, &to_plain(&all)));
     }
 
     /// Values that are given but that the chart's defaults do not have.
