@@ -77,7 +77,7 @@ fn unpack(fetched: &Fetched, folder: &Path) -> Result<()> {
     let root = scratch.path().join("chart");
     // Names are checked as the archive is unpacked in memory: none leads out of the chart.
     for file in fetched.files()? {
-        let path = root.join(&file.name);
+        let path = root.join(&*file.name);
         std::fs::create_dir_all(path.parent().unwrap_or(&root)).with_context(context)?;
         std::fs::write(&path, file.data()).with_context(context)?;
     }

@@ -1,6 +1,9 @@
 //! A chart as loaded: what its files say, before any values are given.
 
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
+use std::cmp::Ordering;
+use std::fmt::{self, Debug, Display, Formatter};
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
@@ -10,12 +13,92 @@ use crate::error::LoadError;
 use crate::load::read_file;
 use crate::metadata::{Dependency, Lock, Metadata};
 
-/// A file of a chart; the name is relative to the chart's folder, with slashes. Cloning shares the contents.
+/// A file of a chart. Cloning shares name and contents.
 #[derive(Debug, Clone)]
 pub struct File {
     /// The path inside the chart.
-    pub name: String,
+    pub name: FileName,
     content: Content,
+}
+
+/// A path relative to a chart's folder, with slashes. A file of a subchart is one of the charts around too, and everywhere its
+/// name is the end of one path.
+#[derive(Clone)]
+pub struct FileName {
+    path: Arc<str>,
+    start: usize,
+}
+
+impl FileName {
+    /// What follows the first so many bytes of a name; nothing, if that is none.
+    fn after(&self, count: usize) -> Self {
+        let name = self.get(count..).unwrap_or_default();
+        Self { path: self.path.clone(), start: self.path.len() - name.len() }
+    }
+}
+
+impl Deref for FileName {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.path[self.start..]
+    }
+}
+
+impl<T: Into<Arc<str>>> From<T> for FileName {
+    fn from(path: T) -> Self {
+        Self { path: path.into(), start: 0 }
+    }
+}
+
+impl PartialEq for FileName {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for FileName {}
+
+impl PartialOrd for FileName {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for FileName {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (**self).cmp(&**other)
+    }
+}
+
+impl Borrow<str> for FileName {
+    fn borrow(&self) -> &str {
+        self
+    }
+}
+
+impl PartialEq<str> for FileName {
+    fn eq(&self, other: &str) -> bool {
+        **self == *other
+    }
+}
+
+impl PartialEq<&str> for FileName {
+    fn eq(&self, other: &&str) -> bool {
+        **self == **other
+    }
+}
+
+impl Display for FileName {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        Display::fmt(&**self, f)
+    }
+}
+
+impl Debug for FileName {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        Debug::fmt(&**self, f)
+    }
 }
 
 /// What a file holds, without a byte order mark.
@@ -58,19 +141,19 @@ impl Content {
 
 impl File {
     /// A file with a name and contents.
-    pub fn new(name: impl Into<String>, data: impl Into<Vec<u8>>) -> Self {
+    pub fn new(name: impl Into<FileName>, data: impl Into<Vec<u8>>) -> Self {
         Self { name: name.into(), content: Content::new(data.into()) }
     }
 
     /// A file that is read when its contents are first asked for.
-    pub(crate) fn unread(name: impl Into<String>, path: PathBuf, size: u64) -> Self {
+    pub(crate) fn unread(name: impl Into<FileName>, path: PathBuf, size: u64) -> Self {
         let unread = Unread { path, size, read: OnceLock::new() };
         Self { name: name.into(), content: Content::Unread(Arc::new(unread)) }
     }
 
-    /// The same file under another name.
-    pub(crate) fn renamed(&self, name: impl Into<String>) -> Self {
-        Self { name: name.into(), content: self.content.clone() }
+    /// The same file, seen from a folder: without the first so many bytes of its name.
+    pub(crate) fn below(&self, folder: usize) -> Self {
+        Self { name: self.name.after(folder), content: self.content.clone() }
     }
 
     /// The contents.

@@ -7,11 +7,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use kpkg_template::{Context, Entries, Failure, Kind, Object, Signature, Text, Type, Value};
 
-use crate::chart::File;
+use crate::chart::{File, FileName};
 use crate::glob::Glob;
 
 /// Files by name.
-pub(crate) struct Files(BTreeMap<String, File>);
+pub(crate) struct Files(BTreeMap<FileName, File>);
 
 impl Files {
     pub(crate) fn new(files: &[File]) -> Self {
@@ -124,7 +124,7 @@ impl Object for Files {
     }
 
     fn entries(&self) -> Option<Entries> {
-        Some(self.0.iter().map(|(name, file)| (name.as_str().into(), Value::bytes(file.data()))).collect())
+        Some(self.0.iter().map(|(name, file)| ((**name).into(), Value::bytes(file.data()))).collect())
     }
 
     fn plain(&self) -> Value {

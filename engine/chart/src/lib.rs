@@ -64,7 +64,7 @@ pub mod starter;
 mod strvals;
 pub mod values;
 
-pub use chart::{Chart, Crd, File};
+pub use chart::{Chart, Crd, File, FileName};
 pub use error::{LoadError, RenderError, ValuesError};
 pub use kpkg_template::{Ambient, Clock};
 pub use load::{archived_metadata, load, load_files, load_to_render, read_values, unpack};

@@ -128,7 +128,8 @@ mod tests {
         let other = package(&chart(&[3, 2, 0, 1]), &Settings::default()).expect("packs");
         assert_eq!(one, other);
         assert_eq!(one.file_name, "demo-1.0.0.tgz");
-        let names: Vec<String> = unpack(&one.bytes).expect("whole").into_iter().map(|file| file.name).collect();
+        let names: Vec<String> =
+            unpack(&one.bytes).expect("whole").into_iter().map(|file| file.name.to_string()).collect();
         assert_eq!(names[0], "Chart.yaml");
         assert_eq!(names.len(), 4);
         assert!(names.iter().any(|name| name.len() > 150), "{names:?}");

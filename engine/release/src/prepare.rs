@@ -150,7 +150,7 @@ fn crds(chart: &Chart) -> Vec<Document> {
 /// The chart as Helm records it: metadata, templates and files, the latter two in base64.
 fn recorded_chart(chart: &Chart) -> serde_json::Value {
     let files = |files: &[kpkg_chart::File]| -> serde_json::Value {
-        files.iter().map(|file| serde_json::json!({"name": file.name, "data": STANDARD.encode(file.data())})).collect()
+        files.iter().map(|file| serde_json::json!({"name": *file.name, "data": STANDARD.encode(file.data())})).collect()
     };
     serde_json::json!({
         "metadata": chart.metadata,

@@ -123,12 +123,11 @@ pub fn parse_int(text: &str) -> Option<i64> {
 
 /// `strconv.ParseUint(text, 0, 64)` for texts without underscores.
 pub fn parse_uint(text: &str) -> Option<u64> {
-    let lower = text.get(..2).map(str::to_ascii_lowercase);
-    let (radix, digits) = match lower.as_deref() {
-        Some("0x") => (16, &text[2..]),
-        Some("0o") => (8, &text[2..]),
-        Some("0b") => (2, &text[2..]),
-        Some(two) if two.starts_with('0') => (8, &text[1..]),
+    let (radix, digits) = match text.as_bytes() {
+        [b'0', b'x' | b'X', ..] => (16, &text[2..]),
+        [b'0', b'o' | b'O', ..] => (8, &text[2..]),
+        [b'0', b'b' | b'B', ..] => (2, &text[2..]),
+        [b'0', _, ..] => (8, text.get(1..)?),
         _ => (10, text),
     };
     if digits.is_empty() || !digits.bytes().all(|byte| char::from(byte).is_digit(radix)) {

@@ -105,7 +105,7 @@ fn is_off(message: &Message, off: &[String], files: &[File]) -> bool {
     if off.iter().any(|name| name == message.rule) {
         return true;
     }
-    let Some(file) = files.iter().find(|file| file.name == message.path) else { return false };
+    let Some(file) = files.iter().find(|file| *file.name == message.path) else { return false };
     file.text().lines().filter_map(|line| line.split_once("kpkg-lint: disable=")).any(|(_, names)| {
         let names = names.split(|letter: char| letter.is_whitespace() || letter == '*' || letter == '#').next();
         names.is_some_and(|names| names.split(',').any(|name| name == message.rule || name == "all"))

@@ -74,7 +74,7 @@ fn place(
     metadata: &mut Option<Metadata>,
     subcharts: &mut BTreeMap<String, Vec<File>>,
 ) -> Result<(), LoadError> {
-    match file.name.as_str() {
+    match &*file.name {
         "Chart.yaml" => {}
         "Chart.lock" => chart.lock = Some(read_lock(&file)?),
         "values.yaml" => {
@@ -98,9 +98,10 @@ fn place(
         }
         name if name.starts_with("templates/") => chart.templates.push(file),
         name if name.starts_with("charts/") && !name.ends_with(".prov") => {
-            let inner = &name["charts/".len()..];
+            const FOLDER: &str = "charts/";
+            let inner = &name[FOLDER.len()..];
             let owner = inner.split('/').next().unwrap_or(inner).to_owned();
-            subcharts.entry(owner).or_default().push(file.renamed(inner));
+            subcharts.entry(owner).or_default().push(file.below(FOLDER.len()));
         }
         _ => chart.files.push(file),
     }
@@ -122,10 +123,7 @@ fn load_subchart(name: &str, files: &[File], depth: usize) -> Result<Chart, Load
         }
         return assemble(unpack(file.data())?, depth + 1);
     }
-    let inner = files.iter().filter_map(|file| {
-        let (_, rest) = file.name.split_once('/')?;
-        Some(file.renamed(rest))
-    });
+    let inner = files.iter().filter_map(|file| Some(file.below(file.name.find('/')? + 1)));
     assemble(inner.collect(), depth + 1)
 }
 

@@ -42,7 +42,8 @@ impl Walk {
         for entry in fs::read_dir(path).map_err(wrong)? {
             let entry = entry.map_err(wrong)?;
             let kind = entry.file_type().map_err(wrong)?;
-            entries.push((entry.file_name().to_string_lossy().into_owned(), kind));
+            let name = entry.file_name().into_string();
+            entries.push((name.unwrap_or_else(|name| name.to_string_lossy().into_owned()), kind));
         }
         entries.sort_unstable_by(|(left, _), (right, _)| left.cmp(right));
         for (name, kind) in entries {

@@ -105,7 +105,7 @@ pub fn create(folder: &Path, starter: &Starter) -> Result<(), CreateError> {
         return Err(CreateError::Taken { path: folder.to_owned() });
     }
     for file in files(starter, &name)? {
-        write(&folder.join(&file.name), file.data())?;
+        write(&folder.join(&*file.name), file.data())?;
     }
     let charts = folder.join("charts");
     std::fs::create_dir_all(&charts).map_err(|source| CreateError::Write { path: charts, source })
@@ -131,7 +131,7 @@ fn files(starter: &Starter, name: &str) -> Result<Vec<File>, CreateError> {
 /// A starter's file for a chart of some name: templates and values have the placeholder filled in, and
 /// `Chart.yaml` begins anew.
 fn filled(file: File, name: &str) -> File {
-    match file.name.as_str() {
+    match &*file.name {
         "Chart.yaml" => File::new(file.name, COMMON[0].1.replace(PLACEHOLDER, name).as_bytes()),
         path if path == "values.yaml" || path.starts_with("templates/") => {
             let text = file.text().replace(PLACEHOLDER, name).into_bytes();
