@@ -86,7 +86,7 @@ fn change_nothing(chart: &Chart, supplied: &Table) -> bool {
     let mut globals = Globals::default();
     imports_nothing(chart)
         && !supplied.values().any(holds_null)
-        && agree_on(chart, 0, Some(supplied), &[], &mut globals)
+        && agree_on(chart, 0, &Above { supplied: Some(supplied), defaults: Vec::new() }, &mut globals)
         && globals.others.len() <= MANY
         && globals_agree(&globals.topmost, &globals.others)
 }
@@ -103,51 +103,63 @@ struct Globals<'v> {
     others: Vec<&'v Table>,
 }
 
-/// Whether a chart's own values agree with what is supplied to it and with what the charts say that it is in, the topmost
-/// first, and so on in its subcharts. Gathers the globals, which meet those of all other charts.
-fn agree_on<'v>(
-    chart: &'v Chart,
-    depth: usize,
+/// The tables of values for a chart that come from above.
+struct Above<'v> {
     supplied: Option<&'v Table>,
-    defaults: &[&'v Table],
-    globals: &mut Globals<'v>,
-) -> bool {
+    /// From the charts that it is in, the topmost first.
+    defaults: Vec<&'v Table>,
+}
+
+impl<'v> Above<'v> {
+    fn tables(&self) -> Vec<&'v Table> {
+        self.supplied.into_iter().chain(self.defaults.iter().copied()).collect()
+    }
+
+    /// Those under a key, with that of the chart's own values; `None` if something else stands there.
+    fn below(&self, own: &'v Table, key: &str) -> Option<Self> {
+        let supplied = self.supplied.and_then(|table| table.get(key));
+        let defaults = self.defaults.iter().copied().chain([own]).filter_map(|table| table.get(key));
+        let defaults = defaults.map(Plain::as_map).collect::<Option<_>>()?;
+        let supplied = match supplied {
+            Some(value) => Some(value.as_map()?),
+            None => None,
+        };
+        Some(Self { supplied, defaults })
+    }
+}
+
+/// Whether a chart's own values agree with those from above, and so on in its subcharts. Gathers the globals, which meet
+/// those of all other charts.
+fn agree_on<'v>(chart: &'v Chart, depth: usize, above: &Above<'v>, globals: &mut Globals<'v>) -> bool {
     let names: BTreeSet<&str> = chart.dependencies.iter().map(Chart::name).collect();
     if names.len() < chart.dependencies.len() || names.contains(GLOBAL) {
         return false;
     }
     let is_apart = |key: &str| key == GLOBAL || names.contains(key);
-    let above: Vec<&Table> = supplied.into_iter().chain(defaults.iter().copied()).collect();
+    let layers = above.tables();
     // A null of the topmost chart's own is the same before and after. Another is merged like a value, and has an effect that
     // it had not before: unless it is hidden, or stands alone where nulls go away.
-    let own_fits = |key: &str, own: &Plain| match found(&above, key) {
+    let own_fits = |key: &str, own: &Plain| match found(&layers, key) {
         _ if key == GLOBAL => depth > 0 || !holds_null(own),
         _ if depth == 0 => true,
         _ if names.contains(key) => !holds_null(own),
-        others => (others.is_empty() && own.is_null()) || fits(own, &others, depth == 1 && supplied.is_none()),
+        others => (others.is_empty() && own.is_null()) || fits(own, &others, depth == 1 && above.supplied.is_none()),
     };
     let layer_fits = |at: usize| {
-        let is_topmost = at == 1 && supplied.is_some();
-        above[at].iter().all(|(key, value)| is_apart(key) || fits(value, &found(&above[..at], key), is_topmost))
+        let is_topmost = at == 1 && above.supplied.is_some();
+        layers[at].iter().all(|(key, value)| is_apart(key) || fits(value, &found(&layers[..at], key), is_topmost))
     };
-    if !(chart.values.iter().all(|(key, own)| own_fits(key, own)) && (1..above.len()).all(layer_fits)) {
+    if !(chart.values.iter().all(|(key, own)| own_fits(key, own)) && (1..layers.len()).all(layer_fits)) {
         return false;
     }
-    let below = |key: &str| -> Option<(Option<&'v Table>, Vec<&'v Table>)> {
-        let supplied = supplied.and_then(|table| table.get(key));
-        let defaults = defaults.iter().copied().chain([&*chart.values]).filter_map(|table| table.get(key));
-        Some((
-            supplied.map(|value| value.as_map().ok_or(())).transpose().ok()?,
-            defaults.map(Plain::as_map).collect::<Option<_>>()?,
-        ))
-    };
-    let Some((supplied_globals, own_globals)) = below(GLOBAL) else { return false };
+    let Some(found) = above.below(&chart.values, GLOBAL) else { return false };
     let gathered = if depth == 0 { &mut globals.topmost } else { &mut globals.others };
-    gathered.extend(supplied_globals.into_iter().chain(own_globals));
-    chart.dependencies.iter().all(|subchart| {
-        below(subchart.name())
-            .is_some_and(|(supplied, defaults)| agree_on(subchart, depth + 1, supplied, &defaults, globals))
-    })
+    gathered.extend(found.tables());
+    let agree_below = |subchart: &'v Chart| {
+        let above = above.below(&chart.values, subchart.name());
+        above.is_some_and(|above| agree_on(subchart, depth + 1, &above, globals))
+    };
+    chart.dependencies.iter().all(agree_below)
 }
 
 /// The values under a key.

@@ -1,4 +1,4 @@
-//! Charts whose documents are read when a template asks for them.
+//! Charts whose templates are read when they are rendered, and documents when a template asks for them.
 
 use std::path::Path;
 
@@ -53,6 +53,30 @@ fn a_file_that_is_gone_makes_rendering_fail() {
     let error = gone.expect_err("the template asks for it");
     assert!(matches!(error, RenderError::File(_)), "{error:?}");
     assert!(error.to_string().contains("docs/shown.txt"), "{error}");
+}
+
+#[test]
+fn templates_are_read_if_their_chart_takes_part() {
+    for is_on in [false, true] {
+        let folder = chart();
+        let below = folder.path().join("charts/sub");
+        std::fs::create_dir_all(below.join("templates")).expect("a folder");
+        let wanted = "dependencies: [{name: sub, version: 1.0.0, condition: sub.enabled}]\n";
+        for (path, text) in [
+            (folder.path().join("Chart.yaml"), format!("apiVersion: v2\nname: c\nversion: 1.0.0\n{wanted}")),
+            (folder.path().join("values.yaml"), format!("sub: {{enabled: {is_on}}}\n")),
+            (below.join("Chart.yaml"), "apiVersion: v2\nname: sub\nversion: 1.0.0\n".to_owned()),
+            (below.join("templates/b.yaml"), "b: 1\n".to_owned()),
+        ] {
+            std::fs::write(path, text).expect("a file");
+        }
+        let outcome =
+            rendered(folder.path(), |_| std::fs::remove_file(below.join("templates/b.yaml")).expect("it is there"));
+        match outcome {
+            Ok(rendered) => assert!(!is_on && rendered.manifests.len() == 1, "{rendered:?}"),
+            Err(error) => assert!(is_on && error.to_string().contains("templates/b.yaml"), "{error}"),
+        }
+    }
 }
 
 #[test]
