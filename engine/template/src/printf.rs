@@ -355,12 +355,12 @@ fn format_int(spec: &Spec, verb: char, number: i64, unsigned: bool) -> Option<Ve
     };
     let mut digits = match spec.precision {
         Some(0) if magnitude == 0 => String::new(),
-        Some(precision) => format!("{digits:0>precision$}"),
+        Some(precision) => zeros_before(&digits, precision),
         None => digits,
     };
     if spec.zero && !spec.minus && spec.precision.is_none() {
         let width = spec.width.unwrap_or(0).saturating_sub(sign.len());
-        digits = format!("{digits:0>width$}");
+        digits = zeros_before(&digits, width);
     }
     let spaces = Spec { zero: false, ..spec.clone() };
     Some(pad(&spaces, format!("{sign}{prefix}{digits}").into_bytes()))
@@ -408,7 +408,7 @@ fn format_float(spec: &Spec, verb: char, number: f64) -> Option<Vec<u8>> {
     };
     if spec.zero && !spec.minus && number.is_finite() {
         let width = spec.width.unwrap_or(0).saturating_sub(sign.len());
-        return Some(format!("{sign}{digits:0>width$}").into_bytes());
+        return Some(format!("{sign}{}", zeros_before(&digits, width)).into_bytes());
     }
     let spaces = Spec { zero: false, ..spec.clone() };
     Some(pad(&spaces, format!("{sign}{digits}").into_bytes()))
@@ -424,21 +424,30 @@ fn special(number: f64) -> String {
     }
 }
 
+/// Widths and precisions may be larger than those that the standard library's formatting takes.
+fn zeros_before(digits: &str, width: usize) -> String {
+    "0".repeat(width.saturating_sub(digits.len())) + digits
+}
+
+/// More decimals than any number has: what follows is zeros.
+const DECIMALS: usize = 1100;
+
 fn fixed(number: f64, precision: usize) -> String {
-    format!("{number:.precision$}")
+    format!("{number:.*}", precision.min(DECIMALS)) + &"0".repeat(precision.saturating_sub(DECIMALS))
 }
 
 fn exponential(number: f64, precision: usize) -> String {
-    let text = format!("{number:.precision$e}");
+    let text = format!("{number:.*e}", precision.min(DECIMALS));
     let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
     let (sign, digits) = exponent.strip_prefix('-').map_or(('+', exponent), |digits| ('-', digits));
-    format!("{mantissa}e{sign}{digits:0>2}")
+    let zeros = "0".repeat(precision.saturating_sub(DECIMALS));
+    format!("{mantissa}{zeros}e{sign}{digits:0>2}")
 }
 
 /// `%.Ng`
 fn general(number: f64, precision: usize, keep_zeros: bool) -> String {
     let precision = precision.max(1);
-    let text = format!("{number:.*e}", precision - 1);
+    let text = format!("{number:.*e}", (precision - 1).min(DECIMALS));
     let exponent: i32 = text.split_once('e').and_then(|(_, exponent)| exponent.parse().ok()).unwrap_or(0);
     let limit = i32::try_from(precision).unwrap_or(i32::MAX);
     let trim = |text: String| {
@@ -497,6 +506,24 @@ fn go_syntax(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The standard library's formatting panics at these.
+    #[test]
+    fn widths_and_precisions_may_be_large() {
+        for (verb, value, length, end) in [
+            ("%0100000v", Value::from(1.5), 100_000, "01.5"),
+            ("%0100000d", Value::int(-7), 100_000, "07"),
+            ("%.100000d", Value::int(7), 100_000, "07"),
+            ("%.100000f", Value::from(1.5), 100_002, "000"),
+            ("%.100000e", Value::from(1500.0), 100_006, "0e+03"),
+            ("%.100000g", Value::from(1.5), 3, "1.5"),
+            ("%#.100000g", Value::from(1.5), 100_001, "000"),
+            ("%100000s", Value::from("x"), 100_000, " x"),
+        ] {
+            let text = String::from_utf8(sprintf(verb.as_bytes(), &[value])).expect("text");
+            assert_eq!((text.len(), &text[text.len() - end.len()..]), (length, end), "{verb}");
+        }
+    }
 
     #[test]
     fn verbs() {
