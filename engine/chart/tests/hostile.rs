@@ -48,6 +48,7 @@ fn refused(template: &str, reason: &str) {
 fn texts_and_lists_beyond_bounds_are_refused() {
     for template in [
         r#"{{ repeat 1000000000 "x" }}"#,
+        r#"{{ printf (repeat 1000000 "%1000000[1]d") 1 }}"#,
         r#"{{ repeat 100000 (repeat 100000 "x") }}"#,
         "{{ until 1000000000 }}",
         "{{ untilStep 0 1000000000 1 }}",

@@ -23,12 +23,12 @@ struct Spec {
 
 /// Formats values as `Sprintf` does.
 pub(crate) fn sprintf(format: &[u8], args: &[Value]) -> Vec<u8> {
-    sprintf_to(format, args, Vec::new())
+    sprintf_to(format, args, Vec::new(), usize::MAX)
 }
 
-/// The same, written to a buffer.
-pub(crate) fn sprintf_to(format: &[u8], args: &[Value], out: Vec<u8>) -> Vec<u8> {
-    let mut printer = Printer { format, at: 0, args, next: 0, reordered: false, good_index: true, out };
+/// The same, written to a buffer; ends where that holds more than a limit.
+pub(crate) fn sprintf_to(format: &[u8], args: &[Value], out: Vec<u8>, limit: usize) -> Vec<u8> {
+    let mut printer = Printer { format, at: 0, args, next: 0, reordered: false, good_index: true, out, limit };
     printer.run();
     printer.out
 }
@@ -64,11 +64,12 @@ struct Printer<'a> {
     reordered: bool,
     good_index: bool,
     out: Vec<u8>,
+    limit: usize,
 }
 
 impl Printer<'_> {
     fn run(&mut self) {
-        while self.at < self.format.len() {
+        while self.at < self.format.len() && self.out.len() <= self.limit {
             let rest = &self.format[self.at..];
             let literal = memchr::memchr(b'%', rest).unwrap_or(rest.len());
             self.out.extend_from_slice(&rest[..literal]);

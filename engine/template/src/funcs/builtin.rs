@@ -19,7 +19,8 @@ pub(super) static FUNCTIONS: &[Function] = &[
     variadic("print", &[Any], |context, args| spent(context, sprint(args))),
     variadic("println", &[Any], |context, args| spent(context, sprintln(args))),
     variadic("printf", &[Str, Any], |context, args| {
-        let out = sprintf_to(text(&args[0]), &args[1..], context.take_buffer());
+        let limit = context.output_left();
+        let out = sprintf_to(text(&args[0]), &args[1..], context.take_buffer(), limit);
         context.spend(out.len())?;
         Ok(context.finish_buffer(out).into())
     }),
