@@ -7,7 +7,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use kpkg_template::{Context, Entries, Failure, Kind, Object, Signature, Text, Type, Value};
 
-use crate::chart::{File, FileName};
+use crate::chart::File;
+use crate::file_name::FileName;
 use crate::glob::Glob;
 
 /// Files by name.

@@ -252,6 +252,20 @@ mod tests {
     }
 
     #[test]
+    fn a_null_among_globals_stays_where_all_have_a_table() {
+        let chart = |name: &str, more: &str| format!("apiVersion: v2\nname: {name}\nversion: 1.0.0\n{more}");
+        let files = [
+            ("Chart.yaml", chart("root", "dependencies: [{name: one, version: 1.0.0}]\n")),
+            ("values.yaml", "global: {table: {x: 1}}\n".to_owned()),
+            ("charts/one/Chart.yaml", chart("one", "dependencies: [{name: two, version: 1.0.0}]\n")),
+            ("charts/one/charts/two/Chart.yaml", chart("two", "")),
+            ("charts/one/charts/two/values.yaml", "global: {table: null}\n".to_owned()),
+        ];
+        let chart = load_files(files.map(|(name, text)| File::new(name, text)).into()).expect("charts");
+        assert!(!change_nothing(&chart, &Table::new()));
+    }
+
+    #[test]
     fn where_nothing_is_imported_values_come_out_the_same() {
         let mut chance = Chance(3);
         let (mut skipped, mut merged) = (0, 0);

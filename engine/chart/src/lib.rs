@@ -42,6 +42,7 @@ mod coalesce;
 mod dependencies;
 pub mod description;
 mod error;
+mod file_name;
 mod files;
 mod glob;
 mod imports;
@@ -64,8 +65,9 @@ pub mod starter;
 mod strvals;
 pub mod values;
 
-pub use chart::{Chart, Crd, File, FileName};
+pub use chart::{Chart, Crd, File};
 pub use error::{LoadError, RenderError, ValuesError};
+pub use file_name::FileName;
 pub use kpkg_template::{Ambient, Clock};
 pub use load::{archived_metadata, load, load_files, load_to_render, read_values, unpack};
 pub use manifests::split_manifests;

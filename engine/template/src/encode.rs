@@ -4,8 +4,7 @@ use kpkg_yaml::{Emitter, Flavour, compare_keys, number};
 
 use crate::format::MAX_NESTING;
 use crate::text::Text;
-use crate::value::Entries;
-use crate::value::{ListKind, MapKind, Value};
+use crate::value::{Entries, ListKind, MapKind, Value};
 
 /// How to write JSON.
 #[derive(Debug, Clone, Copy)]

@@ -1,7 +1,6 @@
 //! Reads JSON with Go's complaints.
 
-use crate::value::Entries;
-use crate::value::Value;
+use crate::value::{Entries, Value};
 
 /// How deep a text may nest, as Go's decoder bounds it.
 const MAX_DEPTH: usize = 1000;

@@ -6,8 +6,7 @@ use std::rc::Rc;
 use crate::error::Failure;
 use crate::exec::Context;
 use crate::funcs::Type;
-use crate::value::Entries;
-use crate::value::{Kind, Value};
+use crate::value::{Entries, Kind, Value};
 
 /// The parameters of a method.
 #[derive(Debug, Clone, Copy)]

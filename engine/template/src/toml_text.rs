@@ -5,8 +5,7 @@ use kpkg_yaml::number::format_general;
 use crate::datetime::{self, Time};
 use crate::format::MAX_NESTING;
 use crate::text::Text;
-use crate::value::Entries;
-use crate::value::{Map, MapKind, Value};
+use crate::value::{Entries, Map, MapKind, Value};
 
 // === writing ===
 

@@ -5,8 +5,7 @@ use crate::error::Failure;
 use crate::exec::Context;
 use crate::format::MAX_NESTING;
 use crate::text::Text;
-use crate::value::Entries;
-use crate::value::{List, Map, MapKind, Value};
+use crate::value::{Entries, List, Map, MapKind, Value};
 
 use Type::{Any, Map as Dict, String as Str};
 

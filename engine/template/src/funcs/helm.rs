@@ -10,8 +10,7 @@ use crate::json;
 use crate::parse::parse;
 use crate::quote::quote;
 use crate::set::Set;
-use crate::value::Entries;
-use crate::value::Value;
+use crate::value::{Entries, Value};
 
 use std::rc::Rc;
 use std::sync::Arc;

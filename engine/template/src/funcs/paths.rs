@@ -2,8 +2,7 @@
 
 use super::{Answer, Function, Type, fixed, map, string, text};
 use crate::error::Failure;
-use crate::value::Entries;
-use crate::value::{Map, Value};
+use crate::value::{Entries, Map, Value};
 
 use Type::{Map as Dict, String as Str};
 

@@ -8,8 +8,7 @@ use crate::exec::Context;
 use crate::format::print;
 use crate::quote::{is_plain, quote};
 use crate::text::Text;
-use crate::value::Entries;
-use crate::value::{List, ListKind, Map, MapKind, Value};
+use crate::value::{Entries, List, ListKind, Map, MapKind, Value};
 
 use Type::{Any, Int, String as Str};
 

@@ -17,8 +17,7 @@ use crate::encode::{self, JsonStyle};
 use crate::error::Failure;
 use crate::exec::Context;
 use crate::trace::Trace;
-use crate::value::Entries;
-use crate::value::Value;
+use crate::value::{Entries, Value};
 
 /// What every template sees, under the name that Go templates use and in lower case.
 const OBJECTS: [&str; 7] = ["Values", "Release", "Chart", "Files", "Capabilities", "Template", "Subcharts"];
