@@ -49,12 +49,19 @@ struct Cli {
     verbose: u8,
 }
 
+/// Commands that take some megabytes at once, and end.
+const RENDERING: [&str; 3] = ["template", "build", "lint"];
+
 fn main() -> ExitCode {
     // Containers' shims are this same binary, re-executed: they must branch off while the process
     // still has a single thread.
     #[cfg(target_os = "linux")]
     if let Some(code) = kpkg_runtime::shim::run_if_requested() {
         return code;
+    }
+    // Reading the flags takes memory, too.
+    if std::env::args_os().nth(1).is_some_and(|command| RENDERING.iter().any(|it| command == **it)) {
+        memory::take_in_large_pages();
     }
     let cli = parse();
     start_logging(cli.verbose);

@@ -1,4 +1,4 @@
-//! A bound on memory while Jinja templates run.
+//! The memory of commands that render: where it comes from, and a bound on it while Jinja templates run.
 //!
 //! Go templates count what they build. minijinja counts instructions, but not the texts that `~` and `+` put
 //! together: a few dozen instructions can double a text to any size. So the process itself is bounded
@@ -6,6 +6,12 @@
 //! machine out of memory.
 
 use kpkg_chart::Chart;
+
+/// Takes the memory of a command that renders and ends in large pieces.
+pub(crate) fn take_in_large_pages() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    kpkg_runtime::heap::use_large_pages();
+}
 
 /// Bytes that rendering may take on top of what the process has.
 #[cfg(target_os = "linux")]
@@ -32,8 +38,11 @@ impl Bound {
     #[cfg(target_os = "linux")]
     fn set(is_wanted: bool) -> Self {
         use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        if !is_wanted {
+            return Self { before: None };
+        }
         let before = getrlimit(Resource::As);
-        let most = address_space().map(|now| now + EXTRA).filter(|_| is_wanted);
+        let most = address_space().map(|now| now + EXTRA);
         let Some(most) = most.filter(|most| before.current.is_none_or(|current| *most < current)) else {
             return Self { before: None };
         };

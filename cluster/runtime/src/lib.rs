@@ -26,6 +26,8 @@ mod sandbox;
 mod spec;
 
 pub mod build;
+#[cfg(target_env = "gnu")]
+pub mod heap;
 pub mod image;
 pub mod shim;
 
