@@ -6,8 +6,9 @@ use crate::format::{int_text, print, text};
 use crate::quote::{is_print, quote, quote_with};
 use crate::value::{ListKind, MapKind, Value};
 
-/// Widths and precisions beyond this are refused, as in Go.
-const MAX_NUMBER: i64 = 1_000_000;
+/// Widths and precisions beyond this are refused if they are arguments, or if a format goes on with one more digit; as
+/// in Go.
+const MAX_NUMBER: u64 = 1_000_000;
 
 /// The flags of one verb.
 #[derive(Debug, Default, Clone)]
@@ -178,17 +179,13 @@ impl Printer<'_> {
         }
     }
 
+    /// A width or precision; one that is too large takes the rest of the format along, as in Go.
     fn number(&mut self) -> Option<usize> {
-        let start = self.at;
-        let mut value: i64 = 0;
-        while let Some(digit @ b'0'..=b'9') = self.peek() {
-            value = value * 10 + i64::from(digit - b'0');
-            self.at += 1;
-            if value > MAX_NUMBER {
-                return None;
-            }
-        }
-        (self.at > start).then(|| usize::try_from(value).unwrap_or(0))
+        let rest = &self.format[self.at..];
+        let digits = &rest[..rest.iter().take_while(|byte| byte.is_ascii_digit()).count()];
+        let number = number(digits);
+        self.at = if number.is_some() || digits.is_empty() { self.at + digits.len() } else { self.format.len() };
+        number
     }
 
     /// `[n]` chooses the argument.
@@ -203,7 +200,7 @@ impl Printer<'_> {
             self.at += 1;
             return false;
         };
-        let number = std::str::from_utf8(&rest[..end]).ok().and_then(|text| text.parse::<usize>().ok());
+        let number = number(&rest[..end]);
         self.at += end + 2;
         match number {
             Some(number) if (1..=self.args.len()).contains(&number) => {
@@ -221,10 +218,19 @@ impl Printer<'_> {
         let arg = self.args.get(self.next)?;
         self.next += 1;
         match arg {
-            Value::Int(value, _) if value.abs() <= MAX_NUMBER => Some(*value),
+            Value::Int(value, _) if value.unsigned_abs() <= MAX_NUMBER => Some(*value),
             _ => None,
         }
     }
+}
+
+/// The number that digits write, if they are digits and it is not too large.
+fn number(digits: &[u8]) -> Option<usize> {
+    let add = |sum: u64, digit: &u8| {
+        (digit.is_ascii_digit() && sum <= MAX_NUMBER).then(|| sum * 10 + u64::from(digit - b'0'))
+    };
+    let sum = digits.iter().try_fold(0, add).filter(|_| !digits.is_empty())?;
+    usize::try_from(sum).ok()
 }
 
 /// `type=value`, as complaints show an argument.
