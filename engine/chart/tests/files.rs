@@ -90,6 +90,20 @@ fn crds_that_are_gone_are_reported() {
 }
 
 #[test]
+#[cfg(unix)]
+fn names_need_not_be_utf8() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let folder = chart();
+    let name = std::ffi::OsStr::from_bytes(b"docs/s\xFF.txt");
+    std::fs::write(folder.path().join(name), "odd").expect("a file");
+    let both = [load_to_render(folder.path()), load(folder.path())].map(|chart| chart.expect("a chart"));
+    for chart in both {
+        let odd = chart.files.iter().find(|file| file.name.contains('\u{FFFD}')).expect("it is loaded");
+        assert_eq!(odd.data(), b"odd");
+    }
+}
+
+#[test]
 fn both_ways_to_load_give_the_same() {
     let folder = chart();
     let (all, needed) = (load(folder.path()).expect("a chart"), load_to_render(folder.path()).expect("a chart"));

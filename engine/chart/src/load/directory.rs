@@ -1,7 +1,7 @@
 //! A folder's files, in the order of their names. Links are followed, as Helm does; what is neither a
 //! file nor a folder is refused.
 
-use std::fs::{self, FileType};
+use std::fs::{self, DirEntry, FileType};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -38,30 +38,25 @@ impl Walk {
             return Err(LoadError::Refused(format!("chart folders are nested too deeply at {}", path.display())));
         }
         let wrong = |source| LoadError::ReadFile { path: path.to_owned(), source };
-        let mut entries: Vec<(String, FileType)> = Vec::new();
+        let mut entries: Vec<(String, DirEntry)> = Vec::new();
         for entry in fs::read_dir(path).map_err(wrong)? {
             let entry = entry.map_err(wrong)?;
-            let kind = entry.file_type().map_err(wrong)?;
             let name = entry.file_name().into_string();
-            entries.push((name.unwrap_or_else(|name| name.to_string_lossy().into_owned()), kind));
+            entries.push((name.unwrap_or_else(|name| name.to_string_lossy().into_owned()), entry));
         }
         entries.sort_unstable_by(|(left, _), (right, _)| left.cmp(right));
-        for (name, kind) in entries {
+        for (name, entry) in entries {
             let relative = if prefix.is_empty() { name.clone() } else { format!("{prefix}/{name}") };
-            self.entry(path.join(&name), kind, &relative, depth)?;
+            self.entry(&entry, &relative, depth)?;
         }
         Ok(())
     }
 
-    fn entry(&mut self, path: PathBuf, kind: FileType, relative: &str, depth: usize) -> Result<(), LoadError> {
-        // A dangling link counts as a file that cannot be read, even if it would be left out.
-        let kind = if kind.is_symlink() {
-            match fs::metadata(&path) {
-                Ok(metadata) => metadata.file_type(),
-                Err(source) => return Err(LoadError::ReadFile { path, source }),
-            }
-        } else {
-            kind
+    fn entry(&mut self, entry: &DirEntry, relative: &str, depth: usize) -> Result<(), LoadError> {
+        let path = entry.path();
+        let kind = match kind_of(entry, &path) {
+            Ok(kind) => kind,
+            Err(source) => return Err(LoadError::ReadFile { path, source }),
         };
         if self.rules.ignores(relative, kind.is_dir()) {
             return Ok(());
@@ -75,13 +70,13 @@ impl Walk {
                 path.display()
             )));
         }
-        self.file(path, relative)
+        self.file(entry, path, relative)
     }
 
-    fn file(&mut self, path: PathBuf, relative: &str) -> Result<(), LoadError> {
+    fn file(&mut self, entry: &DirEntry, path: PathBuf, relative: &str) -> Result<(), LoadError> {
         // That it can be read is found out now, even if it is read later.
         let is_later = self.reading == Reading::Needed && !is_needed(relative);
-        let opened = match if is_later { size_if_readable(&path) } else { None } {
+        let opened = match if is_later { size_if_readable(entry) } else { None } {
             Some(size) => Ok((size, None)),
             None => fs::File::open(&path).and_then(|file| Ok((file.metadata()?.len(), Some(file)))),
         };
@@ -110,17 +105,24 @@ impl Walk {
     }
 }
 
-/// The size of a file that everybody may read, found without opening it.
+/// What an entry is, or what it is a link to. A dangling link counts as a file that cannot be read, even if it would be
+/// left out.
+fn kind_of(entry: &DirEntry, path: &Path) -> io::Result<FileType> {
+    let kind = entry.file_type()?;
+    if kind.is_symlink() { Ok(fs::metadata(path)?.file_type()) } else { Ok(kind) }
+}
+
+/// The size of a file that everybody may read, found without opening it; not of a link.
 #[cfg(unix)]
-fn size_if_readable(path: &Path) -> Option<u64> {
+fn size_if_readable(entry: &DirEntry) -> Option<u64> {
     use std::os::unix::fs::PermissionsExt as _;
     const READABLE: u32 = 0o444;
-    let metadata = fs::metadata(path).ok()?;
+    let metadata = entry.metadata().ok().filter(fs::Metadata::is_file)?;
     (metadata.permissions().mode() & READABLE == READABLE).then_some(metadata.len())
 }
 
 #[cfg(not(unix))]
-fn size_if_readable(_: &Path) -> Option<u64> {
+fn size_if_readable(_: &DirEntry) -> Option<u64> {
     None
 }
 
