@@ -27,6 +27,7 @@
 
 mod ambient;
 mod ast;
+mod changes;
 mod datetime;
 mod encode;
 mod error;
@@ -57,7 +58,7 @@ pub use exec::{Context, Limits};
 pub use funcs::{Type, names as function_names};
 pub use host::{Host, LookupRequest, NoHost};
 pub use object::{Object, Signature};
-pub use parallel::in_parallel;
+pub use parallel::{at_once, in_parallel};
 pub use render::{Renderer, with_stack};
 pub use set::Templates;
 pub use text::{Text, lossy};

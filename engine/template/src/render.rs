@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use crate::ambient::Ambient;
+use crate::changes::{self, Running};
 use crate::error::Error;
 use crate::exec::{Context, Limits, execute};
 use crate::funcs::remove_no_value;
@@ -23,6 +24,7 @@ impl Renderer {
     /// A renderer; call it within [`with_stack`].
     pub fn new(templates: &Templates, host: Rc<dyn Host>, ambient: &Ambient, limits: Limits) -> Self {
         let set = Rc::new(Set::new(templates.clone()));
+        changes::forget();
         Self {
             templates: templates.clone(),
             context: Context::new(set, host, ambient.clone(), limits),
@@ -49,8 +51,19 @@ impl Renderer {
         self.context.trace.as_mut().map(|trace| std::mem::take(&mut **trace))
     }
 
+    /// How many steps the templates have taken.
+    pub fn steps(&self) -> u64 {
+        self.context.steps()
+    }
+
+    /// Whether templates changed what those of other files see, too: then the order of the files counts.
+    pub fn order_counts(&self) -> bool {
+        changes::seen()
+    }
+
     /// Renders a template with a value as its dot.
     pub fn render(&mut self, name: &str, dot: &Value) -> Result<Vec<u8>, Error> {
+        let _running = Running::begin();
         if let Some(jinja) = self.templates.jinja().filter(|_| is_jinja(name)) {
             self.context.ambient = self.ambient.for_file(name);
             return jinja.render(name, dot, &mut self.context);

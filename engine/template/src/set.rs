@@ -36,6 +36,11 @@ impl Templates {
         self.trees.contains_key(name) || self.jinja.as_ref().is_some_and(|jinja| jinja.find(name) == Some(name))
     }
 
+    /// Whether some are Jinja.
+    pub fn has_jinja(&self) -> bool {
+        self.jinja.is_some()
+    }
+
     /// The names of all Go templates.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.trees.keys().map(AsRef::as_ref)

@@ -6,6 +6,7 @@
 use std::cell::{Ref, RefCell};
 use std::rc::Rc;
 
+use crate::changes;
 use crate::object::Object;
 use crate::text::Text;
 
@@ -145,12 +146,16 @@ pub struct Map {
     shared: Rc<MapEntries>,
 }
 
-struct MapEntries(RefCell<Entries>);
+struct MapEntries {
+    entries: RefCell<Entries>,
+    /// The file whose templates made it.
+    maker: u32,
+}
 
 impl Map {
     /// A map of a type.
     pub fn new(kind: MapKind, entries: Entries) -> Self {
-        Self { kind, shared: Rc::new(MapEntries(RefCell::new(entries))) }
+        Self { kind, shared: Rc::new(MapEntries { entries: RefCell::new(entries), maker: changes::file() }) }
     }
 
     /// The same map under another type.
@@ -161,7 +166,7 @@ impl Map {
 
     /// The entries, to read. Templates never run while this is held.
     pub fn entries(&self) -> Ref<'_, Entries> {
-        self.shared.0.borrow()
+        self.shared.entries.borrow()
     }
 
     /// The value under a key.
@@ -171,12 +176,14 @@ impl Map {
 
     /// Sets a key, for everyone who shares the map.
     pub fn insert(&self, key: Text, value: Value) {
-        self.shared.0.borrow_mut().insert(key, value);
+        changes::note(self.shared.maker);
+        self.shared.entries.borrow_mut().insert(key, value);
     }
 
     /// Removes a key, for everyone who shares the map.
     pub fn remove(&self, key: &[u8]) {
-        self.shared.0.borrow_mut().remove(key);
+        changes::note(self.shared.maker);
+        self.shared.entries.borrow_mut().remove(key);
     }
 
     /// How many entries.
@@ -211,7 +218,7 @@ impl Drop for ListItems {
 
 impl Drop for MapEntries {
     fn drop(&mut self) {
-        let entries = self.0.get_mut();
+        let entries = self.entries.get_mut();
         if takes_others_along(entries.values()) {
             dismantle(std::mem::take(entries).into_iter().map(|(_, value)| value));
         }
@@ -253,7 +260,7 @@ fn dismantle(values: impl IntoIterator<Item = Value>) {
             }
             Value::Map(map) => {
                 if let Some(mut entries) = Rc::into_inner(map.shared) {
-                    let values = std::mem::take(entries.0.get_mut()).into_iter().map(|(_, value)| value);
+                    let values = std::mem::take(entries.entries.get_mut()).into_iter().map(|(_, value)| value);
                     stack.extend(values.filter(holds_nested));
                 }
             }

@@ -68,13 +68,13 @@ impl<'a> Subject<'a> {
 
 /// Renders, and remembers how; a failure is part of the answer.
 pub fn watch(values: &Values, release: &ReleaseInfo, facts: &ClusterFacts, ambient: &Ambient) -> Watched {
-    run(Job { values, release, facts, ambient, lenient: false })
+    run(Job::new(values, release, facts, ambient))
 }
 
 /// As [`watch`], when `required` and `fail` let everything pass.
 pub(crate) fn watch_leniently(values: &Values, release: &ReleaseInfo, facts: &ClusterFacts) -> Watched {
     let ambient = Ambient::seeded(0, jiff::Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC));
-    run(Job { values, release, facts, ambient: &ambient, lenient: true })
+    run(Job { lenient: true, ..Job::new(values, release, facts, &ambient) })
 }
 
 fn run(job: Job<'_>) -> Watched {

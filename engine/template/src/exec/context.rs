@@ -126,6 +126,11 @@ impl Context {
         if self.steps > self.limits.steps { Err("template runs longer than allowed") } else { Ok(()) }
     }
 
+    /// How many steps were taken.
+    pub(crate) fn steps(&self) -> u64 {
+        self.steps
+    }
+
     /// Notes that a field of a map was read.
     #[inline]
     pub(crate) fn note_read(&mut self, map: &Map, key: &[u8]) {

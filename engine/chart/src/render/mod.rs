@@ -1,21 +1,21 @@
 //! A chart and its values into manifests, hooks and notes.
 
+mod scope;
+mod share;
+
 use std::cell::RefCell;
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use kpkg_template::semver::is_compatible;
 use kpkg_template::{
-    Ambient, Entries, Error, Host, Limits, LookupRequest, Map, MapKind, Renderer, Templates, Value, helm_text, lossy,
-    with_stack,
+    Ambient, Entries, Error, Host, Limits, LookupRequest, Map, Renderer, Templates, Value, helm_text, lossy, with_stack,
 };
 
-use crate::capabilities::Capabilities;
-use crate::chart::{Chart, File};
+use self::scope::{Unit, units};
+use crate::chart::Chart;
 use crate::coalesce::{coalesce, from_plain};
 use crate::error::RenderError;
-use crate::files::Files;
 use crate::manifests::sort;
 use crate::provenance::Watched;
 use crate::rendered::{ClusterFacts, LookupKey, ReleaseInfo, Rendered, Values};
@@ -47,7 +47,7 @@ pub fn render_files(
     facts: &ClusterFacts,
     ambient: &Ambient,
 ) -> Result<(BTreeMap<String, String>, Vec<LookupKey>), RenderError> {
-    with_stack(|| Job { values, release, facts, ambient, lenient: false }.run())
+    with_stack(|| Job::new(values, release, facts, ambient).run())
 }
 
 /// What templates wrote, by path, when `required` and `fail` let everything pass.
@@ -57,7 +57,7 @@ pub(crate) fn render_leniently(
     facts: &ClusterFacts,
 ) -> Result<BTreeMap<String, String>, RenderError> {
     let ambient = Ambient::seeded(0, jiff::Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC));
-    let job = Job { values, release, facts, ambient: &ambient, lenient: true };
+    let job = Job { lenient: true, ..Job::new(values, release, facts, &ambient) };
     let (files, _) = with_stack(|| job.run())?;
     Ok(files)
 }
@@ -77,6 +77,7 @@ fn is_notes(path: &str) -> bool {
 }
 
 /// What to render.
+#[derive(Clone, Copy)]
 pub(crate) struct Job<'a> {
     pub(crate) values: &'a Values,
     pub(crate) release: &'a ReleaseInfo,
@@ -84,17 +85,25 @@ pub(crate) struct Job<'a> {
     pub(crate) ambient: &'a Ambient,
     /// Let `required` and `fail` pass.
     pub(crate) lenient: bool,
+    /// See [`ALONE`].
+    pub(crate) alone: u64,
 }
 
-/// A template file, and the scope it runs in.
-struct Unit<'a> {
-    path: String,
-    base: String,
-    file: &'a File,
-    scope: Map,
-}
+/// Steps for each file, and for so many more, that templates take before other processors help. To get ready costs each of
+/// them time, the more of it the more files there are.
+const ALONE: u64 = 200;
+const MORE_FILES: usize = 500;
 
-impl Job<'_> {
+impl<'a> Job<'a> {
+    pub(crate) fn new(
+        values: &'a Values,
+        release: &'a ReleaseInfo,
+        facts: &'a ClusterFacts,
+        ambient: &'a Ambient,
+    ) -> Self {
+        Self { values, release, facts, ambient, lenient: false, alone: ALONE }
+    }
+
     fn run(&self) -> Result<(BTreeMap<String, String>, Vec<LookupKey>), RenderError> {
         self.run_watched(None)
     }
@@ -105,65 +114,71 @@ impl Job<'_> {
         mut watched: Option<&mut Watched>,
     ) -> Result<(BTreeMap<String, String>, Vec<LookupKey>), RenderError> {
         let chart = &*self.values.chart;
-        let supplied = from_plain(&self.values.supplied);
-        let all = coalesce(chart, &supplied, false).map_err(|problem| plain_failure(problem, Vec::new()))?;
+        let all = self.coalesced()?;
         if let Some(watched) = &mut watched {
             watched.learn(&all);
         }
-        let mut units = Vec::new();
-        let root = Scope { release: self.release(), capabilities: Value::object(Capabilities::new(self.facts)) };
-        root.collect(chart, chart.name(), true, all.with_kind(MapKind::Values), &mut units);
-        // Of several templates with one path, as subcharts with one name have, the last counts.
-        units.reverse();
-        // Deeper paths first, then in reverse: a chart's own definitions replace those of its subcharts.
-        units.sort_by_cached_key(|unit| Reverse((unit.path.matches('/').count(), unit.path.clone())));
-        units.dedup_by(|left, right| left.path == right.path);
+        let units = units(self, &all);
         let compiled = self.values.compiled.get_or_init(|| compile(&units)).as_ref();
         chart.check_read()?;
         let templates = compiled.map_err(|(path, error)| failure(path, error, Vec::new()))?;
-        let host = Rc::new(Answers { facts: self.facts.clone(), missed: RefCell::default() });
-        let mut renderer = Renderer::new(templates, host.clone(), self.ambient, Limits::default()).lint(self.lenient);
+        let mut writer = Writer::new(self, templates, Limits::default());
         if watched.is_some() {
-            renderer = renderer.traced();
+            writer.renderer = writer.renderer.traced();
         }
         let mut files = BTreeMap::new();
-        for unit in &units {
-            if unit.path.rsplit('/').next().is_some_and(|base| base.starts_with('_')) {
-                continue;
+        let units: Vec<&Unit<'_>> = units.iter().filter(|unit| !unit.is_partial()).collect();
+        // What Jinja may take is bounded for the process, whose threads are then to be few.
+        let mut may_share = watched.is_none() && !templates.has_jinja();
+        let alone = self.alone.saturating_mul((units.len() + MORE_FILES) as u64);
+        for (index, unit) in units.iter().enumerate() {
+            if may_share && index <= units.len() / 2 && writer.renderer.steps() > alone {
+                may_share = false;
+                if let Some(rest) = writer.share(self, templates, index) {
+                    files.extend(rest);
+                    break;
+                }
             }
-            let about = Entries::from([
-                ("Name".into(), unit.path.as_str().into()),
-                ("BasePath".into(), unit.base.as_str().into()),
-            ]);
-            unit.scope.insert("Template".into(), Value::Map(Map::new(MapKind::Values, about)));
-            let dot = Value::Map(unit.scope.with_kind(MapKind::Values));
-            let text = renderer.render(&unit.path, &dot).map(into_text);
-            if let (Some(watched), Some(trace)) = (&mut watched, renderer.take_trace()) {
+            let text = writer.write(unit);
+            if let (Some(watched), Some(trace)) = (&mut watched, writer.renderer.take_trace()) {
                 watched.note(&unit.path, text.as_deref().ok(), trace);
             }
             let text = match text {
                 Ok(text) => text,
                 Err(error) => {
                     chart.check_read()?;
-                    return Err(failure(&unit.path, &error, host.missed()));
+                    return Err(failure(&unit.path, &error, writer.host.missed()));
                 }
             };
             files.insert(unit.path.clone(), text);
         }
         chart.check_read()?;
-        Ok((files, host.missed()))
+        Ok((files, writer.host.missed()))
     }
 
-    fn release(&self) -> Value {
-        let entries: [(&str, Value); 6] = [
-            ("Name", self.release.name.as_str().into()),
-            ("Namespace", self.release.namespace.as_str().into()),
-            ("IsUpgrade", self.release.is_upgrade.into()),
-            ("IsInstall", (!self.release.is_upgrade).into()),
-            ("Revision", Value::int(self.release.revision)),
-            ("Service", "Helm".into()),
-        ];
-        Value::map(entries.into_iter().map(|(key, value)| (key.into(), value)).collect())
+    /// All values, merged anew, for templates may change them.
+    fn coalesced(&self) -> Result<Map, RenderError> {
+        let supplied = from_plain(&self.values.supplied);
+        coalesce(&self.values.chart, &supplied, false).map_err(|problem| plain_failure(problem, Vec::new()))
+    }
+}
+
+/// Runs templates on the current thread.
+struct Writer {
+    renderer: Renderer,
+    host: Rc<Answers>,
+}
+
+impl Writer {
+    fn new(job: &Job<'_>, templates: &Templates, limits: Limits) -> Self {
+        let host = Rc::new(Answers { facts: job.facts.clone(), missed: RefCell::default() });
+        let renderer = Renderer::new(templates, host.clone(), job.ambient, limits).lint(job.lenient);
+        Self { renderer, host }
+    }
+
+    /// What a template writes.
+    fn write(&mut self, unit: &Unit<'_>) -> Result<String, Error> {
+        self.renderer.render(&unit.path, &unit.dot()).map(into_text)
     }
 }
 
@@ -174,53 +189,6 @@ fn compile(units: &[Unit<'_>]) -> Result<Templates, (String, Error)> {
 
 fn into_text(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).unwrap_or_else(|error| lossy(error.as_bytes()).into_owned())
-}
-
-/// What all charts of a release see.
-struct Scope {
-    release: Value,
-    capabilities: Value,
-}
-
-impl Scope {
-    /// Gathers the templates of a chart and its subcharts, each with its own scope; gives back the chart's.
-    fn collect<'a>(&self, chart: &'a Chart, path: &str, is_root: bool, values: Map, units: &mut Vec<Unit<'a>>) -> Map {
-        let mut about = kpkg_template::entries(&chart.metadata.to_template_map());
-        about.insert("IsRoot".into(), is_root.into());
-        let annotations = &chart.metadata.annotations;
-        let kind = if annotations.is_empty() { MapKind::NilString } else { MapKind::String };
-        let annotations = annotations.iter().map(|(key, value)| (key.as_str().into(), value.as_str().into())).collect();
-        about.insert("Annotations".into(), Value::Map(Map::new(kind, annotations)));
-        let subcharts = Map::new(MapKind::Any, Entries::new());
-        let entries: [(&str, Value); 6] = [
-            ("Chart", Value::map(about)),
-            ("Files", Value::object(Files::new(&chart.files))),
-            ("Release", self.release.clone()),
-            ("Capabilities", self.capabilities.clone()),
-            ("Values", Value::Map(values.clone())),
-            ("Subcharts", Value::Map(subcharts.clone())),
-        ];
-        let scope = Map::new(MapKind::Any, entries.into_iter().map(|(key, value)| (key.into(), value)).collect());
-        for child in &chart.dependencies {
-            let inner = match values.get(child.name().as_bytes()) {
-                Some(Value::Map(inner)) => inner.with_kind(MapKind::Values),
-                _ => Map::new(MapKind::Values, Entries::new()),
-            };
-            let child_path = format!("{path}/charts/{}", child.name());
-            let child_scope = self.collect(child, &child_path, false, inner, units);
-            subcharts.insert(child.name().into(), Value::Map(child_scope));
-        }
-        let base = format!("{path}/templates");
-        for file in &chart.templates {
-            let name = file.name.rsplit('/').next().unwrap_or(&file.name);
-            if chart.is_library() && !name.starts_with('_') {
-                continue;
-            }
-            let unit = Unit { path: format!("{path}/{}", file.name), base: base.clone(), file, scope: scope.clone() };
-            units.push(unit);
-        }
-        scope
-    }
 }
 
 /// Answers `lookup` from the facts, and remembers what they do not hold.
