@@ -59,7 +59,7 @@ fn main() -> ExitCode {
     if let Some(code) = kpkg_runtime::shim::run_if_requested() {
         return code;
     }
-    // Reading the flags takes memory, too.
+    // Looked for before the flags are read, which takes memory, too: behind a flag, a command is only slower.
     if std::env::args_os().nth(1).is_some_and(|command| RENDERING.iter().any(|it| command == **it)) {
         memory::take_in_large_pages();
     }
