@@ -13,6 +13,7 @@ use rcgen::{
 use rsa::RsaPrivateKey;
 use rsa::pkcs1::EncodeRsaPrivateKey;
 
+use super::primes::prime;
 use super::{Answer, Function, Type, fixed, int, string};
 use crate::error::Failure;
 use crate::exec::Context;
@@ -22,8 +23,11 @@ use crate::value::{Kind, Value};
 use Type::{Any as Anything, Int, List, String as Str};
 
 /// Bits of the keys of certificates, and of `genPrivateKey "rsa"`.
-const CERTIFICATE_BITS: usize = 2048;
-const KEY_BITS: usize = 4096;
+const CERTIFICATE_BITS: u32 = 2048;
+const KEY_BITS: u32 = 4096;
+const EXPONENT: u64 = 65537;
+/// One pair of primes in some ten thousand does not suit the exponent.
+const ATTEMPTS: usize = 8;
 
 pub(super) static FUNCTIONS: &[Function] = &[
     fixed("genPrivateKey", &[Str], |context, args| Ok(private_key(context, &string(&args[0]))?.into())),
@@ -101,11 +105,18 @@ fn failed(what: &str) -> impl Fn(&dyn std::fmt::Display) -> Failure {
     move |error| Failure::new(format!("{what}: {error}"))
 }
 
-fn rsa_der(context: &mut Context, bits: usize) -> Result<Vec<u8>, Failure> {
-    let key = RsaPrivateKey::new(context.ambient.generator(), bits)
-        .map_err(|error| failed("error generating rsa key")(&error))?;
-    let der = key.to_pkcs1_der().map_err(|error| failed("error generating rsa key")(&error))?;
-    Ok(der.as_bytes().to_vec())
+fn rsa_der(context: &mut Context, bits: u32) -> Result<Vec<u8>, Failure> {
+    let problem = failed("error generating rsa key");
+    let random = context.ambient.generator();
+    for _ in 0..ATTEMPTS {
+        let primes = [prime(random, bits / 2), prime(random, bits / 2)];
+        let primes = primes.into_iter().collect::<Result<_, _>>().map_err(|error| problem(&error))?;
+        if let Ok(key) = RsaPrivateKey::from_primes(primes, EXPONENT.into()) {
+            let der = key.to_pkcs1_der().map_err(|error| problem(&error))?;
+            return Ok(der.as_bytes().to_vec());
+        }
+    }
+    Err(problem(&"no primes suit the exponent"))
 }
 
 fn rsa_key(context: &mut Context) -> Result<Key, Failure> {

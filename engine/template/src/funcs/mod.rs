@@ -15,6 +15,7 @@ mod list;
 mod names;
 mod numeric;
 mod paths;
+mod primes;
 mod regexes;
 mod strings;
 mod toml;
