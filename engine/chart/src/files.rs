@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use kpkg_template::{Context, Entries, Failure, Kind, Object, Signature, Text, Type, Value};
+use kpkg_template::{Context, Entries, Failure, Kind, Object, Signature, Text, Type, Value, lossy, print_bytes};
 
 use crate::chart::File;
 use crate::file_name::FileName;
@@ -75,12 +75,17 @@ impl Object for Files {
     }
 
     fn print(&self) -> String {
-        let pairs: Vec<String> = self
-            .0
-            .iter()
-            .map(|(name, file)| format!("{name}:{}", kpkg_template::print(&Value::bytes(file.data()))))
-            .collect();
-        format!("map[{}]", pairs.join(" "))
+        let mut out = b"map[".to_vec();
+        for (index, (name, file)) in self.0.iter().enumerate() {
+            if index > 0 {
+                out.push(b' ');
+            }
+            out.extend_from_slice(name.as_bytes());
+            out.push(b':');
+            print_bytes(file.data(), &mut out);
+        }
+        out.push(b']');
+        String::from_utf8(out).unwrap_or_else(|error| lossy(error.as_bytes()).into_owned())
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -31,10 +31,7 @@ fn print_to(value: &Value, out: &mut Vec<u8>, depth: usize) -> Result<(), &'stat
         Value::Int(value, kind) => out.extend_from_slice(int_text(*value, *kind).as_bytes()),
         Value::Float(value) => out.extend_from_slice(format_general(*value).as_bytes()),
         Value::String(text) => out.extend_from_slice(text.as_bytes()),
-        Value::Bytes(bytes) => {
-            let numbers: Vec<String> = bytes.as_bytes().iter().map(ToString::to_string).collect();
-            out.extend_from_slice(format!("[{}]", numbers.join(" ")).as_bytes());
-        }
+        Value::Bytes(bytes) => print_bytes(bytes.as_bytes(), out),
         Value::List(list) => {
             out.push(b'[');
             for (index, item) in list.items().iter().enumerate() {
@@ -60,6 +57,27 @@ fn print_to(value: &Value, out: &mut Vec<u8>, depth: usize) -> Result<(), &'stat
         Value::Object(object) => out.extend_from_slice(object.print().as_bytes()),
     }
     Ok(())
+}
+
+/// Writes bytes as Go prints them: their numbers. Where a template prints all that it sees, that is each file of the chart.
+pub fn print_bytes(bytes: &[u8], out: &mut Vec<u8>) {
+    out.push(b'[');
+    for (index, byte) in bytes.iter().enumerate() {
+        if index > 0 {
+            out.push(b' ');
+        }
+        push_decimal(*byte, out);
+    }
+    out.push(b']');
+}
+
+fn push_decimal(byte: u8, out: &mut Vec<u8>) {
+    let digit = |unit: u8| b'0' + byte / unit % 10;
+    match byte {
+        0..10 => out.push(digit(1)),
+        10..100 => out.extend_from_slice(&[digit(10), digit(1)]),
+        100.. => out.extend_from_slice(&[digit(100), digit(10), digit(1)]),
+    }
 }
 
 pub(crate) fn int_text(value: i64, kind: IntKind) -> String {

@@ -55,6 +55,7 @@ mod weight;
 pub use ambient::{Ambient, Clock};
 pub use error::{Error, ErrorKind, Failure, Place, helm_text};
 pub use exec::{Context, Limits};
+pub use format::print_bytes;
 pub use funcs::{Type, names as function_names};
 pub use host::{Host, LookupRequest, NoHost};
 pub use object::{Object, Signature};
