@@ -51,9 +51,15 @@ fn run(job: &Job<'_>, templates: &Templates, next: &AtomicUsize, is_over: &Atomi
     let limits =
         Limits { output: whole.output / MAX_THREADS, steps: whole.steps / MAX_THREADS as u64, stack: whole.stack };
     let mut writer = Writer::new(job, templates, limits);
-    let mut written = Vec::new();
+    let (mut written, mut passed) = (Vec::new(), 0);
     while !is_over.load(Ordering::Relaxed) {
-        let Some(unit) = units.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
+        let at = next.fetch_add(1, Ordering::Relaxed);
+        let Some(unit) = units.get(at) else { break };
+        // A chart sees the `.Template` of its subcharts' last file, whichever thread ran it.
+        for earlier in &units[passed..at] {
+            earlier.dot();
+        }
+        passed = at;
         let text = writer.write(unit).ok().filter(|_| !writer.renderer.order_counts())?;
         written.push((unit.path.clone(), text));
     }
@@ -79,6 +85,7 @@ mod tests {
         "{{ randAlphaNum 8 }}",
         "{{ lookup `v1` `Pod` `ns` .Template.Name }}",
         "{{ range $k, $v := .Values.m }}{{ $k }}{{ $v }}{{ end }}",
+        "{{ .Subcharts.s.Template.Name }}",
     ];
     /// Templates after which it does, or that fail.
     const HARMFUL: &[&str] = &[
@@ -106,6 +113,8 @@ mod tests {
             File::new("values.yaml", "n: 1\nm: {k: v, deep: {x: 1}}\n"),
             File::new("templates/_h.tpl", "{{ define `h` }}{{ .Template.Name }} {{ toJson .Values.m }}{{ end }}"),
         ];
+        files.push(File::new("charts/s/Chart.yaml", "apiVersion: v2\nname: s\nversion: 1.0.0\n"));
+        files.extend((0..3).map(|index| File::new(format!("charts/s/templates/{index}.txt"), "{{ .Chart.Name }}")));
         let named = templates.iter().enumerate();
         files.extend(named.map(|(index, text)| File::new(format!("templates/{index:03}.txt"), *text)));
         let chart = load_files(files).expect("a chart");
