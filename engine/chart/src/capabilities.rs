@@ -78,7 +78,7 @@ impl Capabilities {
     pub(crate) fn new(facts: &ClusterFacts) -> Self {
         Self {
             version: facts.kube_version.clone(),
-            kube_version: Value::object(Version(facts.kube_version.clone())),
+            kube_version: Value::object(Version { version: facts.kube_version.clone(), has_address: true }),
             api_versions: Value::object(ApiVersions(facts.api_versions.clone())),
         }
     }
@@ -96,7 +96,11 @@ impl Object for Capabilities {
     }
 
     fn print(&self) -> String {
-        let version = Version(self.version.clone()).raw();
+        format!("&{}", self.show())
+    }
+
+    fn show(&self) -> String {
+        let version = Version { version: self.version.clone(), has_address: false }.print();
         format!("{{{version} {} {}}}", kpkg_template::print(&self.api_versions), BuildInfo.print())
     }
 
@@ -124,12 +128,10 @@ impl Object for Capabilities {
 }
 
 /// `.Capabilities.KubeVersion`
-struct Version(KubeVersion);
-
-impl Version {
-    fn raw(&self) -> String {
-        format!("{{{} {} {} {}}}", self.0.version, self.0.normalized(), self.0.major, self.0.minor)
-    }
+struct Version {
+    version: KubeVersion,
+    /// Its methods are those of a pointer to it.
+    has_address: bool,
 }
 
 impl Object for Version {
@@ -142,7 +144,16 @@ impl Object for Version {
     }
 
     fn print(&self) -> String {
-        self.0.normalized()
+        let it = &self.version;
+        format!("{{{} {} {} {}}}", it.version, it.normalized(), it.major, it.minor)
+    }
+
+    fn show(&self) -> String {
+        if self.has_address { self.version.normalized() } else { self.print() }
+    }
+
+    fn copied(&self) -> Option<Value> {
+        Some(Value::object(Self { version: self.version.clone(), has_address: false }))
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -151,19 +162,19 @@ impl Object for Version {
 
     fn field(&self, name: &str) -> Option<Value> {
         match name {
-            "Version" => Some(self.0.version.as_str().into()),
-            "Major" => Some(self.0.major.as_str().into()),
-            "Minor" => Some(self.0.minor.as_str().into()),
+            "Version" => Some(self.version.version.as_str().into()),
+            "Major" => Some(self.version.major.as_str().into()),
+            "Minor" => Some(self.version.minor.as_str().into()),
             _ => None,
         }
     }
 
     fn method(&self, name: &str) -> Option<Signature> {
-        matches!(name, "String" | "GitVersion").then_some(NO_PARAMS)
+        (self.has_address && matches!(name, "String" | "GitVersion")).then_some(NO_PARAMS)
     }
 
     fn call(&self, _context: &mut Context, name: &str, _args: &[Value]) -> Result<Value, Failure> {
-        Ok(if name == "String" { self.0.normalized().into() } else { self.0.version.as_str().into() })
+        Ok(if name == "String" { self.version.normalized().into() } else { self.version.version.as_str().into() })
     }
 
     fn json_fields(&self) -> Option<Vec<(&'static str, Value)>> {

@@ -4,7 +4,7 @@ use kpkg_yaml::{Emitter, Flavour, compare_keys, number};
 
 use crate::format::MAX_NESTING;
 use crate::text::Text;
-use crate::value::{Entries, ListKind, MapKind, Value};
+use crate::value::{Entries, MapKind, Value};
 
 /// How to write JSON.
 #[derive(Debug, Clone, Copy)]
@@ -47,7 +47,7 @@ fn write_json(value: &Value, style: JsonStyle, out: &mut String, depth: usize) -
             out.push_str(&base64::engine::general_purpose::STANDARD.encode(bytes.as_bytes()));
             out.push('"');
         }
-        Value::List(list) if list.kind == ListKind::NilString => out.push_str("null"),
+        Value::List(list) if list.kind.is_nil() => out.push_str("null"),
         Value::List(list) => {
             out.push('[');
             for (index, item) in list.items().iter().enumerate() {
@@ -195,7 +195,7 @@ fn emit(value: &Value, emitter: &mut Emitter, depth: usize) -> Result<(), String
             use base64::Engine as _;
             emitter.string(&base64::engine::general_purpose::STANDARD.encode(bytes.as_bytes()));
         }
-        Value::List(list) if list.kind == ListKind::NilString => emitter.plain("null"),
+        Value::List(list) if list.kind.is_nil() => emitter.plain("null"),
         Value::List(list) => {
             emitter.begin_list(list.is_empty());
             if !list.is_empty() {

@@ -16,6 +16,14 @@ pub(crate) fn print(value: &Value) -> Result<Vec<u8>, &'static str> {
     Ok(out)
 }
 
+/// The text of a value that a template prints by itself, without a function.
+pub(crate) fn show(value: &Value) -> Result<Vec<u8>, &'static str> {
+    match value {
+        Value::Object(object) => Ok(object.show().into_bytes()),
+        other => print(other),
+    }
+}
+
 /// The text of a value as a string; empty where it cannot be printed.
 pub(crate) fn text(value: &Value) -> String {
     String::from_utf8_lossy(&print(value).unwrap_or_default()).into_owned()

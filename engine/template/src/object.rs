@@ -28,6 +28,16 @@ pub trait Object {
     /// What `printf "%v"` prints.
     fn print(&self) -> String;
 
+    /// What a template prints by itself: Go follows pointers then, and calls methods of what has an address.
+    fn show(&self) -> String {
+        self.print()
+    }
+
+    /// What functions get of a struct that is no pointer: a copy, which has no address.
+    fn copied(&self) -> Option<Value> {
+        None
+    }
+
     /// To find out what it is.
     fn as_any(&self) -> &dyn Any;
 

@@ -3,7 +3,7 @@
 use kpkg_yaml::number::format_general;
 
 use crate::format::{int_text, print, text};
-use crate::quote::{is_print, quote, quote_with};
+use crate::quote::{is_print, quote, quote_as_is, quote_with};
 use crate::value::{ListKind, MapKind, Value};
 
 /// Widths and precisions beyond this are refused if they are arguments, or if a format goes on with one more digit; as
@@ -309,14 +309,7 @@ fn format_bytes(spec: &Spec, verb: char, bytes: &[u8]) -> Option<Vec<u8>> {
         'v' | 's' => cut(bytes),
         'q' => {
             let text = cut(bytes);
-            if spec.sharp
-                && !text.contains(&b'`')
-                && text.iter().all(|byte| *byte >= b' ' && *byte != 0x7F || *byte == b'\t')
-            {
-                [b"`".to_vec(), text, b"`".to_vec()].concat()
-            } else {
-                quote(&text).into_bytes()
-            }
+            if spec.sharp { quote_as_is(&text) } else { quote(&text) }.into_bytes()
         }
         'x' | 'X' => {
             let bytes = spec.precision.map_or(bytes, |count| &bytes[..count.min(bytes.len())]);
@@ -487,11 +480,11 @@ fn go_syntax(value: &Value) -> String {
         Value::List(list) => {
             let items: Vec<String> = list.items().iter().map(go_syntax).collect();
             let name = match list.kind {
-                ListKind::Any => "[]interface {}",
+                ListKind::Any | ListKind::Nil => "[]interface {}",
                 ListKind::String | ListKind::NilString => "[]string",
                 ListKind::Int => "[]int",
             };
-            format!("{name}{{{}}}", items.join(", "))
+            if list.kind.is_nil() { format!("{name}(nil)") } else { format!("{name}{{{}}}", items.join(", ")) }
         }
         Value::Map(map) => {
             let pairs: Vec<String> = map

@@ -5,6 +5,17 @@ pub(crate) fn quote(bytes: &[u8]) -> String {
     quote_with(bytes, '"')
 }
 
+/// Quotes a string as `%#q` does: as it is between backquotes, if that can be.
+pub(crate) fn quote_as_is(bytes: &[u8]) -> String {
+    let fits = |character: char| {
+        character != '`' && character != '\u{feff}' && (!character.is_ascii_control() || character == '\t')
+    };
+    match std::str::from_utf8(bytes) {
+        Ok(text) if text.chars().all(fits) => format!("`{text}`"),
+        _ => quote(bytes),
+    }
+}
+
 /// Whether a text stands between quotes as it is.
 pub(crate) fn is_plain(bytes: &[u8], quote: u8) -> bool {
     bytes.iter().all(|byte| matches!(byte, b' '..=b'~') && *byte != quote && *byte != b'\\')

@@ -4,6 +4,7 @@ use kpkg_yaml::number::format_general;
 
 use crate::datetime::{self, Time};
 use crate::format::MAX_NESTING;
+use crate::quote::quote_with;
 use crate::text::Text;
 use crate::value::{Entries, Map, MapKind, Value};
 
@@ -265,9 +266,9 @@ impl Reader<'_> {
         if self.rest().is_empty() || self.rest().starts_with('\n') || self.rest().starts_with("\r\n") {
             return Ok(());
         }
-        let found = self.peek().unwrap_or(' ');
+        let found = quoted(self.peek().unwrap_or(' '));
         Err(self.error(&format!(
-            "expected a top-level item to end with a newline, comment, or EOF, but got '{found}' instead"
+            "expected a top-level item to end with a newline, comment, or EOF, but got {found} instead"
         )))
     }
 
@@ -320,7 +321,7 @@ impl Reader<'_> {
                     if length == 0 {
                         let found = self.peek().filter(|found| !matches!(found, '=' | '.' | '\n'));
                         return Err(match found {
-                            Some(found) => self.error(&format!("expected '.' or '=', but got '{found}' instead")),
+                            Some(found) => self.error(&instead_of_key(found)),
                             None => self.error("bare keys cannot be empty"),
                         });
                     }
@@ -343,10 +344,8 @@ impl Reader<'_> {
     fn pair(&mut self, root: &mut Table, path: &[String]) -> Read<()> {
         let key = self.key()?;
         if !self.eat("=") {
-            let got = self.peek().map_or_else(
-                || "unexpected EOF; expected key separator '='".to_owned(),
-                |c| format!("expected '.' or '=', but got '{c}' instead"),
-            );
+            let got =
+                self.peek().map_or_else(|| "unexpected EOF; expected key separator '='".to_owned(), instead_of_key);
             return Err(self.error(&got));
         }
         self.last_key = path.iter().chain(&key).cloned().collect::<Vec<_>>().join(".");
@@ -525,6 +524,15 @@ impl Reader<'_> {
             self.error(&format!("expected value but found {} instead", crate::quote::quote(token.as_bytes())))
         })
     }
+}
+
+/// A character as Go's `%q` shows it.
+fn quoted(character: char) -> String {
+    quote_with(character.encode_utf8(&mut [0; 4]).as_bytes(), '\'')
+}
+
+fn instead_of_key(found: char) -> String {
+    format!("expected '.' or '=', but got {} instead", quoted(found))
 }
 
 fn bare_value(token: &str) -> Option<Plain> {

@@ -51,12 +51,21 @@ impl IntKind {
 pub enum ListKind {
     /// `[]interface {}`
     Any,
+    /// `[]interface {}` that was never made: JSON has it as null.
+    Nil,
     /// `[]string`
     String,
     /// `[]string` that was never made: JSON has it as null.
     NilString,
     /// `[]int`
     Int,
+}
+
+impl ListKind {
+    /// Whether the list was never made.
+    pub fn is_nil(self) -> bool {
+        matches!(self, Self::Nil | Self::NilString)
+    }
 }
 
 /// What a map holds, by Go's type of it.
@@ -380,7 +389,7 @@ impl Value {
             Self::Nil => "<nil>",
             Self::Bytes(_) => "[]uint8",
             Self::List(list) => match list.kind {
-                ListKind::Any => "[]interface {}",
+                ListKind::Any | ListKind::Nil => "[]interface {}",
                 ListKind::String | ListKind::NilString => "[]string",
                 ListKind::Int => "[]int",
             },

@@ -41,9 +41,18 @@ impl<'t> State<'t, '_> {
         if function.walks {
             crate::weight::check(&values).map_err(|failure| self.call_error(at, name, failure))?;
         }
-        let result = (function.call)(self.context, &values);
+        let mut result = (function.call)(self.context, &values);
+        if result.is_err() && name == "len" && self.is_boxed_nil(dot, args) {
+            result = Err("len of nil pointer".into());
+        }
         self.context.finish_values(values);
         result.map(Operand::plain).map_err(|failure| self.call_error(at, name, failure))
+    }
+
+    /// Only `len` tells a nil that is held by an interface from one that is not.
+    fn is_boxed_nil(&mut self, dot: &Operand, args: &'t [Arg]) -> bool {
+        let [arg] = args else { return false };
+        self.operand(dot, arg).is_ok_and(|operand| operand.boxed && operand.value.is_nil())
     }
 
     /// Templates hold no functions that `call` could call; Go's complaint shows what was given instead.
@@ -175,7 +184,13 @@ impl<'t> State<'t, '_> {
         } else {
             kind.accepts(&operand.value)
         };
-        if fits { Ok(operand.value) } else { Err(self.wrong_type(&operand, kind)) }
+        if !fits {
+            return Err(self.wrong_type(&operand, kind));
+        }
+        Ok(match &operand.value {
+            Value::Object(object) if kind == Type::Any => object.copied().unwrap_or(operand.value),
+            _ => operand.value,
+        })
     }
 
     fn wrong_type(&self, operand: &Operand, kind: Type) -> Error {

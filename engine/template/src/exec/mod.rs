@@ -9,7 +9,7 @@ use crate::ast::{Arg, ArgKind, Branch, Call, Command, Node, Pipe, Span, Tree};
 use crate::error::{Error, Place};
 use crate::format;
 use crate::trace::Moment;
-use crate::value::{IntKind, Value};
+use crate::value::{IntKind, Kind, Value};
 
 /// A value and whether Go would hold it in an `interface {}`: nil then has a type, and error texts differ.
 #[derive(Clone)]
@@ -201,7 +201,7 @@ impl<'t> State<'t, '_> {
                 if let Some(trace) = &mut self.context.trace {
                     trace.read_all(other, 0);
                 }
-                let text = format::print(other).map_err(|problem| self.error(problem))?;
+                let text = format::show(other).map_err(|problem| self.error(problem))?;
                 self.write(&text, out)
             }
         }
@@ -292,8 +292,11 @@ impl<'t> State<'t, '_> {
     }
 
     fn cannot_range(&self, value: &Value) -> Error {
-        let text = format::print(value).map(|text| String::from_utf8_lossy(&text).into_owned());
-        self.error(&format!("range can't iterate over {}", text.unwrap_or_default()))
+        let text = match value {
+            Value::Object(pointer) if pointer.kind() == Kind::Ptr => pointer.show(),
+            other => format::text(other),
+        };
+        self.error(&format!("range can't iterate over {text}"))
     }
 
     /// One turn of a loop; `false` if it was the last.

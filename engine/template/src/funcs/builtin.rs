@@ -48,7 +48,11 @@ fn printed(args: &[Value]) -> Vec<u8> {
     match args {
         [Value::String(text)] => text.as_bytes().to_vec(),
         _ => {
-            let printable = |arg: &Value| if arg.is_nil() { "<no value>".into() } else { arg.clone() };
+            let printable = |arg: &Value| match arg {
+                Value::Nil => "<no value>".into(),
+                Value::Object(object) if object.show() != object.print() => object.show().into(),
+                other => other.clone(),
+            };
             sprint(&args.iter().map(printable).collect::<Vec<_>>())
         }
     }
@@ -87,12 +91,13 @@ fn index_one(value: &Value, key: &Value) -> Answer {
     match value {
         Value::Nil => Err("index of nil pointer".into()),
         Value::List(list) => {
-            let at = position(key, list.len())?;
+            let at = position(key, list.len(), "slice")?;
             Ok(list.items()[at].clone())
         }
         Value::String(_) | Value::Bytes(_) => {
             let text = value.text().map_or(&b""[..], Text::as_bytes);
-            let at = position(key, text.len())?;
+            let kind = if matches!(value, Value::Bytes(_)) { "slice" } else { "string" };
+            let at = position(key, text.len(), kind)?;
             Ok(Value::Int(i64::from(text[at]), IntKind::Uint8))
         }
         Value::Map(map) => {
@@ -106,7 +111,7 @@ fn index_one(value: &Value, key: &Value) -> Answer {
                 return Ok(entries.get(key).cloned().unwrap_or(Value::bytes("")));
             }
             if let Some(items) = object.items() {
-                let at = position(key, items.len())?;
+                let at = position(key, items.len(), "slice")?;
                 return Ok(items[at].clone());
             }
             Err(format!("can't index item of type {}", value.type_name()).into())
@@ -123,12 +128,14 @@ fn map_key(key: &Value) -> Result<&[u8], Failure> {
     }
 }
 
-fn position(key: &Value, length: usize) -> Result<usize, Failure> {
+/// Go checks an index as it checks the end of a slice; reflection complains of the one that is left.
+fn position(key: &Value, length: usize, of: &str) -> Result<usize, Failure> {
     match key {
-        Value::Int(at, _) => usize::try_from(*at)
-            .ok()
-            .filter(|at| *at < length)
-            .ok_or_else(|| format!("index out of range: {at}").into()),
+        Value::Int(at, _) => match usize::try_from(*at) {
+            Ok(at) if at < length => Ok(at),
+            Ok(at) if at == length => Err(format!("reflect: {of} index out of range").into()),
+            _ => Err(format!("index out of range: {at}").into()),
+        },
         Value::Nil => Err("cannot index slice/array with nil".into()),
         other => Err(format!("cannot index slice/array with type {}", other.type_name()).into()),
     }

@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
+use super::bases::decode_base64;
 use super::encoding::hex;
 use super::{Answer, Function, Type, fixed, int, string, text};
 use crate::error::Failure;
@@ -43,8 +44,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
         if text(&args[1]).is_empty() {
             return Ok("".into());
         }
-        let sealed =
-            STANDARD.decode(text(&args[1])).map_err(|_| Failure::new("illegal base64 data at input byte 0"))?;
+        let sealed = decode_base64(text(&args[1])).map_err(Failure::new)?;
         if sealed.len() < 16 {
             return Err(format!("runtime error: slice bounds out of range [:16] with capacity {}", sealed.len()).into());
         }

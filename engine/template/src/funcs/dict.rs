@@ -138,8 +138,12 @@ fn dig(args: &[Value]) -> Answer {
         return Err("dig needs at least three arguments".into());
     }
     let mut current = any_map(dict)?;
-    for (index, key) in path.iter().enumerate() {
-        let Value::String(key) = key else { return Err(conversion(key, "string")) };
+    let keys = path.iter().map(|key| match key {
+        Value::String(key) => Ok(key),
+        other => Err(conversion(other, "string")),
+    });
+    // A wrong key counts even if an earlier one is missing.
+    for (index, key) in keys.collect::<Result<Vec<_>, _>>()?.into_iter().enumerate() {
         let Some(step) = current.get(key.as_bytes()) else { return Ok(default.clone()) };
         if index + 1 == path.len() {
             return Ok(step);

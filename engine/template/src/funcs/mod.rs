@@ -1,5 +1,6 @@
 //! The functions that templates can call: Go's own, Sprig's, Helm's. One table, a file per subject.
 
+mod bases;
 mod builtin;
 mod cases;
 mod cast;
@@ -24,7 +25,7 @@ mod versions;
 use crate::error::Failure;
 use crate::exec::Context;
 use crate::text::Text;
-use crate::value::{IntKind, List, Map, MapKind, Value};
+use crate::value::{IntKind, List, ListKind, Map, MapKind, Value};
 use crate::weight::{Effort, is_one_of, walks};
 
 pub(crate) use expressions::{Pattern, go_regex};
@@ -93,7 +94,7 @@ impl Type {
             Self::Float => matches!(value, Value::Float(_)),
             Self::Bool => matches!(value, Value::Bool(_)),
             Self::Map => matches!(value, Value::Map(map) if !map.kind.is_of_strings()),
-            Self::List => matches!(value, Value::List(list) if list.kind == crate::value::ListKind::Any),
+            Self::List => matches!(value, Value::List(list) if matches!(list.kind, ListKind::Any | ListKind::Nil)),
             Self::Time => value.type_name() == "time.Time",
         }
     }

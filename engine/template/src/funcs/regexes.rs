@@ -6,7 +6,9 @@ use regex::bytes::Regex;
 
 use super::expressions::Pattern;
 use super::{Answer, Function, Type, fixed, int, string, text};
+use crate::error::Failure;
 use crate::exec::Context;
+use crate::quote::quote_as_is;
 use crate::text::Text;
 use crate::value::{List, ListKind, Value};
 
@@ -45,15 +47,15 @@ pub(super) static FUNCTIONS: &[Function] = &[
         let (pattern, source) = (pattern(context, &args[0]), text(&args[1]));
         Ok(Value::Bool(pattern.regex_for(source)?.is_match(source)))
     }),
-    fixed("regexFindAll", &[Str, Str, Int], FIND_ALL),
+    fixed("regexFindAll", &[Str, Str, Int], |context, args| panicking(FIND_ALL, context, args)),
     fixed("mustRegexFindAll", &[Str, Str, Int], FIND_ALL),
-    fixed("regexFind", &[Str, Str], FIND),
+    fixed("regexFind", &[Str, Str], |context, args| panicking(FIND, context, args)),
     fixed("mustRegexFind", &[Str, Str], FIND),
-    fixed("regexReplaceAll", &[Str, Str, Str], REPLACE),
+    fixed("regexReplaceAll", &[Str, Str, Str], |context, args| panicking(REPLACE, context, args)),
     fixed("mustRegexReplaceAll", &[Str, Str, Str], REPLACE),
-    fixed("regexReplaceAllLiteral", &[Str, Str, Str], REPLACE_LITERAL),
+    fixed("regexReplaceAllLiteral", &[Str, Str, Str], |context, args| panicking(REPLACE_LITERAL, context, args)),
     fixed("mustRegexReplaceAllLiteral", &[Str, Str, Str], REPLACE_LITERAL),
-    fixed("regexSplit", &[Str, Str, Int], SPLIT),
+    fixed("regexSplit", &[Str, Str, Int], |context, args| panicking(SPLIT, context, args)),
     fixed("mustRegexSplit", &[Str, Str, Int], SPLIT),
     fixed("regexQuoteMeta", &[Str], |_, args| {
         let mut out = String::new();
@@ -66,6 +68,16 @@ pub(super) static FUNCTIONS: &[Function] = &[
         Ok(out.into())
     }),
 ];
+
+/// The functions without `must` panic where an expression is wrong, in more words.
+fn panicking(call: Call, context: &mut Context, args: &[Value]) -> Answer {
+    call(context, args).map_err(|failure| match failure.0.text() {
+        problem if problem.starts_with("error parsing regexp") => {
+            Failure::new(format!("regexp: Compile({}): {problem}", quote_as_is(text(&args[0]))))
+        }
+        _ => failure,
+    })
+}
 
 /// Go's `n`: negative means all.
 fn limit(count: i64) -> usize {

@@ -115,6 +115,6 @@ impl Object for Parsed {
     }
 
     fn plain(&self) -> Value {
-        self.0.original.as_str().into()
+        self.0.to_string().into()
     }
 }
