@@ -87,7 +87,10 @@ fn charts_can_be_starters() {
     create(&copy, &Starter::Chart(path)).expect("made");
     let read = |name: &str| std::fs::read_to_string(copy.join(name)).expect("it is there");
     assert_eq!(read("values.yaml"), "name: copy\n");
-    assert!(read("Chart.yaml").contains("name: copy\n"));
+    // As helm 4.2.3 writes it.
+    let want = "apiVersion: v2\nappVersion: 0.1.0\ndescription: A Helm chart for Kubernetes\nname: copy\n\
+                type: application\nversion: 0.1.0\n";
+    assert_eq!(read("Chart.yaml"), want);
 }
 
 #[test]
@@ -97,4 +100,6 @@ fn names_are_checked() {
         let refused = create(&folder.path().join(name), &Starter::Go);
         assert!(matches!(refused, Err(CreateError::Name { .. })), "{name}");
     }
+    let refused = create(Path::new("/"), &Starter::Go);
+    assert!(matches!(refused, Err(CreateError::Length { .. })), "{refused:?}");
 }
