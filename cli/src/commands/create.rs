@@ -13,7 +13,7 @@ use crate::printer::Printer;
 /// Make a new chart
 ///
 /// The chart runs one web application: a Deployment with probes and resources, a Service, and as values switch
-/// them on an Ingress, an autoscaler and a service account. Folders on the way are made; files that are
+/// them on an Ingress, an HTTPRoute, an autoscaler and a service account. Folders on the way are made; files that are
 /// there already are replaced, others stay.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {

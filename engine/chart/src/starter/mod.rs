@@ -80,8 +80,9 @@ static COMMON: [Embedded; 3] = [
 ];
 
 /// In the order in which Helm writes its own, which shows where files are replaced.
-static GO: [Embedded; 8] = [
+static GO: [Embedded; 9] = [
     ("templates/ingress.yaml", include_str!("go/ingress.yaml")),
+    ("templates/httproute.yaml", include_str!("go/httproute.yaml")),
     ("templates/deployment.yaml", include_str!("go/deployment.yaml")),
     ("templates/service.yaml", include_str!("go/service.yaml")),
     ("templates/serviceaccount.yaml", include_str!("go/serviceaccount.yaml")),
@@ -91,8 +92,9 @@ static GO: [Embedded; 8] = [
     ("templates/tests/test-connection.yaml", include_str!("go/tests/test-connection.yaml")),
 ];
 
-static JINJA: [Embedded; 8] = [
+static JINJA: [Embedded; 9] = [
     ("templates/ingress.yaml.j2", include_str!("jinja/ingress.yaml.j2")),
+    ("templates/httproute.yaml.j2", include_str!("jinja/httproute.yaml.j2")),
     ("templates/deployment.yaml.j2", include_str!("jinja/deployment.yaml.j2")),
     ("templates/service.yaml.j2", include_str!("jinja/service.yaml.j2")),
     ("templates/serviceaccount.yaml.j2", include_str!("jinja/serviceaccount.yaml.j2")),
