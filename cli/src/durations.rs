@@ -4,7 +4,10 @@ use std::time::Duration;
 
 /// Reads a duration; a bare number is refused, for nobody knows its unit.
 pub(crate) fn parse(text: &str) -> Result<Duration, String> {
-    let mut rest = text;
+    let mut rest = text.strip_prefix('+').unwrap_or(text);
+    if rest == "0" {
+        return Ok(Duration::ZERO);
+    }
     let mut total = 0.0;
     while !rest.is_empty() {
         let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
@@ -13,6 +16,8 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
         let letters = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
         total += number
             * match &rest[..letters] {
+                "ns" => 1e-9,
+                "us" | "\u{b5}s" | "\u{3bc}s" => 1e-6,
                 "ms" => 0.001,
                 "s" => 1.0,
                 "m" => 60.0,

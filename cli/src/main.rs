@@ -31,6 +31,7 @@ mod runtime;
 mod secrets;
 mod session;
 mod show;
+mod slices;
 mod target;
 
 use std::process::ExitCode;
@@ -39,7 +40,7 @@ use clap::{CommandFactory, FromArgMatches, Parser};
 
 /// A declarative package manager and templating engine, bundled with the cluster it deploys onto.
 #[derive(Debug, Parser)]
-#[command(name = "kpkg", version, disable_help_subcommand = true)]
+#[command(name = "kpkg", version, disable_help_subcommand = true, args_override_self = true)]
 struct Cli {
     #[command(subcommand)]
     command: commands::Command,
@@ -87,7 +88,8 @@ fn parse() -> Cli {
         // Help and complaints need to know all commands, which are described one by one as they are used.
         let mut all = Cli::command();
         all.build();
-        let line = helm_flags::translate(std::env::args_os(), &all);
+        let line = helm_flags::translate(std::env::args_os(), &all)
+            .unwrap_or_else(|problem| all.error(clap::error::ErrorKind::InvalidValue, problem).exit());
         Cli::from_arg_matches(&all.get_matches_from(line)).unwrap_or_else(|error| error.exit())
     })
 }

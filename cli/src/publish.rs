@@ -22,11 +22,11 @@ pub(crate) struct AccessArgs {
     ca_file: Option<PathBuf>,
 
     /// Certificate of our own
-    #[arg(long, value_name = "FILE", requires = "key_file")]
+    #[arg(long, value_name = "FILE")]
     cert_file: Option<PathBuf>,
 
-    /// Key of `--cert-file`
-    #[arg(long, value_name = "FILE", requires = "cert_file")]
+    /// Key of `--cert-file`; one without the other is not used
+    #[arg(long, value_name = "FILE")]
     key_file: Option<PathBuf>,
 
     /// Logins, in Docker's format [default: Docker's own file, then Helm's]
@@ -50,7 +50,7 @@ pub(crate) struct LoginArgs {
     username: Option<String>,
 
     /// Password to log in with
-    #[arg(long, value_name = "PASSWORD", requires = "username")]
+    #[arg(long, value_name = "PASSWORD")]
     password: Option<String>,
 }
 
@@ -124,6 +124,9 @@ impl TrustArgs {
             anyhow::bail!("`{reference}` is not in a registry: cosign's signatures are kept there");
         }
         if self.verify {
+            if archive.is_dir() {
+                anyhow::bail!("unpacked charts cannot be verified: `{reference}` is a folder");
+            }
             check_file(archive, self.keyring.as_ref())?;
         }
         Ok(())
@@ -247,6 +250,11 @@ impl ChartArgs {
     /// Whether a chart on this machine may be used.
     pub(crate) fn check_local(&self, reference: &str, archive: &std::path::Path) -> Result<()> {
         self.trust.check_local(reference, archive)
+    }
+
+    /// Whether charts are taken from a repository that a flag names.
+    pub(crate) fn names_repository(&self) -> bool {
+        self.repo.is_some()
     }
 
     /// Whether a reference leads away from this machine: `oci://...`, a URL, a repository's chart.

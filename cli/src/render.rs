@@ -1,8 +1,10 @@
 //! From the command line to a rendered chart: charts by name or path, values by flags.
 
+use std::ffi::OsString;
+use std::io;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use kpkg_chart::values::{self, Checks};
 use kpkg_chart::{Ambient, Chart, Clock, File, LoadError, ReleaseInfo, Rendered, Values};
 use kpkg_release::{Cluster, prepare};
@@ -13,7 +15,7 @@ use crate::failure::Hint;
 use crate::memory::Bound;
 use crate::provenance::Run;
 use crate::publish::{self, ChartArgs};
-use crate::secrets;
+use crate::{secrets, slices};
 
 /// Rounds of `lookup` and answer after which a chart is taken to ask for ever.
 const MAX_ROUNDS: usize = 20;
@@ -22,15 +24,15 @@ const MAX_ROUNDS: usize = 20;
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct ValuesArgs {
     /// Values files or their URLs, later ones winning (`-` reads standard input); what sops sealed for age keys is opened
-    #[arg(short = 'f', long = "values", value_name = "FILE", value_delimiter = ',')]
-    files: Vec<PathBuf>,
+    #[arg(short = 'f', long = "values", value_name = "FILE")]
+    files: Vec<OsString>,
 
     /// Set a value (key1=val1,key2=val2)
-    #[arg(long, value_name = "KEY=VALUE")]
+    #[arg(long, value_name = "KEY=VALUE", allow_hyphen_values = true)]
     set: Vec<String>,
 
     /// Set a value that stays a string
-    #[arg(long, value_name = "KEY=VALUE")]
+    #[arg(long, value_name = "KEY=VALUE", allow_hyphen_values = true)]
     set_string: Vec<String>,
 
     /// Set a value to what a file holds
@@ -42,7 +44,7 @@ pub(crate) struct ValuesArgs {
     set_json: Vec<String>,
 
     /// Set a value as it stands, commas and all
-    #[arg(long, value_name = "KEY=VALUE")]
+    #[arg(long, value_name = "KEY=VALUE", allow_hyphen_values = true)]
     set_literal: Vec<String>,
 
     /// Refuse values that no default declares or no template reads
@@ -65,17 +67,32 @@ impl ValuesArgs {
     /// The files that sops sealed, opened.
     pub(crate) fn sealed(&self) -> Result<Vec<Opened>> {
         let mut found = Vec::new();
-        for path in self.files.iter().filter(|path| path.as_os_str() != "-") {
+        for path in self.files()?.iter().filter(|path| path.as_os_str() != "-") {
             let (text, name) = read(path)?;
             found.extend(secrets::open(&name, &text)?);
         }
         Ok(found)
     }
 
+    /// The files, of which a flag may name several.
+    fn files(&self) -> Result<Vec<PathBuf>> {
+        let mut files = Vec::new();
+        for given in &self.files {
+            match given.to_str() {
+                None => files.push(given.into()),
+                Some(text) => {
+                    let named = slices::items("-f, --values", &[text.to_owned()])?;
+                    files.extend(named.into_iter().map(PathBuf::from));
+                }
+            }
+        }
+        Ok(files)
+    }
+
     /// Reads the files: everything that the user gives, in order.
     pub(crate) fn inputs(&self) -> Result<Vec<values::Input>> {
         let mut inputs = Vec::new();
-        for path in &self.files {
+        for path in &self.files()? {
             let (text, name) = read(path)?;
             let text = secrets::in_clear(&name, text)?;
             inputs.push(values::Input::File { name, text });
@@ -85,7 +102,8 @@ impl ValuesArgs {
         inputs.extend(self.set_string.iter().cloned().map(values::Input::SetString));
         for text in &self.set_file {
             let named = values::files_named(text).into_iter();
-            let files = named.map(|path| Ok((path.clone(), read(Path::new(&path))?.0))).collect::<Result<_>>()?;
+            let files = named.map(|path| Ok((path.clone(), read(Path::new(&path))?.0))).collect::<Result<_>>();
+            let files = files.context("failed parsing --set-file data")?;
             inputs.push(values::Input::SetFile { text: text.clone(), files });
         }
         inputs.extend(self.set_literal.iter().cloned().map(values::Input::SetLiteral));
@@ -102,9 +120,20 @@ fn read(path: &Path) -> Result<(String, String)> {
     let text = if name == "-" {
         std::io::read_to_string(std::io::stdin()).context("cannot read standard input")
     } else {
-        std::fs::read_to_string(path).with_context(|| format!("cannot read {name}"))
+        std::fs::read_to_string(path).map_err(|error| unreadable(&name, &error))
     };
     Ok((text?, name))
+}
+
+/// Why a file cannot be read, in the words of Go where it has some.
+fn unreadable(name: &str, error: &io::Error) -> anyhow::Error {
+    match error.kind() {
+        io::ErrorKind::NotFound => anyhow::anyhow!("open {name}: no such file or directory"),
+        io::ErrorKind::PermissionDenied => anyhow::anyhow!("open {name}: permission denied"),
+        io::ErrorKind::IsADirectory => anyhow::anyhow!("read {name}: is a directory"),
+        io::ErrorKind::InvalidData => anyhow::anyhow!("cannot read {name}: it is not UTF-8"),
+        _ => anyhow::anyhow!("cannot read {name}: {error}"),
+    }
 }
 
 /// Loads a chart as [`load_from`] does, the newest version of what is elsewhere.
@@ -125,7 +154,10 @@ pub(crate) fn load_to_render(reference: &str, elsewhere: &ChartArgs) -> Result<C
 
 fn load_by(load: fn(&Path) -> Result<Chart, LoadError>, reference: &str, elsewhere: &ChartArgs) -> Result<Chart> {
     let path = Path::new(reference);
-    if reference.starts_with(['.', '/']) || path.join("Chart.yaml").exists() || path.is_file() {
+    let is_path = reference.starts_with(['.', '/']) || path.join("Chart.yaml").exists() || path.is_file();
+    // A folder without a chart is a mistake, unless it only happens to be called as a chart is.
+    let is_here = is_path || path.is_dir() && bundled::files(reference).is_none();
+    if is_here && !elsewhere.names_repository() {
         elsewhere.check_local(reference, path)?;
         return load(path).with_context(|| format!("cannot load chart `{reference}`"));
     }
@@ -143,13 +175,22 @@ fn load_by(load: fn(&Path) -> Result<Chart, LoadError>, reference: &str, elsewhe
     kpkg_chart::load_files(files).with_context(|| format!("cannot load the bundled chart `{reference}`"))
 }
 
+/// Refuses to use charts of a kind that is not known (yet). Their subcharts are as they are.
+pub(crate) fn check_kind(chart: &Chart) -> Result<()> {
+    match &*chart.metadata.api_version {
+        "v1" | "v2" => Ok(()),
+        "v3" => bail!("invalid chart apiVersion: v3 is not known yet"),
+        other => bail!("unsupported chart version: the chart's apiVersion is {other:?}, which must be v1 or v2"),
+    }
+}
+
 /// Refuses charts whose dependencies are not at hand.
 pub(crate) fn check_dependencies(chart: &Chart) -> Result<()> {
     let missing: Vec<&str> = chart.missing_dependencies().into_iter().map(|it| it.name.as_str()).collect();
     if !missing.is_empty() {
-        anyhow::bail!(
-            "dependencies are missing; run dependency update/build first: found in Chart.yaml, but missing in charts/ \
-             directory: {}",
+        bail!(
+            "an error occurred while checking for chart dependencies. You may need to run `kpkg dependency build` to fetch \
+             missing dependencies: found in Chart.yaml, but missing in charts/ directory: {}",
             missing.join(", ")
         );
     }
@@ -198,5 +239,5 @@ pub(crate) async fn against_with(
             });
         }
     }
-    anyhow::bail!("the chart's templates look up ever more objects")
+    bail!("the chart's templates look up ever more objects")
 }

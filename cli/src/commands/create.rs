@@ -13,7 +13,7 @@ use crate::printer::Printer;
 /// Make a new chart
 ///
 /// The chart runs one web application: a Deployment with probes and resources, a Service, and as values switch
-/// them on an Ingress, an autoscaler and a service account. Folders on the way are made; files that are
+/// them on an Ingress, an HTTPRoute, an autoscaler and a service account. Folders on the way are made; files that are
 /// there already are replaced, others stay.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -37,15 +37,18 @@ pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
         (None, true) => Starter::Jinja,
         (None, false) => Starter::Go,
     };
-    starter::create(&args.path, &starter)?;
     printer.data(&format!("Creating {}\n", args.path.display()))?;
+    for path in starter::create(&args.path, &starter)? {
+        let path = std::path::absolute(&path).unwrap_or(path);
+        printer.data(&format!("WARNING: File {:?} already exists. Overwriting.\n", path.display().to_string()))?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
-/// A starter's path: as given if it leads somewhere, else in the folder where Helm keeps starters.
+/// A starter's path: in the folder where Helm keeps starters, else as given if that leads somewhere.
 fn located(path: &Path) -> Result<PathBuf> {
     let folder = starters(|name| std::env::var_os(name));
-    let found = [Some(path.to_owned()), folder.as_ref().map(|folder| folder.join(path))];
+    let found = [folder.as_ref().map(|folder| folder.join(path)), Some(path.to_owned())];
     let found = found.into_iter().flatten().find(|path| path.exists());
     found.ok_or_else(|| {
         let shown = folder.map_or_else(|| "Helm's starters".to_owned(), |folder| folder.display().to_string());

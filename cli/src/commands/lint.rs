@@ -10,6 +10,7 @@ use kpkg_chart::lint::{self, Report, Settings, Severity};
 use crate::memory::Bound;
 use crate::printer::Printer;
 use crate::render::ValuesArgs;
+use crate::target;
 
 /// Check charts for mistakes
 ///
@@ -46,8 +47,8 @@ pub(crate) struct Args {
     kube_version: Option<String>,
 
     /// Namespace that templates see
-    #[arg(short, long, value_name = "NAME", default_value = "default")]
-    namespace: String,
+    #[arg(short, long, value_name = "NAME", env = target::NAMESPACE, hide_env = true)]
+    namespace: Option<String>,
 
     /// Switch rules off; `own` stands for all that Helm does not have
     #[arg(long, value_name = "RULE", value_delimiter = ',')]
@@ -74,10 +75,12 @@ pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
     let parse = |text: &String| {
         KubeVersion::parse(text).map_err(anyhow::Error::msg).with_context(|| format!("invalid kube version '{text}'"))
     };
+    let given = args.namespace.clone().filter(|name| !name.is_empty());
+    let namespace = given.unwrap_or_else(|| target::context_namespace(None, None));
     let settings = Settings {
         inputs: &inputs,
-        namespace: &args.namespace,
-        kube_version: args.kube_version.as_ref().map(parse).transpose()?,
+        namespace: &namespace,
+        kube_version: args.kube_version.as_ref().filter(|text| !text.is_empty()).map(parse).transpose()?,
         skip_schema: args.skip_schema_validation,
         strict_values: args.values.strict_values,
         disabled: &disabled,

@@ -61,6 +61,7 @@ pub(crate) enum Command {
     Test(Deferred<test::Args>),
     Lint(Deferred<lint::Args>),
     List(Deferred<list::Args>),
+    #[command(alias = "inspect")]
     Show(Deferred<show::Args>),
     Status(Deferred<status::Args>),
     #[command(alias = "hist")]

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use kpkg_chart::description::{Part, describe};
-use kpkg_chart::jsonpath;
+use kpkg_chart::jsonpath::{self, JsonPathError};
 
 use crate::printer::Printer;
 use crate::publish::ChartArgs;
@@ -55,16 +55,24 @@ pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
     let (part, Reference { chart, source }) = match args.what {
         What::All(reference) => (Part::All, reference),
         What::Chart(reference) => (Part::Metadata, reference),
-        What::Values(Values { reference, jsonpath: None }) => (Part::Values, reference),
-        What::Values(Values { reference, jsonpath: Some(template) }) => {
-            let chart = render::load_from(&reference.chart, &reference.source)?;
-            let values = kpkg_yaml::Value::Map((*chart.values).clone()).to_json();
-            printer.data(&jsonpath::evaluate(&template, &values)?)?;
-            return Ok(ExitCode::SUCCESS);
-        }
+        What::Values(Values { reference, jsonpath }) => match jsonpath.filter(|template| !template.is_empty()) {
+            None => (Part::Values, reference),
+            Some(template) => return answer(&reference, &template, printer),
+        },
         What::Readme(reference) => (Part::Readme, reference),
         What::Crds(reference) => (Part::Crds, reference),
     };
     printer.data(&describe(&render::load_from(&chart, &source)?, part))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints what a template makes of the values; where it does not fit them, nothing (Helm's rule), but not without a word.
+fn answer(reference: &Reference, template: &str, printer: &Printer) -> Result<ExitCode> {
+    let chart = render::load_from(&reference.chart, &reference.source)?;
+    let values = kpkg_yaml::Value::Map((*chart.values).clone()).to_json();
+    match jsonpath::evaluate(template, &values) {
+        Err(error @ JsonPathError::Unanswered { .. }) => printer.warn(&error.to_string()),
+        answer => printer.data(&answer?)?,
+    }
     Ok(ExitCode::SUCCESS)
 }

@@ -71,7 +71,7 @@ fn flags_reach_the_templates() {
         (&["--set-literal", "size=a,b=c"], "size: \"a,b=c\""),
         (&["--set-file", "size=more.yaml"], "size: \"size: 7\\n\""),
         (&["--is-upgrade"], "upgrade: \"true\""),
-        (&["--kube-version", "1.29"], "kube: v1.29.0"),
+        (&["--kube-version", "1.29"], "kube: v1.29"),
         (&["--api-versions", "x.y/v1"], "crd: \"true\""),
     ];
     for (flags, want) in cases {

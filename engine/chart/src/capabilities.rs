@@ -21,9 +21,11 @@ const DEFAULT_API_VERSIONS: &str = "v1 admissionregistration.k8s.io/v1 admission
     scheduling.k8s.io/v1alpha2 scheduling.k8s.io/v1beta1 scheduling.k8s.io/v1 storage.k8s.io/v1beta1 storage.k8s.io/v1 \
     storage.k8s.io/v1alpha1 storagemigration.k8s.io/v1beta1 apiextensions.k8s.io/v1beta1 apiextensions.k8s.io/v1";
 
-/// The version of Helm whose templates these are.
-const HELM_VERSION: &str = "v4.2";
-const GO_VERSION: &str = "go1.26.6";
+/// The version of Helm whose templates these are, and what its released program says of how it was made.
+const HELM_VERSION: &str = "v4.2.3";
+const GIT_COMMIT: &str = "43e8b7feece8beb0fcba47059ec9b522fd929a64";
+const GIT_TREE_STATE: &str = "clean";
+const GO_VERSION: &str = "go1.26.5";
 const KUBE_MINOR: &str = "36";
 
 impl Default for ClusterFacts {
@@ -42,29 +44,53 @@ impl Default for ClusterFacts {
 }
 
 impl KubeVersion {
-    /// Reads a version as `--kube-version` gives it: `1.30`, `v1.33.4-gke.1`.
+    /// Reads a version as `--kube-version` gives it: `1.30`, `v1.33.4-gke.1`. As Kubernetes reads versions, it begins with
+    /// two numbers or more; what follows them may be anything.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let malformed = || format!("could not parse {text:?} as version");
-        let bare = text.strip_prefix('v').unwrap_or(text);
-        let numbers: Vec<&str> = bare.split(['-', '+']).next().unwrap_or_default().split('.').collect();
-        let is_number = |part: &&str| {
-            !part.is_empty()
-                && part.bytes().all(|byte| byte.is_ascii_digit())
-                && (part.len() == 1 || !part.starts_with('0'))
-        };
-        if numbers.len() < 2 || !numbers.iter().all(is_number) {
-            return Err(malformed());
+        let numbers = numbers(text);
+        if numbers.is_empty() {
+            return Err(format!("could not parse {text:?} as version"));
         }
-        Ok(Self { version: format!("v{bare}"), major: numbers[0].to_owned(), minor: numbers[1].to_owned() })
+        let parts: Vec<&str> = numbers.split('.').collect();
+        let [first, second, ..] = parts.as_slice() else {
+            return Err(format!("illegal version string {text:?}"));
+        };
+        if first.len() > 1 && first.starts_with('0') {
+            return Err(format!("illegal zero-prefixed version component {first:?} in {text:?}"));
+        }
+        if let Some(part) = parts.iter().find(|part| part.parse::<u64>().is_err()) {
+            return Err(format!(
+                "illegal non-numeric version component {part:?} in {text:?}: strconv.ParseUint: parsing {part:?}: value \
+                 out of range"
+            ));
+        }
+        let version = if text.starts_with('v') { text.to_owned() } else { format!("v{text}") };
+        Ok(Self { version, major: plain(first).to_owned(), minor: plain(second).to_owned() })
     }
 
     /// The numbers alone, which ranges are checked against: `v1.33.4`.
     pub fn normalized(&self) -> String {
         let bare = self.version.strip_prefix('v').unwrap_or(&self.version);
-        let numbers = bare.split(['-', '+']).next().unwrap_or_default();
-        let missing = 3_usize.saturating_sub(numbers.split('.').count());
-        format!("v{numbers}{}", ".0".repeat(missing))
+        let parts: Vec<&str> = numbers(bare).split('.').map(plain).collect();
+        format!("v{}", parts.join("."))
     }
+}
+
+/// The numbers and dots that a version begins with, behind blanks and a `v`.
+fn numbers(text: &str) -> &str {
+    let text = text.trim_ascii_start();
+    let text = text.strip_prefix('v').unwrap_or(text);
+    let end = text.find(|letter: char| letter != '.' && !letter.is_ascii_digit()).unwrap_or(text.len());
+    let text = &text[..end];
+    // Dots stand between numbers: `1.20.x` ends with its second number.
+    let end = text.find("..").unwrap_or(text.len());
+    if text.starts_with('.') { "" } else { text[..end].trim_end_matches('.') }
+}
+
+/// A number without the zeros before it.
+fn plain(number: &str) -> &str {
+    let short = number.trim_start_matches('0');
+    if short.is_empty() { "0" } else { short }
 }
 
 /// The object; its parts are made once, for templates ask for them again and again.
@@ -242,7 +268,7 @@ impl Object for BuildInfo {
     }
 
     fn print(&self) -> String {
-        format!("{{{HELM_VERSION}   {GO_VERSION} v1.{KUBE_MINOR}}}")
+        format!("{{{HELM_VERSION} {GIT_COMMIT} {GIT_TREE_STATE} {GO_VERSION} v1.{KUBE_MINOR}}}")
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -252,7 +278,8 @@ impl Object for BuildInfo {
     fn field(&self, name: &str) -> Option<Value> {
         match name {
             "Version" => Some(HELM_VERSION.into()),
-            "GitCommit" | "GitTreeState" => Some("".into()),
+            "GitCommit" => Some(GIT_COMMIT.into()),
+            "GitTreeState" => Some(GIT_TREE_STATE.into()),
             "GoVersion" => Some(GO_VERSION.into()),
             "KubeClientVersion" => Some(format!("v1.{KUBE_MINOR}").into()),
             _ => None,
@@ -262,6 +289,8 @@ impl Object for BuildInfo {
     fn json_fields(&self) -> Option<Vec<(&'static str, Value)>> {
         Some(vec![
             ("version", HELM_VERSION.into()),
+            ("git_commit", GIT_COMMIT.into()),
+            ("git_tree_state", GIT_TREE_STATE.into()),
             ("go_version", GO_VERSION.into()),
             ("kube_client_version", format!("v1.{KUBE_MINOR}").into()),
         ])

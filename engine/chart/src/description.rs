@@ -5,6 +5,7 @@ use std::fmt::Write;
 use kpkg_yaml::Value;
 
 use crate::chart::{Chart, File};
+use crate::metadata::Metadata;
 
 /// What to show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +28,7 @@ pub fn describe(chart: &Chart, part: Part) -> String {
     let is_all = part == Part::All;
     let separator = if is_all { "---\n" } else { "" };
     if is_all || part == Part::Metadata {
-        text.push_str(&metadata(chart));
+        text.push_str(&yaml(&chart.metadata));
         text.push('\n');
     }
     if let Some(values) = file(&chart.raw, &["values.yaml"]).filter(|_| is_all || part == Part::Values) {
@@ -46,8 +47,9 @@ pub fn describe(chart: &Chart, part: Part) -> String {
     text
 }
 
-fn metadata(chart: &Chart) -> String {
-    let json = serde_json::to_value(&chart.metadata).unwrap_or_default();
+/// Metadata as `Chart.yaml` holds it, its fields in the order of their names.
+pub(crate) fn yaml(metadata: &Metadata) -> String {
+    let json = serde_json::to_value(metadata).unwrap_or_default();
     kpkg_yaml::write(&Value::from_json(&json))
 }
 

@@ -67,6 +67,14 @@ pub enum ValuesError {
         /// What is wrong.
         problem: String,
     },
+    /// A `--set-json` cannot be parsed.
+    #[error("failed parsing --set-json data {text}: {problem}")]
+    SetJson {
+        /// What was given.
+        text: String,
+        /// What is wrong.
+        problem: String,
+    },
     /// The values and a dependency do not fit together.
     #[error("chart dependencies processing failed: {0}")]
     Dependencies(String),

@@ -8,12 +8,24 @@ use serde_json::Value;
 
 /// Why a template has no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("error executing jsonpath {template:?}: {problem}")]
-pub struct JsonPathError {
-    /// The template.
-    pub template: String,
-    /// What is wrong with it, or with what it is used on.
-    pub problem: String,
+#[non_exhaustive]
+pub enum JsonPathError {
+    /// It is not one.
+    #[error("error parsing jsonpath {template}: {problem}")]
+    Malformed {
+        /// The template.
+        template: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// It does not fit what it is used on.
+    #[error("error executing jsonpath {template:?}: {problem}")]
+    Unanswered {
+        /// The template.
+        template: String,
+        /// What does not fit.
+        problem: String,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -44,12 +56,13 @@ enum Operand {
 
 /// What a template makes of a value.
 pub fn evaluate(template: &str, value: &Value) -> Result<String, JsonPathError> {
-    let parsed = Parser { rest: template }.nodes(false);
+    let nodes = Parser { rest: template }
+        .nodes(false)
+        .map_err(|problem| JsonPathError::Malformed { template: template.to_owned(), problem })?;
     let mut text = String::new();
-    parsed
-        .and_then(|nodes| run(&nodes, value, &mut text))
+    run(&nodes, value, &mut text)
         .map(|()| text)
-        .map_err(|problem| JsonPathError { template: template.to_owned(), problem })
+        .map_err(|problem| JsonPathError::Unanswered { template: template.to_owned(), problem })
 }
 
 // === running ===
@@ -208,6 +221,10 @@ impl Parser<'_> {
                 self.close()?;
                 nodes.push(Node::Range(steps, self.nodes(true)?));
                 continue;
+            }
+            if self.rest.starts_with('}') {
+                // What one stands on.
+                nodes.push(Node::Path(Vec::new()));
             }
             while !self.eat("}") {
                 nodes.push(self.part()?);
@@ -427,6 +444,7 @@ mod tests {
             ("{range .list[*]}{.name}", "onetwothree"),
             ("{.empty}{.empty[*]} {.none}", "[] null"),
             ("num", "num"),
+            ("{range .list[:1]}{}{end}", "{\"name\":\"one\",\"v\":1}"),
         ];
         for (template, want) in cases {
             assert_eq!(evaluate(template, &value).as_deref(), Ok(want), "{template}");
@@ -448,7 +466,7 @@ mod tests {
             ("{%}", "unrecognized character in action: '%'"),
         ] {
             let error = evaluate(template, &value).expect_err(template);
-            assert!(error.problem.contains(want), "{template}: {error}");
+            assert!(error.to_string().contains(want), "{template}: {error}");
         }
     }
 }

@@ -116,16 +116,15 @@ fn apply(input: &Input, base: &mut Map) -> Result<(), ValuesError> {
             parse_into(text, base, &Reading::File(&read)).map_err(failed("--set-file"))
         }
         Input::SetJson(text) if text.trim_start().starts_with('{') => {
-            let json: serde_json::Value = serde_json::from_str(text.trim()).map_err(|error| ValuesError::Set {
-                option: "--set-json",
-                problem: format!("JSON: {text}: {error}"),
-            })?;
+            let json: serde_json::Value = serde_json::from_str(text.trim())
+                .map_err(|error| ValuesError::SetJson { text: format!("JSON: {text}"), problem: error.to_string() })?;
             if let Value::Map(map) = Value::from_json(&json) {
                 merge_maps(base, map);
             }
             Ok(())
         }
-        Input::SetJson(text) => parse_into(text, base, &Reading::Json).map_err(failed("--set-json")),
+        Input::SetJson(text) => parse_into(text, base, &Reading::Json)
+            .map_err(|problem| ValuesError::SetJson { text: text.clone(), problem }),
         Input::SetLiteral(text) => parse_into(text, base, &Reading::Literal).map_err(failed("--set-literal")),
     }
 }

@@ -21,8 +21,8 @@ use crate::printer::Printer;
 use crate::provenance::Run;
 use crate::publish::ChartArgs;
 use crate::render::{self, ValuesArgs};
-use crate::rendering;
 use crate::target::TargetArgs;
+use crate::{rendering, slices};
 
 /// Render a chart's templates and print what they write
 ///
@@ -52,7 +52,7 @@ pub(crate) struct Args {
 
     /// Write files into this folder instead of standard output
     #[arg(long, value_name = "DIR", conflicts_with = "overlay")]
-    output_dir: Option<PathBuf>,
+    output_dir: Option<String>,
 
     /// Put the files of `--output-dir` into a folder named after the release
     #[arg(long)]
@@ -75,7 +75,7 @@ pub(crate) struct Args {
     kube_version: Option<String>,
 
     /// More API versions for templates to see, such as `cert-manager.io/v1`
-    #[arg(short, long, value_name = "VERSION", value_delimiter = ',')]
+    #[arg(short, long, value_name = "VERSION")]
     api_versions: Vec<String>,
 
     /// Render an upgrade, not an installation
@@ -143,7 +143,7 @@ pub(crate) struct Args {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum DryRun {
-    #[value(alias = "none", alias = "true", alias = "false")]
+    #[value(alias = "true", alias = "unset")]
     Client,
     Server,
 }
@@ -155,7 +155,7 @@ pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
     let chart = load(reference, &args, printer)?;
     let inputs = args.values.inputs()?;
     let values = values::merge_with(&chart, &inputs, Checks { schema: !args.skip_schema_validation })?;
-    let namespace = args.target.namespace().unwrap_or("default").to_owned();
+    let namespace = args.target.namespace_to_render();
     let release = ReleaseInfo { name, namespace, revision: 1, is_upgrade: args.is_upgrade };
     let _bound = Bound::for_chart(&chart);
     let facts = facts(&args)?;
@@ -213,11 +213,11 @@ fn ambient(args: &Args) -> Result<Ambient> {
 /// What templates may know without a cluster.
 fn facts(args: &Args) -> Result<ClusterFacts> {
     let mut facts = ClusterFacts::default();
-    if let Some(text) = &args.kube_version {
+    if let Some(text) = args.kube_version.as_ref().filter(|text| !text.is_empty()) {
         let parsed = KubeVersion::parse(text).map_err(anyhow::Error::msg);
         facts.kube_version = parsed.with_context(|| format!("invalid kube version '{text}'"))?;
     }
-    facts.api_versions.extend(args.api_versions.iter().cloned());
+    facts.api_versions.extend(slices::items("-a, --api-versions", &args.api_versions)?);
     if args.enable_dns {
         facts.resolver = Some(crate::naming::resolve_host);
     }
@@ -229,7 +229,7 @@ fn failed(error: RenderError, args: &Args, printer: &Printer, run: &Run<'_>) -> 
     if !matches!(error, RenderError::Manifest { .. }) {
         return run.explained(error, None);
     }
-    if !args.debug {
+    if !args.debug && !helm::is_debugging() {
         return run.explained(error, Some("`--debug` prints what the templates wrote"));
     }
     let files = kpkg_chart::render_files(run.values, run.release, run.facts, run.ambient);
@@ -246,8 +246,11 @@ fn print(args: &Args, release: &ReleaseInfo, values: &Values, rendered: &Rendere
     let crds = if selection.crds { listing::crds(values) } else { Vec::new() };
     values.chart().check_read()?;
     let listed = listing::list(&crds, rendered, selection);
-    if let Some(folder) = &args.output_dir {
-        return write::files(folder, args.release_name.then_some(release.name.as_str()), &listed, printer);
+    if let Some(folder) = args.output_dir.as_ref().filter(|folder| !folder.is_empty()) {
+        write::files(folder, args.release_name.then_some(release.name.as_str()), &listed, printer)?;
+        // All is in files by now, and nothing is left to show (Helm's rule).
+        let pattern = args.show_only.first().cloned();
+        return pattern.map_or(Ok(()), |pattern| Err(listing::NotFound { pattern }.into()));
     }
     if args.post_renderer.is_none() && args.overlay.folder().is_none() && args.show_only.is_empty() {
         return Ok(printer.write_data(|mut out| listing::write(&listed, &mut out))?);

@@ -10,16 +10,17 @@ use kpkg_chart::listing::{Listed, Part};
 
 use crate::printer::Printer;
 
-/// Writes every document to the file of its source, and says which. CRDs stay outside the release's folder.
-pub(super) fn files(folder: &Path, release: Option<&str>, listed: &[Listed<'_>], printer: &Printer) -> Result<()> {
-    let inner = release.map_or_else(|| folder.to_owned(), |release| folder.join(release));
+/// Writes every document to the file of its source, and says which, in the words that were given for the folder. CRDs stay
+/// outside the release's folder.
+pub(super) fn files(folder: &str, release: Option<&str>, listed: &[Listed<'_>], printer: &Printer) -> Result<()> {
+    let inner = release.map_or_else(|| folder.to_owned(), |release| kpkg_gopath::clean(&format!("{folder}/{release}")));
     let mut written = BTreeSet::new();
     for document in listed {
         let folder = if document.part == Part::Crd { folder } else { &inner };
-        let path = inside(folder, document.source)?;
+        let path = inside(Path::new(folder), document.source)?;
         let again = !written.insert(path.clone());
         append(&path, &document.block(), again).with_context(|| format!("cannot write {}", path.display()))?;
-        printer.data(&format!("wrote {}\n", path.display()))?;
+        printer.data(&format!("wrote {folder}/{}\n", document.source))?;
     }
     Ok(printer.data("\n")?)
 }

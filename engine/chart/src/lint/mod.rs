@@ -19,6 +19,7 @@ mod workloads;
 use std::path::Path;
 
 use crate::chart::{Chart, File};
+use crate::error::LoadError;
 use crate::load;
 use crate::rendered::KubeVersion;
 use crate::values::Input;
@@ -65,11 +66,9 @@ impl Report {
 
 /// Checks a chart in a folder or an archive.
 pub fn lint(path: &Path, settings: &Settings<'_>) -> Report {
-    let files = match load::read_files(path) {
-        Ok(files) if files.iter().any(|file| file.name == "Chart.yaml") => files,
-        Ok(_) => return refused(missing(path)),
-        Err(_) if path.metadata().is_err() => return refused(missing(path)),
-        Err(error) => return refused(error.to_string()),
+    let files = match files(path) {
+        Ok(files) => files,
+        Err(problem) => return Report { messages: Vec::new(), refused: Some(problem) },
     };
     let shown = std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string();
     let mut linter = Linter { files: &files, settings, folder: shown, messages: Vec::new() };
@@ -91,14 +90,40 @@ pub fn lint(path: &Path, settings: &Settings<'_>) -> Report {
     Report { messages, refused: None }
 }
 
-fn refused(problem: String) -> Report {
-    Report { messages: Vec::new(), refused: Some(problem) }
+/// The files of a chart, or why there is none. What is an archive is told by its name (Helm's rule).
+fn files(path: &Path) -> Result<Vec<File>, String> {
+    let name = path.to_string_lossy();
+    let is_archive = name.ends_with(".tgz") || name.ends_with(".tar.gz");
+    let found = path.metadata();
+    let missing = |why: &str| {
+        let file = kpkg_gopath::join([&*name, "Chart.yaml"]);
+        Err(format!("unable to check Chart.yaml file in chart: stat {file}: {why}"))
+    };
+    match &found {
+        Err(_) if is_archive => return Err(format!("unable to open tarball: open {name}: no such file or directory")),
+        Err(_) => return missing("no such file or directory"),
+        Ok(found) if found.is_file() && !is_archive => return missing("not a directory"),
+        Ok(_) => {}
+    }
+    let has_chart = |files: &[File]| files.iter().any(|file| file.name == "Chart.yaml");
+    match load::read_files(path) {
+        Ok(files) if has_chart(&files) => Ok(files),
+        Ok(_) if is_archive => Err("unable to extract tarball: chart name not specified".to_owned()),
+        Ok(_) => missing("no such file or directory"),
+        Err(LoadError::NotAnArchive { .. }) => {
+            let what = match found.map_or(0, |found| found.len()) {
+                0 => "EOF",
+                1..GZIP_HEADER => "unexpected EOF",
+                _ => "gzip: invalid header",
+            };
+            Err(format!("unable to extract tarball: {what}"))
+        }
+        Err(error) => Err(error.to_string()),
+    }
 }
 
-fn missing(path: &Path) -> String {
-    let file = path.join("Chart.yaml");
-    format!("unable to check Chart.yaml file in chart: stat {}: no such file or directory", file.display())
-}
+/// How many bytes a gzip file begins with before its data.
+const GZIP_HEADER: u64 = 10;
 
 /// Whether a message's rule is switched off, for all or for its file.
 fn is_off(message: &Message, off: &[String], files: &[File]) -> bool {
@@ -121,7 +146,7 @@ struct Linter<'a> {
     messages: Vec<Message>,
 }
 
-type Loaded<'a> = Result<&'a Chart, &'a crate::LoadError>;
+type Loaded<'a> = Result<&'a Chart, &'a LoadError>;
 
 impl Linter<'_> {
     fn file(&self, name: &str) -> Option<&File> {

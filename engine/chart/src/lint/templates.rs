@@ -1,5 +1,7 @@
 //! The templates, and what they write.
 
+use std::path::Path;
+
 use kpkg_yaml::{Map, Value};
 
 use super::message::Severity::{Error, Warning};
@@ -22,7 +24,8 @@ impl Linter<'_> {
             self.check("templates-folder", Error, FOLDER, Err("not a directory".to_owned()));
             return;
         }
-        if !self.files.iter().any(|file| file.name.starts_with(FOLDER)) {
+        let is_there = self.files.iter().any(|file| file.name.starts_with(FOLDER));
+        if !is_there && !Path::new(&self.folder).join(FOLDER).is_dir() {
             self.check("templates-folder", Warning, FOLDER, Err("directory does not exist".to_owned()));
             return;
         }

@@ -66,6 +66,42 @@ fn metadata() {
     assert_eq!(messages(&[("Chart.yaml", "apiVersion: v2\n  name: lc\n")], &[], &[]), want);
 }
 
+/// As helm 4.2.3 words it.
+#[test]
+fn nulls_and_values_of_other_kinds() {
+    let nulls = |field: &str| {
+        let chart = format!("{CHART}{field}:\n-\n");
+        messages(&[("Chart.yaml", &chart), ("values.yaml", ""), ("templates/a.yaml", "a: 1\n")], &[], &["own"])
+    };
+    let refused = |field: &str| {
+        let problem = format!("validation: {field} must not contain empty or null nodes");
+        [format!("[ERROR] templates/: {problem}"), format!("[ERROR] : unable to load chart\n\t{problem}")]
+    };
+    let found = nulls("maintainers");
+    assert_eq!(found[0], "[ERROR] Chart.yaml: a maintainer entry is empty");
+    assert_eq!(found[1..], refused("maintainers"));
+    assert_eq!(nulls("dependencies"), refused("dependencies"));
+    for (values, want) in [
+        (
+            "- a\n",
+            "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal array into Go value of type common.Values",
+        ),
+        ("a: [1\n", "error converting YAML to JSON: yaml: line 1: did not find expected ',' or ']'"),
+    ] {
+        let found = messages(&[("Chart.yaml", CHART), ("values.yaml", values)], &[], &[]);
+        assert_eq!(found[0], format!("[ERROR] values.yaml: unable to parse YAML: {want}"));
+    }
+}
+
+#[test]
+fn an_empty_folder_of_templates_is_there() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("Chart.yaml"), CHART).expect("written");
+    fs::write(folder.path().join("values.yaml"), "").expect("written");
+    fs::create_dir(folder.path().join("templates")).expect("made");
+    assert!(lint(folder.path(), &settings(&[], &[])).messages.is_empty());
+}
+
 #[test]
 fn templates() {
     let files = [

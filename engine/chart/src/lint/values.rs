@@ -12,6 +12,15 @@ use crate::{load, schema};
 
 const FILE: &str = "values.yaml";
 
+/// A problem in the words of Helm's linter, whose reader of values is not the one that loads charts.
+fn of_linter(problem: &str) -> String {
+    let problem = problem.strip_prefix("cannot unmarshal yaml document: ").unwrap_or(problem);
+    match problem.strip_suffix("map[string]interface {}") {
+        Some(problem) => format!("{problem}common.Values"),
+        None => problem.to_owned(),
+    }
+}
+
 impl Linter<'_> {
     /// Helm's rules: only the chart's own values against its own schema.
     pub(super) fn values(&mut self) {
@@ -22,7 +31,7 @@ impl Linter<'_> {
         let defaults = match load::read_values(&file.text()) {
             Ok(defaults) => defaults,
             Err(problem) => {
-                self.check("values-file", Error, FILE, Err(format!("unable to parse YAML: {problem}")));
+                self.check("values-file", Error, FILE, Err(format!("unable to parse YAML: {}", of_linter(&problem))));
                 return;
             }
         };

@@ -5,8 +5,16 @@ use kpkg_yaml::{Map, Options, Value, number};
 
 use crate::metadata::{Dependency, Lock, Maintainer, Metadata};
 
+/// What becomes of a null among maintainers or dependencies.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Nulls {
+    Refused,
+    LeftOut,
+}
+
 /// Fills metadata from a document; fields that it does not name stay.
-pub(super) fn metadata(bytes: &[u8], into: &mut Metadata) -> Result<(), String> {
+pub(super) fn metadata(bytes: &[u8], into: &mut Metadata, nulls: Nulls) -> Result<(), String> {
+    let is_wanted = |map: &&Option<Map>| nulls == Nulls::Refused || map.is_some();
     let Some(map) = document(bytes, "v2.Metadata")? else { return Ok(()) };
     let fields = Fields { map: &map, path: "Metadata" };
     fields.text("name", &mut into.name)?;
@@ -24,7 +32,8 @@ pub(super) fn metadata(bytes: &[u8], into: &mut Metadata) -> Result<(), String> 
     fields.text("type", &mut into.kind)?;
     fields.flag("deprecated", &mut into.deprecated)?;
     if let Some(maps) = fields.maps("maintainers", "v2.Maintainer")? {
-        into.maintainers = maps.iter().map(|map| maintainer(map.as_ref())).collect::<Result<_, _>>()?;
+        into.maintainers =
+            maps.iter().filter(is_wanted).map(|map| maintainer(map.as_ref())).collect::<Result<_, _>>()?;
     }
     if let Some(value) = fields.find("annotations") {
         let Value::Map(annotations) = value else {
@@ -36,7 +45,8 @@ pub(super) fn metadata(bytes: &[u8], into: &mut Metadata) -> Result<(), String> 
         }
     }
     if let Some(maps) = fields.maps("dependencies", "v2.Dependency")? {
-        into.dependencies = maps.iter().map(|map| dependency(map.as_ref())).collect::<Result<_, _>>()?;
+        into.dependencies =
+            maps.iter().filter(is_wanted).map(|map| dependency(map.as_ref())).collect::<Result<_, _>>()?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use crate::lint::{self, Settings};
 use crate::values::{self, Input};
 use crate::{Ambient, ClusterFacts, ReleaseInfo, render};
 
-const EVERYTHING: &str = "ingress.enabled=true,ingress.className=x,autoscaling.enabled=true,podLabels.a=b,\
+const EVERYTHING: &str = "ingress.enabled=true,ingress.className=x,httpRoute.enabled=true,autoscaling.enabled=true,podLabels.a=b,\
                           podAnnotations.c=d,nodeSelector.e=f,service.type=NodePort,image.tag=1.2";
 
 fn made(starter: &Starter) -> (tempfile::TempDir, PathBuf) {
@@ -68,7 +68,14 @@ fn starters_pass_the_linter() {
 fn both_languages_write_the_same() {
     let (_go, go) = made(&Starter::Go);
     let (_jinja, jinja) = made(&Starter::Jinja);
-    for set in ["", EVERYTHING, "ingress.enabled=true", "serviceAccount.create=false,fullnameOverride=x"] {
+    for set in [
+        "",
+        EVERYTHING,
+        "ingress.enabled=true",
+        "serviceAccount.create=false,fullnameOverride=x",
+        "httpRoute.enabled=true",
+        "httpRoute.enabled=true,httpRoute.rules[0].filters[0].type=RequestMirror",
+    ] {
         let (left, right) = (objects(&go, set), objects(&jinja, set));
         assert!(!left.0.is_empty());
         for (left, right) in left.0.iter().zip(&right.0) {
@@ -87,7 +94,10 @@ fn charts_can_be_starters() {
     create(&copy, &Starter::Chart(path)).expect("made");
     let read = |name: &str| std::fs::read_to_string(copy.join(name)).expect("it is there");
     assert_eq!(read("values.yaml"), "name: copy\n");
-    assert!(read("Chart.yaml").contains("name: copy\n"));
+    // As helm 4.2.3 writes it.
+    let want = "apiVersion: v2\nappVersion: 0.1.0\ndescription: A Helm chart for Kubernetes\nname: copy\n\
+                type: application\nversion: 0.1.0\n";
+    assert_eq!(read("Chart.yaml"), want);
 }
 
 #[test]
@@ -97,4 +107,6 @@ fn names_are_checked() {
         let refused = create(&folder.path().join(name), &Starter::Go);
         assert!(matches!(refused, Err(CreateError::Name { .. })), "{name}");
     }
+    let refused = create(Path::new("/"), &Starter::Go);
+    assert!(matches!(refused, Err(CreateError::Length { .. })), "{refused:?}");
 }
