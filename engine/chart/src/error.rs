@@ -95,9 +95,6 @@ pub enum RenderError {
         /// What there is.
         found: String,
     },
-    /// A library was given where something installable is wanted.
-    #[error("library charts are not installable")]
-    Library,
     /// A template is wrong or failed.
     #[error("{text}")]
     Template {

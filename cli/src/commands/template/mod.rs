@@ -186,9 +186,7 @@ pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
 
 fn load(reference: &str, args: &Args, printer: &Printer) -> Result<Chart> {
     let chart = rendering::load_complete(reference, &args.chart, args.dependency_update, render::load_to_render)?;
-    if chart.is_library() {
-        printer.warn("library charts are not installable: their templates print nothing themselves");
-    }
+    rendering::require_installable(&chart)?;
     if chart.metadata.deprecated {
         printer.warn("this chart is deprecated");
     }
