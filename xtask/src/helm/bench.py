@@ -1,8 +1,11 @@
-"""bench.py KPKG HELM FOLDER: `kpkg template` against the real `helm template`, and against the engine alone.
+"""bench.py KPKG HELM FOLDER: `kpkg template` against the real Helm, in three ways.
 
-First both programs as whole processes, in turn. Then kpkg, its start included, against the engine warm in a process of its
-own, whose start is not counted: loading and rendering alone, and all that `helm template` does, which reads what was rendered
-as YAML, too, and sorts it, as `kpkg template` must.
+- The program: `helm template` as a whole process, in turn with kpkg.
+- The engine once: loading and rendering in a process of its own, the engine's start included (Python's is not).
+- The engine warm: the quickest of many rounds in one process, its start not counted. Once loading and rendering, once all
+  that `helm template` does: it also reads what was rendered as YAML and sorts it, as `kpkg template` must.
+
+kpkg is measured with its start in all of them.
 """
 
 import json
@@ -45,20 +48,30 @@ def template(program, folder):
     return [program, 'template', 'demo', folder, '--namespace', 'demo-ns']
 
 
-def engine_best(folder):
-    """Seconds for rendering and for all of `helm template`, and memory; in a process of its own, so that it is this chart's."""
-    done = subprocess.run([sys.executable, __file__, '--engine', folder], capture_output=True, text=True)
+def engine(mode, folder):
+    """What this script measures as a process of its own, so that the figures are this chart's; nothing if Helm refuses it."""
+    done = subprocess.run([sys.executable, __file__, mode, folder], capture_output=True, text=True)
     return json.loads(done.stdout) if done.returncode == 0 else None
 
 
-def engine_rounds(folder):
+def once(folder):
+    """Seconds for the engine's start, loading and rendering."""
+    start = time.perf_counter()
+    from helm_python import Chart
+    with Chart.load(folder) as chart:
+        chart.render(None, name='demo', namespace='demo-ns', is_install=True)
+    return time.perf_counter() - start
+
+
+def warm(folder):
+    """Seconds for rendering and for all of `helm template`, and the bytes that the process has taken."""
     import resource
 
     from reference import Engine
-    engine = Engine()
-    rendering = min(engine.measure(folder)[0] for _ in range(ROUNDS))
+    helm = Engine()
+    rendering = min(helm.measure(folder)[0] for _ in range(ROUNDS))
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    print(json.dumps([rendering, min(engine.measure_template(folder) for _ in range(ROUNDS)), memory]))
+    return rendering, min(helm.measure_template(folder) for _ in range(ROUNDS)), memory
 
 
 def umbrella(folder):
@@ -135,33 +148,37 @@ OBJECTS = {
 
 
 def table(kpkg, helm, subjects):
-    print(f'wall clock, the best of {ROUNDS}, and memory at its peak')
-    print(f'{"chart":23} | {"kpkg":>10} {"helm":>11} {"faster":>7} {"kpkg":>9} {"helm":>9} {"of it":>6}'
-          f' | {"engine renders":>14} {"faster":>7} {"does all":>11} {"faster":>7} {"memory":>9} {"of it":>6}')
+    measured = {}
+    print(f'wall clock, the best of {ROUNDS}')
+    print(f'{"chart":23} {"kpkg":>10} {"helm template":>19} {"engine once":>19} {"warm: renders":>19} {"warm: all":>19}')
     for name, folder in subjects:
-        engine = folder and engine_best(folder)
-        if not engine:
-            print(f'{name:23} not below the folder' if not folder else f'{name:23} Helm refuses it')
+        if not folder or not engine('--once', folder):
+            print(f'{name:23} {"Helm refuses it" if folder else "not below the folder"}')
             continue
-        (wall, memory, fine), (whole, whole_memory, _) = in_turn([template(kpkg, folder), template(helm, folder)])
+        (wall, memory, fine), (program, program_memory, _) = in_turn([template(kpkg, folder), template(helm, folder)])
         if not fine:
             print(f'{name:23} kpkg refuses it')
             continue
-        rendering, everything, engine_memory = engine
-        print(f'{name:23} | {wall * 1e3:7.1f} ms {whole * 1e3:8.1f} ms {whole / wall:6.1f}x'
-              f' {memory / 1e6:6.1f} MB {whole_memory / 1e6:6.1f} MB {memory / whole_memory:5.2f}x'
-              f' | {rendering * 1e3:11.1f} ms {rendering / wall:6.1f}x {everything * 1e3:8.1f} ms {everything / wall:6.1f}x'
-              f' {engine_memory / 1e6:6.1f} MB {memory / engine_memory:5.2f}x', flush=True)
+        rendering, everything, engine_memory = engine('--warm', folder)
+        times = [program, min(engine('--once', folder) for _ in range(ROUNDS)), rendering, everything]
+        shown = ''.join(f' {seconds * 1e3:8.1f} ms {seconds / wall:6.1f}x' for seconds in times)
+        print(f'{name:23} {wall * 1e3:7.1f} ms{shown}', flush=True)
+        measured[name] = memory, program_memory, engine_memory
+    print('memory at its peak, and kpkg\'s part of it')
+    print(f'{"chart":23} {"kpkg":>10} {"helm template":>19} {"engine, warm":>19}')
+    for name, (memory, *others) in measured.items():
+        shown = ''.join(f' {other / 1e6:8.1f} MB {memory / other:6.2f}x' for other in others)
+        print(f'{name:23} {memory / 1e6:7.1f} MB{shown}')
 
 
 def sweep(kpkg, root):
     from reference import Engine
-    engine, ours, theirs, count = Engine(), 0.0, 0.0, 0
+    helm, ours, theirs, count = Engine(), 0.0, 0.0, 0
     folders = [folder for _, folder in charts(root)]
     print(f'each of {len(folders)} charts once, with default values ...', flush=True)
     for folder in folders:
         try:
-            _, cpu = engine.measure(folder)
+            _, cpu = helm.measure(folder)
         except Exception:
             continue
         _, own, code = run(template(kpkg, folder))
@@ -173,8 +190,9 @@ def sweep(kpkg, root):
 
 
 def main():
-    if sys.argv[1] == '--engine':
-        return engine_rounds(sys.argv[2])
+    modes = {'--once': once, '--warm': warm}
+    if sys.argv[1] in modes:
+        return print(json.dumps(modes[sys.argv[1]](sys.argv[2])))
     kpkg, helm, root = (os.path.abspath(path) for path in sys.argv[1:4])
     with tempfile.TemporaryDirectory() as scratch:
         subjects = [(name, named(root, name)) for name in CHARTS]
