@@ -36,19 +36,13 @@ pub(crate) struct RenderArgs {
     disable_openapi_validation: bool,
 }
 
-/// Refuses libraries.
-pub(crate) fn require_installable(chart: &Chart) -> Result<()> {
-    if chart.is_library() {
-        anyhow::bail!("library charts are not installable: their templates are for other charts to use");
-    }
-    Ok(())
-}
-
 impl RenderArgs {
     /// Loads a chart that can be installed, with its dependencies.
     pub(crate) fn load(&self, reference: &str, source: &ChartArgs) -> Result<Chart> {
         let chart = load_complete(reference, source, self.dependency_update, render::load_from)?;
-        require_installable(&chart)?;
+        if chart.is_library() {
+            anyhow::bail!("library charts are not installable: their templates are for other charts to use");
+        }
         Ok(chart)
     }
 

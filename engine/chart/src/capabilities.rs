@@ -21,11 +21,10 @@ const DEFAULT_API_VERSIONS: &str = "v1 admissionregistration.k8s.io/v1 admission
     scheduling.k8s.io/v1alpha2 scheduling.k8s.io/v1beta1 scheduling.k8s.io/v1 storage.k8s.io/v1beta1 storage.k8s.io/v1 \
     storage.k8s.io/v1alpha1 storagemigration.k8s.io/v1beta1 apiextensions.k8s.io/v1beta1 apiextensions.k8s.io/v1";
 
-/// The version of Helm whose templates these are, and what its released program says of how it was made.
-const HELM_VERSION: &str = "v4.2.3";
-const GIT_COMMIT: &str = "43e8b7feece8beb0fcba47059ec9b522fd929a64";
-const GIT_TREE_STATE: &str = "clean";
-const GO_VERSION: &str = "go1.26.5";
+/// The version of Helm whose templates these are, as its engine tells it in a library. The released program says more,
+/// and each release other things: the patch version, the commit.
+const HELM_VERSION: &str = "v4.2";
+const GO_VERSION: &str = "go1.26.6";
 const KUBE_MINOR: &str = "36";
 
 impl Default for ClusterFacts {
@@ -268,7 +267,7 @@ impl Object for BuildInfo {
     }
 
     fn print(&self) -> String {
-        format!("{{{HELM_VERSION} {GIT_COMMIT} {GIT_TREE_STATE} {GO_VERSION} v1.{KUBE_MINOR}}}")
+        format!("{{{HELM_VERSION}   {GO_VERSION} v1.{KUBE_MINOR}}}")
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -278,8 +277,7 @@ impl Object for BuildInfo {
     fn field(&self, name: &str) -> Option<Value> {
         match name {
             "Version" => Some(HELM_VERSION.into()),
-            "GitCommit" => Some(GIT_COMMIT.into()),
-            "GitTreeState" => Some(GIT_TREE_STATE.into()),
+            "GitCommit" | "GitTreeState" => Some("".into()),
             "GoVersion" => Some(GO_VERSION.into()),
             "KubeClientVersion" => Some(format!("v1.{KUBE_MINOR}").into()),
             _ => None,
@@ -289,8 +287,6 @@ impl Object for BuildInfo {
     fn json_fields(&self) -> Option<Vec<(&'static str, Value)>> {
         Some(vec![
             ("version", HELM_VERSION.into()),
-            ("git_commit", GIT_COMMIT.into()),
-            ("git_tree_state", GIT_TREE_STATE.into()),
             ("go_version", GO_VERSION.into()),
             ("kube_client_version", format!("v1.{KUBE_MINOR}").into()),
         ])

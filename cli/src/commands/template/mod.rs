@@ -186,7 +186,10 @@ pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
 
 fn load(reference: &str, args: &Args, printer: &Printer) -> Result<Chart> {
     let chart = rendering::load_complete(reference, &args.chart, args.dependency_update, render::load_to_render)?;
-    rendering::require_installable(&chart)?;
+    if chart.is_library() {
+        // Helm's engine renders them to nothing, its command line refuses them.
+        printer.warn("library charts are not installable: their templates print nothing themselves");
+    }
     if chart.metadata.deprecated {
         printer.warn("this chart is deprecated");
     }
