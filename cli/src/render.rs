@@ -175,15 +175,6 @@ fn load_by(load: fn(&Path) -> Result<Chart, LoadError>, reference: &str, elsewhe
     kpkg_chart::load_files(files).with_context(|| format!("cannot load the bundled chart `{reference}`"))
 }
 
-/// Refuses to use charts of a kind that is not known (yet). Their subcharts are as they are.
-pub(crate) fn check_kind(chart: &Chart) -> Result<()> {
-    match &*chart.metadata.api_version {
-        "v1" | "v2" => Ok(()),
-        "v3" => bail!("invalid chart apiVersion: v3 is not known yet"),
-        other => bail!("unsupported chart version: the chart's apiVersion is {other:?}, which must be v1 or v2"),
-    }
-}
-
 /// Refuses charts whose dependencies are not at hand.
 pub(crate) fn check_dependencies(chart: &Chart) -> Result<()> {
     let missing: Vec<&str> = chart.missing_dependencies().into_iter().map(|it| it.name.as_str()).collect();

@@ -93,7 +93,6 @@ pub(crate) fn load_complete(
     load: fn(&str, &ChartArgs) -> Result<Chart>,
 ) -> Result<Chart> {
     let mut chart = load(reference, source)?;
-    render::check_kind(&chart)?;
     let folder = Path::new(reference);
     if dependency_update && !chart.missing_dependencies().is_empty() && folder.is_dir() {
         update(folder, source).context("cannot fetch the chart's dependencies")?;
