@@ -25,6 +25,7 @@ fn kpkg_with(folder: &Path, environment: &[(&str, &str)], args: &[&str]) -> Ran 
         .env("HOME", folder)
         .env_remove("KUBECONFIG")
         .env_remove("HELM_NAMESPACE")
+        .env_remove("HELM_DEBUG")
         .envs(environment.iter().copied())
         .output()
         .expect("kpkg starts");

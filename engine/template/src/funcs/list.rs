@@ -25,11 +25,11 @@ const FIRST: Call =
 const LAST: Call = |_, args| Ok(slice_of(&args[0], "Cannot find last on type")?.pop().unwrap_or_default());
 const REST: Call = |_, args| {
     let list = slice_of(&args[0], "Cannot find rest on type")?;
-    Ok(rest_of(list.is_empty(), list.into_iter().skip(1).collect()))
+    Ok(slice_or_nil(list.is_empty(), list.into_iter().skip(1).collect()))
 };
 const INITIAL: Call = |_, args| {
     let mut list = slice_of(&args[0], "Cannot find initial on type")?;
-    Ok(rest_of(list.pop().is_none(), list))
+    Ok(slice_or_nil(list.pop().is_none(), list))
 };
 const REVERSE: Call = |_, args| {
     let mut list = slice_of(&args[0], "Cannot find reverse on type")?;
@@ -107,12 +107,12 @@ pub(super) static FUNCTIONS: &[Function] = &[
             context.spend(items.len() * size_of::<Value>())?;
             all.extend(items);
         }
-        Ok(rest_of(all.is_empty(), all))
+        Ok(slice_or_nil(all.is_empty(), all))
     }),
 ];
 
 /// What some functions make of nothing is a slice that was never made.
-fn rest_of(is_nothing: bool, items: Vec<Value>) -> Value {
+fn slice_or_nil(is_nothing: bool, items: Vec<Value>) -> Value {
     Value::List(List::new(if is_nothing { ListKind::Nil } else { ListKind::Any }, items))
 }
 
