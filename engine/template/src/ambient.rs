@@ -5,6 +5,8 @@ use std::sync::{Arc, OnceLock};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
+use crate::datetime;
+
 /// The time that `now` gives, in the zone that dates are printed in.
 #[derive(Debug, Clone)]
 pub struct Clock(Moment);
@@ -12,13 +14,12 @@ pub struct Clock(Moment);
 #[derive(Debug, Clone)]
 enum Moment {
     Zoned(jiff::Zoned),
-    /// A time in the system's zone, which is looked up when it is first asked for: to find zones takes longer than to
-    /// render a small chart, and few ask.
+    /// A time in the machine's zone, which is read when it is first asked for: few charts ask.
     Local(jiff::Timestamp, Arc<OnceLock<jiff::Zoned>>),
 }
 
 impl Clock {
-    /// The time that it is, in the system's zone; it stands still from now on.
+    /// The time that it is, in the machine's zone; it stands still from now on.
     pub fn system() -> Self {
         Self(Moment::Local(jiff::Timestamp::now(), Arc::default()))
     }
@@ -26,7 +27,7 @@ impl Clock {
     pub(crate) fn now(&self) -> &jiff::Zoned {
         match &self.0 {
             Moment::Zoned(now) => now,
-            Moment::Local(now, zoned) => zoned.get_or_init(|| now.to_zoned(jiff::tz::TimeZone::system())),
+            Moment::Local(now, zoned) => zoned.get_or_init(|| now.to_zoned(datetime::local())),
         }
     }
 }

