@@ -179,11 +179,11 @@ fn load_by(load: fn(&Path) -> Result<Chart, LoadError>, reference: &str, elsewhe
 pub(crate) fn check_dependencies(chart: &Chart) -> Result<()> {
     let missing: Vec<&str> = chart.missing_dependencies().into_iter().map(|it| it.name.as_str()).collect();
     if !missing.is_empty() {
-        bail!(
-            "an error occurred while checking for chart dependencies. You may need to run `kpkg dependency build` to fetch \
-             missing dependencies: found in Chart.yaml, but missing in charts/ directory: {}",
-            missing.join(", ")
-        );
+        // The words of Helm's engine; its command line has others for it.
+        let problem = "chart dependencies are missing; run dependency update/build first: found in Chart.yaml, but missing in \
+                       charts/ directory";
+        let hint = Hint("`kpkg dependency build CHART` fetches them".to_owned());
+        return Err(anyhow::anyhow!("{problem}: {}", missing.join(", ")).context(hint));
     }
     Ok(())
 }

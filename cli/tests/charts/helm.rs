@@ -196,8 +196,9 @@ fn missing_dependencies_are_told() {
     let ran = kpkg(folder.path(), &["template", "app"]);
     assert_eq!(ran.code, 1);
     for want in [
-        "an error occurred while checking for chart dependencies. You may need to run",
+        "chart dependencies are missing; run dependency update/build first: ",
         "found in Chart.yaml, but missing in charts/ directory: gone",
+        "hint: `kpkg dependency build CHART` fetches them",
     ] {
         assert!(ran.err.contains(want), "{}", ran.err);
     }
@@ -262,4 +263,34 @@ fn templates_that_do_not_fit_the_values_print_nothing() {
     }
     let ran = kpkg(folder.path(), &["show", "values", "app", "--jsonpath", "{.a"]);
     assert!(ran.err.contains("error parsing jsonpath {.a: unclosed action"), "{}", ran.err);
+}
+
+#[test]
+fn text_that_is_no_yaml_is_shown_when_debugging() {
+    let folder = tempfile::tempdir().expect("a folder");
+    chart(folder.path());
+    write(folder.path(), "app/templates/b.yaml", "a: b\n c: {{ .Values.a }}\n");
+    let shown = "---\n# Source: app/templates/b.yaml\na: b\n c: 1\n\n";
+    for (word, debugs) in [("1", true), ("true", true), ("T", true), ("0", false), ("yes", false), ("", false)] {
+        let ran = kpkg_with(folder.path(), &[("HELM_DEBUG", word)], &["template", "app"]);
+        assert_eq!((ran.code, ran.out.contains(shown)), (1, debugs), "{word}: {}", ran.out);
+        assert_eq!(ran.err.contains("`--debug` prints what the templates wrote"), !debugs, "{word}: {}", ran.err);
+    }
+    let ran = kpkg(folder.path(), &["template", "app", "--debug"]);
+    assert!(ran.code == 1 && ran.out.contains(shown), "{}{}", ran.out, ran.err);
+}
+
+/// What Helm's engine renders; its command line refuses both.
+#[test]
+fn charts_are_rendered_by_the_rules_of_helms_engine() {
+    let folder = tempfile::tempdir().expect("a folder");
+    chart(folder.path());
+    write(folder.path(), "app/Chart.yaml", "apiVersion: v3\nname: app\nversion: 0.1.0\n");
+    let unknown = kpkg(folder.path(), &["template", "app"]);
+    assert_eq!(unknown.code, 0, "{}", unknown.err);
+    assert!(unknown.out.starts_with("---\n# Source: app/templates/a.yaml\n"), "{}", unknown.out);
+    write(folder.path(), "app/Chart.yaml", "apiVersion: v2\nname: app\nversion: 0.1.0\ntype: library\n");
+    let library = kpkg(folder.path(), &["template", "app"]);
+    assert_eq!((library.code, library.out.trim()), (0, ""), "{}", library.err);
+    assert!(library.err.contains("library charts are not installable"), "{}", library.err);
 }
