@@ -10,6 +10,7 @@ mod helm;
 mod kustomize;
 mod packages;
 mod publish;
+mod release;
 mod schema;
 mod shell;
 mod test;
@@ -28,6 +29,7 @@ cargo xtask bench build [--trees DIR]      `kpkg build` against the real Kustomi
 cargo xtask bench publish                  pulls, large indexes, many dependencies, against the real Helm
 cargo xtask parity kustomize [DIR]         recorded cases, or every kustomization below DIR, built by kpkg and by Kustomize
 cargo xtask fuzz SECONDS    each fuzz target for so long (needs a nightly compiler and cargo-fuzz)
+cargo xtask release         build kpkg as it is released: twice, arranged by what runs
 cargo xtask schema [--check]  regenerate cluster/api's schema table (or check that it is fresh)";
 
 fn main() -> ExitCode {
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
         ["parity", "kustomize"] => kustomize::parity_of_cases(),
         ["parity", "kustomize", folder] => kustomize::parity(folder),
         ["fuzz", seconds] => fuzz::run(seconds),
+        ["release"] => release::build().map(|kpkg| println!("{}", kpkg.display())),
         ["schema"] => schema::run(false),
         ["schema", "--check"] => schema::run(true),
         _ => {

@@ -30,6 +30,8 @@ pub(crate) const TESTS: [&str; 15] = [
     "util-linux",
 ];
 
+/// Debian packages that releases are built with besides.
+pub(crate) const PROFILES: [&str; 1] = ["llvm-19"];
 /// Debian packages that benchmarks run besides.
 pub(crate) const BENCHES: [&str; 1] = ["time"];
 

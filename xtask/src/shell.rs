@@ -1,5 +1,6 @@
 //! Running programs from the workspace's root.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -50,7 +51,12 @@ fn shown_args(command: &Command) -> String {
 
 /// Runs cargo with `args`.
 pub(crate) fn cargo(args: &[&str]) -> Result<()> {
-    run(command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())).args(args))
+    run(command(cargo_program()).args(args))
+}
+
+/// The cargo that runs this chore.
+pub(crate) fn cargo_program() -> OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
 /// How well programs are compiled.
@@ -70,10 +76,10 @@ pub(crate) fn build(profile: Profile) -> Result<PathBuf> {
     Ok(target_dir().join(if profile == Profile::Debug { "debug" } else { "release" }))
 }
 
-/// kpkg, optimised: the program that `KPKG_BINARY` names, or one that is built here.
+/// kpkg, optimised: the program that `KPKG_BINARY` names, or one that is built here as for a release.
 pub(crate) fn optimised_kpkg() -> Result<PathBuf> {
     match std::env::var_os("KPKG_BINARY") {
         Some(binary) => Ok(std::path::absolute(binary)?),
-        None => Ok(build(Profile::Release)?.join("kpkg")),
+        None => crate::release::build(),
     }
 }
