@@ -1,7 +1,7 @@
 //! From a chart on the command line to the draft of a release's next revision.
 
 use anyhow::Result;
-use kpkg_chart::{Ambient, Chart, Clock, ReleaseInfo, values};
+use kpkg_chart::{Ambient, Chart, Clock, ClusterFacts, ReleaseInfo, values};
 use kpkg_release::draft::{self, Draft};
 use kpkg_release::record::Status;
 use kpkg_release::sealed::Sealed;
@@ -18,6 +18,16 @@ use crate::provenance::Run;
 use crate::publish::ChartArgs;
 use crate::render::{self, ValuesArgs};
 use crate::session::Session;
+
+/// What a revision is drafted for.
+#[derive(Clone, Copy)]
+pub(crate) enum Ground<'a> {
+    /// A cluster, which is asked what it has.
+    Cluster(&'a Session),
+    /// None, but a namespace: no revision went before, templates see the versions that they see without a cluster, and
+    /// `lookup` finds nothing.
+    Nowhere { namespace: &'a str },
+}
 
 /// What a revision is made from.
 pub(crate) struct Request<'a> {
@@ -47,14 +57,17 @@ pub(crate) struct Drafted {
     pub(crate) chart: Chart,
 }
 
-/// Renders a chart against the cluster and drafts the next revision.
+/// Renders a chart and drafts the next revision.
 pub(crate) async fn draft(
-    session: &Session,
+    ground: Ground<'_>,
     request: Request<'_>,
     settings: &Settings,
     printer: &Printer,
 ) -> Result<Drafted> {
-    let history = session.history(request.name).await?;
+    let (history, namespace) = match ground {
+        Ground::Cluster(session) => (session.history(request.name).await?, session.namespace.as_str()),
+        Ground::Nowhere { namespace } => (History::none(request.name, namespace), namespace),
+    };
     let mut chart = request.chart;
     let given = values::supplied(&request.values.inputs()?)?;
     let given = match request.upgrade {
@@ -67,22 +80,35 @@ pub(crate) async fn draft(
     let standing = history.newest().filter(|it| request.upgrade.is_none() && it.info.status == Status::Deployed);
     let release = ReleaseInfo {
         name: request.name.to_owned(),
-        namespace: session.namespace.clone(),
+        namespace: namespace.to_owned(),
         revision: standing.map_or_else(|| history.next_revision(), |it| it.version),
         is_upgrade: request.upgrade.is_some(),
     };
     let rendering = &request.change.rendering;
-    let rendered = render::against(&session.cluster, &chart, &values, &release, rendering.resolver()).await?;
+    let rendered = match ground {
+        Ground::Cluster(session) => {
+            render::against(&session.cluster, &chart, &values, &release, rendering.resolver()).await?
+        }
+        Ground::Nowhere { .. } => render::alone(&chart, &values, &release, rendering.resolver())?,
+    };
     let rendered = request.overlay.apply(request.source.pin(rendered)?, printer)?;
     let rendered = rendering.finish(rendered)?;
     if request.values.strict_values {
-        let (inputs, facts) = (request.values.inputs()?, prepare::facts(&session.cluster));
+        let inputs = request.values.inputs()?;
+        let facts = match ground {
+            Ground::Cluster(session) => prepare::facts(&session.cluster),
+            Ground::Nowhere { .. } => ClusterFacts::default(),
+        };
         let ambient = Ambient::new(rand::random(), Clock::system());
         let run = Run { values: &values, inputs: &inputs, release: &release, facts: &facts, ambient: &ambient };
         run.check_values()?;
     }
     let with_crds = !request.change.skip_crds;
-    let prepared: Prepared = prepare::prepare(&chart, &values, &rendered, &release, &session.cluster, with_crds)?;
+    let scope = |version: &str, kind: &str| match ground {
+        Ground::Cluster(session) => session.cluster.is_namespaced(version, kind),
+        Ground::Nowhere { .. } => None,
+    };
+    let prepared: Prepared = prepare::prepare(&chart, &values, &rendered, &release, &scope, with_crds)?;
     let mut draft = match request.upgrade {
         Some(_) => draft::upgrade(prepared, &history, settings)?,
         None => draft::install(prepared, &history, settings)?,

@@ -56,7 +56,8 @@ pub(crate) struct OperationArgs {
     #[arg(long, value_name = "TEXT")]
     description: Option<String>,
 
-    /// Only show what would be done, with (`server`) or without (`client`) asking the server about each object
+    /// Only show what would be done, with (`server`) or without (`client`) asking the server about each object; a
+    /// client's dry run of an installation asks no cluster at all
     #[arg(long, value_name = "HOW", num_args = 0..=1, default_value = "none", default_missing_value = "client", require_equals = true)]
     dry_run: DryRun,
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use kpkg_chart::values::{self, Checks};
-use kpkg_chart::{Ambient, Chart, Clock, File, LoadError, ReleaseInfo, Rendered, Values};
+use kpkg_chart::{Ambient, Chart, Clock, ClusterFacts, File, LoadError, ReleaseInfo, RenderError, Rendered, Values};
 use kpkg_release::{Cluster, prepare};
 use kpkg_secrets::sops::Opened;
 
@@ -188,6 +188,20 @@ pub(crate) fn check_dependencies(chart: &Chart) -> Result<()> {
     Ok(())
 }
 
+/// Renders without a cluster: templates see the versions of [`ClusterFacts::default`], and `lookup` finds nothing.
+pub(crate) fn alone(
+    chart: &Chart,
+    values: &Values,
+    release: &ReleaseInfo,
+    resolver: Option<fn(&str) -> String>,
+) -> Result<Rendered> {
+    let (facts, ambient) =
+        (ClusterFacts { resolver, ..ClusterFacts::default() }, Ambient::new(rand::random(), Clock::system()));
+    let _bound = Bound::for_chart(chart);
+    kpkg_chart::render(chart, values, release, &facts, &ambient)
+        .map_err(|error| explained(error, values, release, &facts, &ambient))
+}
+
 /// Renders against a cluster: what templates look up is fetched, and they run again, until they ask
 /// for nothing new.
 pub(crate) async fn against(
@@ -224,11 +238,19 @@ pub(crate) async fn against_with(
             Err(error) => error.lookups().to_vec(),
         };
         if !prepare::learn(cluster, &mut facts, &asked).await? {
-            return rendered.map_err(|error| {
-                let inputs = [values::Input::Map(values.supplied.clone())];
-                Run { values, inputs: &inputs, release, facts: &facts, ambient }.explained(error, None)
-            });
+            return rendered.map_err(|error| explained(error, values, release, &facts, ambient));
         }
     }
     bail!("the chart's templates look up ever more objects")
+}
+
+fn explained(
+    error: RenderError,
+    values: &Values,
+    release: &ReleaseInfo,
+    facts: &ClusterFacts,
+    ambient: &Ambient,
+) -> anyhow::Error {
+    let inputs = [values::Input::Map(values.supplied.clone())];
+    Run { values, inputs: &inputs, release, facts, ambient }.explained(error, None)
 }

@@ -37,6 +37,15 @@ pub(crate) enum Target {
     Embedded { namespace: String },
 }
 
+impl Target {
+    /// The namespace to work in.
+    pub(crate) fn namespace(&self) -> &str {
+        match self {
+            Self::Named { namespace, .. } | Self::Embedded { namespace } => namespace,
+        }
+    }
+}
+
 impl TargetArgs {
     /// The namespace, if one was given.
     pub(crate) fn namespace(&self) -> Option<&str> {

@@ -7,7 +7,7 @@ use kpkg_release::diff::{self, Difference};
 use kpkg_release::{Desired, Settings, draft, operation};
 
 use crate::commands::upgrade::ReuseArgs;
-use crate::drafting::{self, Drafted, Request};
+use crate::drafting::{self, Drafted, Ground, Request};
 use crate::format::Format;
 use crate::options::{ChangeArgs, OperationArgs};
 use crate::overlay::OverlayArgs;
@@ -116,7 +116,8 @@ impl Args {
             change: &self.change,
             upgrade: Some(self.reuse.reuse()),
         };
-        let Drafted { draft, history, .. } = drafting::draft(session, request, &settings, printer).await?;
+        let Drafted { draft, history, .. } =
+            drafting::draft(Ground::Cluster(session), request, &settings, printer).await?;
         let planned = operation::plan(&session.cluster, draft, &history, &settings).await?;
         Ok(diff::of_plan(&planned.plan))
     }

@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use kpkg_chart::{Ambient, Chart, Clock};
-use kpkg_release::{Desired, Outcome, operation};
+use kpkg_release::{Desired, Outcome, Release, operation};
 
-use crate::drafting::{self, Drafted, Request};
+use crate::drafting::{self, Drafted, Ground, Request};
 use crate::format::Format;
 use crate::holder::holder;
 use crate::options::{ChangeArgs, DryRun, OperationArgs};
@@ -23,7 +23,7 @@ use crate::{naming, runtime, show};
 /// CHART is a bundled chart's name (`wordpress`), a folder, an archive, `oci://...`, REPOSITORY/NAME or
 /// the URL of an archive. With one argument the
 /// release is named after the chart. Without `--context`, `--kubeconfig` or a KUBECONFIG with a current
-/// context, the release goes to the embedded cluster, which is started if it does not run.
+/// context, the release goes to the embedded cluster, which is started if it does not run (but not for a dry run).
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Name of the release and chart, or the chart alone
@@ -100,22 +100,32 @@ pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
             None if args.generate_name => format!("{}-{}", chart.name(), jiff::Timestamp::now().as_second()),
             None => chart.name().to_owned(),
         };
-        let session = args.make.place.started(printer).await?;
-        args.make.install(&session, &own, chart, args.replace, printer).await
+        let place = &args.make.place;
+        // A dry run starts nothing, and a client's asks no cluster (Helm's rule).
+        let session = match args.make.operation.dry_run() {
+            DryRun::None => place.started(printer).await?,
+            DryRun::Server => place.session().await?,
+            DryRun::Client => {
+                let target = place.target.resolve().await?;
+                let ground = Ground::Nowhere { namespace: target.namespace() };
+                return args.make.install(ground, &own, chart, args.replace, printer).await;
+            }
+        };
+        args.make.install(Ground::Cluster(&session), &own, chart, args.replace, printer).await
     })
 }
 
 impl MakeArgs {
-    /// Installs `chart` as `name`.
+    /// Installs `chart` as `name`, or shows what that would do.
     pub(crate) async fn install(
         &self,
-        session: &Session,
+        ground: Ground<'_>,
         name: &str,
         chart: Chart,
         replace: bool,
         printer: &Printer,
     ) -> Result<ExitCode> {
-        let mut settings = self.operation.settings(session.driver, Some(&self.change));
+        let mut settings = self.operation.settings(self.place.driver(), Some(&self.change));
         settings.replace = replace;
         let request = Request {
             name,
@@ -127,8 +137,11 @@ impl MakeArgs {
             upgrade: None,
         };
         // The very same again changes nothing, and what was left half-way is carried on with.
-        let drafted = drafting::draft(session, request, &settings, printer).await;
-        self.make(session, drafted?, settings, printer, "").await
+        let drafted = drafting::draft(ground, request, &settings, printer).await?;
+        match ground {
+            Ground::Cluster(session) => self.make(session, drafted, settings, printer, "").await,
+            Ground::Nowhere { .. } => self.show(drafted.draft.release, printer),
+        }
     }
 
     /// Plans a drafted revision and carries it out, or shows it.
@@ -148,13 +161,7 @@ impl MakeArgs {
         let planned = operation::plan(&session.cluster, draft, &history, &settings).await?;
         if self.operation.dry_run() != DryRun::None {
             live.finish();
-            let mut release = planned.release;
-            release.info.description = "Dry run complete".to_owned();
-            if self.hide_secret {
-                release.manifest = show::without_secrets(&release.manifest);
-            }
-            printer.data(&self.output.one(&release, || show::dry_run(&release))?)?;
-            return Ok(ExitCode::SUCCESS);
+            return self.show(planned.release, printer);
         }
         let outcome = operation::execute(&session.cluster, planned, &settings, &holder(), &live).await;
         live.finish();
@@ -171,6 +178,16 @@ impl MakeArgs {
             }
         };
         printer.data(&self.output.one(&release, || show::status(&release, self.change.hide_notes))?)?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Shows a release that was not made.
+    fn show(&self, mut release: Release, printer: &Printer) -> Result<ExitCode> {
+        release.info.description = "Dry run complete".to_owned();
+        if self.hide_secret {
+            release.manifest = show::without_secrets(&release.manifest);
+        }
+        printer.data(&self.output.one(&release, || show::dry_run(&release))?)?;
         Ok(ExitCode::SUCCESS)
     }
 

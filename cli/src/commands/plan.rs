@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use kpkg_release::{Planned, Settings, draft, operation};
 
 use crate::commands::upgrade::ReuseArgs;
-use crate::drafting::{self, Drafted, Request};
+use crate::drafting::{self, Drafted, Ground, Request};
 use crate::options::{ChangeArgs, OperationArgs};
 use crate::overlay::OverlayArgs;
 use crate::printer::Printer;
@@ -135,7 +135,8 @@ impl Make {
             change: &self.change,
             upgrade: (upgrade && exists).then(|| self.reuse.reuse()),
         };
-        let Drafted { draft, history, .. } = drafting::draft(&session, request, &settings, printer).await?;
+        let Drafted { draft, history, .. } =
+            drafting::draft(Ground::Cluster(&session), request, &settings, printer).await?;
         Ok(operation::plan(&session.cluster, draft, &history, &settings).await?)
     }
 }

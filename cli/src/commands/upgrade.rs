@@ -6,7 +6,8 @@ use anyhow::Result;
 use kpkg_release::values::Reuse;
 
 use crate::commands::install::MakeArgs;
-use crate::drafting::{self, Request};
+use crate::drafting::{self, Ground, Request};
+use crate::options::DryRun;
 use crate::printer::Printer;
 use crate::runtime;
 
@@ -70,13 +71,14 @@ pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
     runtime::runtime()?.block_on(async {
         let chart = args.make.change.rendering.load(args.chart.as_deref().unwrap_or(&args.name), &args.make.chart)?;
         let place = &args.make.place;
-        let session = if args.install { place.started(printer).await? } else { place.session().await? };
+        let may_start = args.install && args.make.operation.dry_run() == DryRun::None;
+        let session = if may_start { place.started(printer).await? } else { place.session().await? };
         let history = session.history(&args.name).await?;
         if args.install && (history.is_gone() || history.is_attempt()) {
             if args.make.output == crate::format::Format::Table {
                 printer.data(&format!("Release \"{}\" does not exist. Installing it now.\n", args.name))?;
             }
-            return args.make.install(&session, &args.name, chart, false, printer).await;
+            return args.make.install(Ground::Cluster(&session), &args.name, chart, false, printer).await;
         }
         let mut settings = args.make.operation.settings(session.driver, Some(&args.make.change));
         settings.if_changed = args.if_changed;
@@ -89,7 +91,7 @@ pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
             change: &args.make.change,
             upgrade: Some(args.reuse.reuse()),
         };
-        let drafted = drafting::draft(&session, request, &settings, printer).await?;
+        let drafted = drafting::draft(Ground::Cluster(&session), request, &settings, printer).await?;
         let greeting = format!("Release \"{}\" has been upgraded.\n", args.name);
         args.make.make(&session, drafted, settings, printer, &greeting).await
     })

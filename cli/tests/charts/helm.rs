@@ -294,3 +294,32 @@ fn charts_are_rendered_by_the_rules_of_helms_engine() {
     assert_eq!((library.code, library.out.trim()), (0, ""), "{}", library.err);
     assert!(library.err.contains("library charts are not installable"), "{}", library.err);
 }
+
+#[test]
+fn a_dry_run_asks_no_cluster_and_starts_none() {
+    let folder = tempfile::tempdir().expect("a folder");
+    write(folder.path(), "app/Chart.yaml", "apiVersion: v2\nname: app\nversion: 0.1.0\n");
+    let seen = "data: {kube: {{ .Capabilities.KubeVersion }}, found: {{ (lookup \"v1\" \"Pod\" \"\" \"\").items | toJson }}}\n";
+    write(folder.path(), "app/templates/a.yaml", &format!("{MAP}{seen}"));
+    let hook = "apiVersion: v1\nkind: Secret\nmetadata:\n  name: s\n  annotations: {helm.sh/hook: pre-install}\n";
+    write(folder.path(), "app/templates/b.yaml", hook);
+    write(folder.path(), "app/templates/NOTES.txt", "{{ .Release.Namespace }} {{ .Release.Revision }}\n");
+    let data = folder.path().join("data");
+    let environment = [("KPKG_DATA_DIR", data.to_str().expect("text"))];
+    let ran = kpkg_with(folder.path(), &environment, &["install", "demo", "app", "--dry-run", "-n", "x"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let timeless: Vec<&str> = ran.out.lines().filter(|line| !line.starts_with("LAST DEPLOYED: ")).collect();
+    let want = format!(
+        "NAME: demo\nNAMESPACE: x\nSTATUS: pending-install\nREVISION: 1\nDESCRIPTION: Dry run complete\nTEST SUITE: \
+         None\nHOOKS:\n---\n# Source: app/templates/b.yaml\n{hook}\nMANIFEST:\n---\n# Source: \
+         app/templates/a.yaml\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: demo\ndata: {{kube: v1.36.0, found: \
+         null}}\n\n\nNOTES:\nx 1"
+    );
+    assert_eq!(timeless.join("\n"), want);
+    for args in [&["install", "demo", "app", "--dry-run=server"][..], &["upgrade", "-i", "demo", "app", "--dry-run"]] {
+        let ran = kpkg_with(folder.path(), &environment, args);
+        assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{args:?}");
+        assert!(ran.err.contains("there is no cluster to talk to"), "{args:?}: {}", ran.err);
+    }
+    assert!(!data.exists(), "nothing was started");
+}

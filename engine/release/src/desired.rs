@@ -11,6 +11,9 @@ use crate::order::{self, ChartOrder};
 use crate::plan::Desired;
 use crate::record::{Hook, Release};
 
+/// Whether objects of an apiVersion and kind live in namespaces; `None` for a kind that is not known.
+pub type Scope<'a> = &'a dyn Fn(&str, &str) -> Option<bool>;
+
 /// A rendered document: the template that wrote it, and the text.
 #[derive(Debug, Clone)]
 pub struct Document {
@@ -22,19 +25,19 @@ pub struct Document {
 
 impl Desired {
     /// Reads rendered documents and hooks; objects without a namespace go to `namespace` if their
-    /// kind lives in one.
+    /// kind lives in one, as `scope` knows it or as the definitions among the documents say.
     pub fn parse(
         crds: &[Document],
         documents: &[Document],
         hooks: &[Hook],
         namespace: &str,
-        cluster: &Cluster,
+        scope: Scope<'_>,
     ) -> Result<Self> {
         let coming = scopes(crds.iter().chain(documents));
         let namespaced = |api_version: &str, kind: &str| {
             let group = api_version.split_once('/').map_or("", |(group, _)| group);
             let key = (group.to_owned(), kind.to_owned());
-            cluster.is_namespaced(api_version, kind).or_else(|| coming.get(&key).copied())
+            scope(api_version, kind).or_else(|| coming.get(&key).copied())
         };
         let parse = |document: &Document| objects(document, namespace, &namespaced);
         let all = |documents: &[Document]| -> Result<Vec<Object>> {
@@ -52,7 +55,9 @@ impl Desired {
     /// What a record says was installed; what it hides is masked.
     pub fn from_record(release: &Release, cluster: &Cluster) -> Result<Self> {
         let documents = split(&release.manifest);
-        let mut desired = Self::parse(&[], &documents, &release.hooks, &release.namespace, cluster)?;
+        let mut desired = Self::parse(&[], &documents, &release.hooks, &release.namespace, &|version, kind| {
+            cluster.is_namespaced(version, kind)
+        })?;
         if let Some(text) = release.chart["metadata"]["annotations"][order::RESOURCES].as_str() {
             order::chart_order(release.chart_metadata("name"), text, &mut desired.charts);
         }
@@ -94,11 +99,7 @@ fn scopes<'a>(documents: impl Iterator<Item = &'a Document>) -> HashMap<(String,
 }
 
 /// The objects of one document: none if it holds nothing but comments, several if it is a list of them.
-fn objects(
-    document: &Document,
-    namespace: &str,
-    namespaced: &dyn Fn(&str, &str) -> Option<bool>,
-) -> Result<Vec<Object>> {
+fn objects(document: &Document, namespace: &str, namespaced: Scope<'_>) -> Result<Vec<Object>> {
     let refuse = |problem: String| ReleaseError::Manifest { source_file: document.source.clone(), problem };
     // As in a stream of documents, every line has an end: a block that ends the text ends with it.
     let yaml: Yaml = kpkg_yaml::read(&format!("{}\n", document.text)).map_err(|error| refuse(error.to_string()))?;
@@ -127,12 +128,7 @@ fn listed(value: &mut serde_json::Value) -> Option<Vec<serde_json::Value>> {
     Some(items)
 }
 
-fn object(
-    document: &Document,
-    mut value: serde_json::Value,
-    namespace: &str,
-    namespaced: &dyn Fn(&str, &str) -> Option<bool>,
-) -> Result<Object> {
+fn object(document: &Document, mut value: serde_json::Value, namespace: &str, namespaced: Scope<'_>) -> Result<Object> {
     let refuse = |problem: String| ReleaseError::Manifest { source_file: document.source.clone(), problem };
     let field = |path: &str| value.pointer(path).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
     let mut id = ObjectId {

@@ -35,6 +35,11 @@ pub struct Base {
 }
 
 impl History {
+    /// That of a release of which there is no revision yet.
+    pub fn none(name: &str, namespace: &str) -> Self {
+        Self { name: name.to_owned(), namespace: namespace.to_owned(), releases: Vec::new() }
+    }
+
     /// Reads it.
     pub async fn read(store: &RecordStore, name: &str, namespace: &str) -> Result<Self> {
         let releases = store.history(name).await?;

@@ -53,6 +53,7 @@ pub mod values;
 pub mod wait;
 
 pub use cluster::Cluster;
+pub use desired::Scope;
 pub use error::{ReleaseError, Result};
 pub use history::History;
 pub use object::{Object, ObjectId};

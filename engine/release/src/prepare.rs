@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use kpkg_chart::{Chart, ClusterFacts, KubeVersion, LookupKey, ReleaseInfo, Rendered, Values};
 
 use crate::cluster::Cluster;
-use crate::desired::{self, Document};
+use crate::desired::{self, Document, Scope};
 use crate::error::Result;
 use crate::object::ObjectId;
 use crate::order;
@@ -80,13 +80,14 @@ async fn look(cluster: &Cluster, key: &LookupKey) -> Result<serde_json::Value> {
     Ok(cluster.get(&id).await?.unwrap_or(nothing))
 }
 
-/// What a rendered chart means for `cluster`: its objects, and what the record keeps of it.
+/// What a rendered chart means for a cluster, of which only the scopes of its kinds matter here: its objects, and what the
+/// record keeps of it.
 pub fn prepare(
     chart: &Chart,
     values: &Values,
     rendered: &Rendered,
     release: &ReleaseInfo,
-    cluster: &Cluster,
+    scope: Scope<'_>,
     with_crds: bool,
 ) -> Result<Prepared> {
     let documents: Vec<Document> = rendered
@@ -96,7 +97,7 @@ pub fn prepare(
         .collect();
     let hooks: Vec<Hook> = rendered.hooks.iter().map(hook).collect();
     let crds = if with_crds { crds(chart) } else { Vec::new() };
-    let mut desired = Desired::parse(&crds, &documents, &hooks, &release.namespace, cluster)?;
+    let mut desired = Desired::parse(&crds, &documents, &hooks, &release.namespace, scope)?;
     chart_orders(chart, chart.name(), &mut desired.charts);
     Ok(Prepared {
         name: release.name.clone(),

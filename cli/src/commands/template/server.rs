@@ -21,10 +21,10 @@ pub(super) fn render(
         let cluster = Cluster::connect(client).await?;
         let resolver = args.enable_dns.then_some(crate::naming::resolve_host as fn(&str) -> String);
         let rendered = render::against_with(&cluster, chart, values, &release, resolver, ambient).await?;
-        let prepared = prepare::prepare(chart, values, &rendered, &release, &cluster, args.include_crds)?;
+        let scope = |version: &str, kind: &str| cluster.is_namespaced(version, kind);
+        let prepared = prepare::prepare(chart, values, &rendered, &release, &scope, args.include_crds)?;
         // What is there already is no matter: the plan is made as for a new release, and only rehearsed.
-        let history =
-            History { name: release.name.clone(), namespace: release.namespace.clone(), releases: Vec::new() };
+        let history = History::none(&release.name, &release.namespace);
         let settings = options::plain(Driver::Secret);
         operation::plan(&cluster, draft::install(prepared, &history, &settings)?, &history, &settings).await?;
         Ok(rendered)
