@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use kpkg_chart::{Chart, Rendered, split_manifests};
+use kpkg_chart::{Chart, KubeVersion, Rendered, split_manifests};
 
 use crate::publish::{self, ChartArgs};
 use crate::{naming, post_render, render};
@@ -100,6 +100,13 @@ pub(crate) fn load_complete(
     }
     render::check_dependencies(&chart)?;
     Ok(chart)
+}
+
+/// The version that `--kube-version` names; an empty one is none, as in Helm.
+pub(crate) fn kube_version(text: Option<&String>) -> Result<Option<KubeVersion>> {
+    let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
+    let parsed = KubeVersion::parse(text).map_err(anyhow::Error::msg);
+    parsed.map(Some).with_context(|| format!("invalid kube version '{text}'"))
 }
 
 fn update(folder: &Path, source: &ChartArgs) -> Result<()> {

@@ -3,14 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
-use kpkg_chart::KubeVersion;
+use anyhow::{Result, bail};
 use kpkg_chart::lint::{self, Report, Settings, Severity};
 
 use crate::memory::Bound;
 use crate::printer::Printer;
 use crate::render::ValuesArgs;
-use crate::target;
+use crate::{rendering, target};
 
 /// Check charts for mistakes
 ///
@@ -72,15 +71,12 @@ pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
     let inputs = args.values.inputs()?;
     kpkg_chart::values::supplied(&inputs)?;
     let disabled = disabled(&args)?;
-    let parse = |text: &String| {
-        KubeVersion::parse(text).map_err(anyhow::Error::msg).with_context(|| format!("invalid kube version '{text}'"))
-    };
     let given = args.namespace.clone().filter(|name| !name.is_empty());
     let namespace = given.unwrap_or_else(|| target::context_namespace(None, None));
     let settings = Settings {
         inputs: &inputs,
         namespace: &namespace,
-        kube_version: args.kube_version.as_ref().filter(|text| !text.is_empty()).map(parse).transpose()?,
+        kube_version: rendering::kube_version(args.kube_version.as_ref())?,
         skip_schema: args.skip_schema_validation,
         strict_values: args.values.strict_values,
         disabled: &disabled,

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use kpkg_chart::listing::{self, Selection};
 use kpkg_chart::values::{self, Checks, Input};
-use kpkg_chart::{Ambient, Chart, Clock, ClusterFacts, KubeVersion, ReleaseInfo};
+use kpkg_chart::{Ambient, Chart, Clock, ClusterFacts, ReleaseInfo};
 use kpkg_overlay::{Charts, Error, HelmChart, HelmGlobals};
 
 use crate::publish::{self, ChartArgs};
-use crate::render;
+use crate::{render, rendering};
 
 /// Charts that lie below a kustomization, or in the repository that it names.
 #[derive(Debug, Default)]
@@ -75,9 +75,8 @@ impl NamedCharts {
     fn facts(&self, wanted: &HelmChart) -> Result<ClusterFacts> {
         let mut facts = ClusterFacts::default();
         let version = Some(&wanted.kube_version).filter(|version| !version.is_empty()).or(self.kube_version.as_ref());
-        if let Some(text) = version {
-            let parsed = KubeVersion::parse(text).map_err(anyhow::Error::msg);
-            facts.kube_version = parsed.with_context(|| format!("invalid kube version '{text}'"))?;
+        if let Some(version) = rendering::kube_version(version)? {
+            facts.kube_version = version;
         }
         facts.api_versions.extend(self.api_versions.iter().chain(&wanted.api_versions).cloned());
         Ok(facts)

@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use kpkg_chart::listing::{self, Listed, Part, Selection};
 use kpkg_chart::provenance::FieldPath;
 use kpkg_chart::values::{self, Checks};
-use kpkg_chart::{Ambient, Chart, Clock, ClusterFacts, KubeVersion, ReleaseInfo, RenderError, Rendered, Values};
+use kpkg_chart::{Ambient, Chart, Clock, ClusterFacts, ReleaseInfo, RenderError, Rendered, Values};
 
 use crate::embedded::EmbeddedArgs;
 use crate::memory::Bound;
@@ -214,9 +214,8 @@ fn ambient(args: &Args) -> Result<Ambient> {
 /// What templates may know without a cluster.
 fn facts(args: &Args) -> Result<ClusterFacts> {
     let mut facts = ClusterFacts::default();
-    if let Some(text) = args.kube_version.as_ref().filter(|text| !text.is_empty()) {
-        let parsed = KubeVersion::parse(text).map_err(anyhow::Error::msg);
-        facts.kube_version = parsed.with_context(|| format!("invalid kube version '{text}'"))?;
+    if let Some(version) = rendering::kube_version(args.kube_version.as_ref())? {
+        facts.kube_version = version;
     }
     facts.api_versions.extend(slices::items("-a, --api-versions", &args.api_versions)?);
     if args.enable_dns {
