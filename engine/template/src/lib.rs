@@ -49,6 +49,7 @@ mod set;
 mod text;
 mod toml_text;
 mod trace;
+mod url;
 mod value;
 mod weight;
 
@@ -87,6 +88,11 @@ pub fn format_time(time: &jiff::Zoned, layout: &str) -> String {
 /// Checks a text against a layout of Go's `time` package.
 pub fn parse_time(layout: &str, text: &str) -> Result<(), String> {
     datetime::parse(layout, text, &jiff::tz::TimeZone::UTC).map(|_| ())
+}
+
+/// Whether Go's `net/url` reads a text as an address with a scheme that can be asked for.
+pub fn is_request_url(text: &str) -> bool {
+    url::is_request_url(text.as_bytes())
 }
 
 /// The text that `fmt.Print` writes for a value.

@@ -1,5 +1,6 @@
 //! `Chart.yaml`.
 
+use kpkg_template::is_request_url;
 use kpkg_template::semver::Version;
 use kpkg_yaml::{Map, Options, Value};
 
@@ -65,13 +66,13 @@ impl Linter<'_> {
             Error,
             FILE,
             metadata.sources.iter().try_for_each(|source| {
-                let is_url = names::is_request_url(source);
+                let is_url = is_request_url(source);
                 if is_url { Ok(()) } else { Err(format!("invalid source URL '{source}'")) }
             }),
         );
         let icon = &metadata.icon;
         self.check("chart-icon", Info, FILE, fail_if(icon.is_empty(), || "icon is recommended".to_owned()));
-        let is_wrong = !icon.is_empty() && !names::is_request_url(icon);
+        let is_wrong = !icon.is_empty() && !is_request_url(icon);
         self.check("chart-icon", Error, FILE, fail_if(is_wrong, || format!("invalid icon URL '{icon}'")));
         let (api, is_old) = (&metadata.api_version, metadata.api_version != "v2");
         self.check(

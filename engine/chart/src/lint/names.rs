@@ -23,14 +23,6 @@ pub(super) fn is_url(text: &str) -> bool {
     text.len() >= 3 && !text.starts_with('.') && !text.contains(char::is_whitespace) && is_named && is_host(host)
 }
 
-/// Whether this names a scheme and something in it.
-pub(super) fn is_request_url(text: &str) -> bool {
-    let Some((scheme, rest)) = text.split_once(':') else { return false };
-    let is_scheme = scheme.chars().next().is_some_and(|first| first.is_ascii_alphabetic())
-        && scheme.chars().all(|letter| letter.is_ascii_alphanumeric() || "+-.".contains(letter));
-    is_scheme && !rest.is_empty() && !text.contains(|letter: char| letter == ' ' || letter.is_control())
-}
-
 fn is_host(host: &str) -> bool {
     let is_label = |label: &str| {
         !label.is_empty()
@@ -57,9 +49,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_and_urls() {
+    fn addresses() {
         assert!(is_email("a.b@example.com") && !is_email("b") && !is_email("a@b") && !is_email("@x.y"));
         assert!(is_url("https://example.com/x") && is_url("example.com") && !is_url("a b.c") && !is_url("x"));
-        assert!(is_request_url("https://x/y") && !is_request_url("/x") && !is_request_url("x"));
     }
 }
