@@ -23,12 +23,12 @@ SUBCHARTS = 100
 
 
 def run(command):
-    """Wall seconds, processor seconds and exit code of a process."""
+    """Wall seconds, processor seconds and exit code of a process, without what Python's own `subprocess` takes."""
+    silence = [(os.POSIX_SPAWN_OPEN, stream, os.devnull, os.O_WRONLY, 0) for stream in (1, 2)]
     start = time.perf_counter()
-    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    return time.perf_counter() - start, usage.ru_utime + usage.ru_stime, child.returncode
+    child = os.posix_spawn(command[0], command, os.environ, file_actions=silence)
+    _, status, usage = os.wait4(child, 0)
+    return time.perf_counter() - start, usage.ru_utime + usage.ru_stime, os.waitstatus_to_exitcode(status)
 
 
 def peak(command):
