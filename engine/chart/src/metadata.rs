@@ -73,6 +73,16 @@ pub struct Metadata {
     /// `application` or `library`.
     #[serde(rename = "type", skip_serializing_if = "String::is_empty")]
     pub kind: String,
+    /// Where nulls were left out.
+    #[serde(skip)]
+    pub(crate) nulls: Nulls,
+}
+
+/// Whether a list held a null beside its mappings: read, then refused with the other checks, as Helm does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Nulls {
+    pub(crate) maintainers: bool,
+    pub(crate) dependencies: bool,
 }
 
 /// A chart that another needs.
@@ -212,8 +222,15 @@ impl Metadata {
         if !["", "application", "library"].contains(&self.kind.as_str()) {
             return Err("chart.metadata.type must be application or library".to_owned());
         }
+        let refuse_null = |list: &str| Err(format!("{list} must not contain empty or null nodes"));
+        if self.nulls.maintainers {
+            return refuse_null("maintainers");
+        }
         for maintainer in &mut self.maintainers {
             [&mut maintainer.name, &mut maintainer.email, &mut maintainer.url].into_iter().for_each(sanitize);
+        }
+        if self.nulls.dependencies {
+            return refuse_null("dependencies");
         }
         self.check_dependencies()
     }

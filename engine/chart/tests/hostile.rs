@@ -185,6 +185,37 @@ fn odd_metadata_is_refused_without_a_crash() {
     }
 }
 
+/// Nulls are refused where Helm's checks come to them: after what cannot be read, and after what they check first.
+#[test]
+fn nulls_among_maintainers_and_dependencies() {
+    let loaded = |chart: &str, others: &[(&str, &str)]| {
+        let chart = format!("apiVersion: v2\nname: c\nversion: 1.0.0\n{chart}");
+        attempt(&[&[("Chart.yaml", &*chart)], others].concat(), &[])
+    };
+    let refused = |list: &str| format!("validation: {list} must not contain empty or null nodes");
+    for (chart, others, want) in [
+        ("maintainers: [null]\ndependencies: [null]", &[][..], refused("maintainers")),
+        ("dependencies: [null]", &[], refused("dependencies")),
+        ("", &[("requirements.yaml", "dependencies: [null]")], refused("dependencies")),
+        (
+            "type: x\nmaintainers: [null]",
+            &[],
+            "validation: chart.metadata.type must be application or library".to_owned(),
+        ),
+        (
+            "maintainers: [null]\ndependencies: 5",
+            &[],
+            "cannot load Chart.yaml: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal number into \
+             Go struct field Metadata.dependencies of type []*v2.Dependency"
+                .to_owned(),
+        ),
+    ] {
+        assert_eq!(loaded(chart, others), Err(want), "{chart} {others:?}");
+    }
+    assert!(loaded("dependencies: [null]", &[("requirements.yaml", "dependencies: []")]).is_ok());
+    assert!(loaded("", &[("Chart.lock", "dependencies: [null]")]).is_ok());
+}
+
 #[test]
 fn templates_reach_nothing() {
     // CVE-2023-25165 (names resolved) and CVE-2020-11013 (clusters asked) while rendering.

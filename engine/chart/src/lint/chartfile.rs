@@ -56,9 +56,7 @@ impl Linter<'_> {
         self.check("chart-version", Error, FILE, is_text(&raw, "version"));
         self.check("chart-version", Error, FILE, version(&metadata.version));
         self.check("chart-app-version", Error, FILE, is_text(&raw, "appVersion"));
-        let is_null = |list: &Value| list.as_list().is_some_and(|items| items.iter().any(Value::is_null));
-        let has_null = raw.get("maintainers").is_some_and(is_null);
-        let maintainers = fail_if(has_null, || "a maintainer entry is empty".to_owned())
+        let maintainers = fail_if(metadata.nulls.maintainers, || "a maintainer entry is empty".to_owned())
             .and_then(|()| metadata.maintainers.iter().try_for_each(maintainer));
         self.check("chart-maintainers", Error, FILE, maintainers);
         self.check(

@@ -7,7 +7,7 @@ use kpkg_template::in_parallel;
 use kpkg_yaml::{Map, Value};
 
 use super::archive::unpack;
-use super::typed::{self, Nulls};
+use super::typed;
 use crate::chart::{Chart, File};
 use crate::error::LoadError;
 use crate::metadata::{Lock, Metadata};
@@ -24,10 +24,7 @@ pub(super) fn assemble(files: Vec<File>, depth: usize) -> Result<Chart, LoadErro
     let mut metadata: Option<Metadata> = None;
     for file in files.iter().filter(|file| file.name == "Chart.yaml") {
         let mut read = metadata.take().unwrap_or_default();
-        typed::metadata(file.data(), &mut read, Nulls::Refused).map_err(|problem| {
-            let is_read = problem.starts_with("validation: ");
-            if is_read { LoadError::Invalid(problem) } else { invalid("cannot load Chart.yaml", &problem) }
-        })?;
+        typed::metadata(file.data(), &mut read).map_err(|problem| invalid("cannot load Chart.yaml", &problem))?;
         if read.api_version.is_empty() {
             "v1".clone_into(&mut read.api_version);
         }
@@ -87,7 +84,7 @@ fn place(
         "values.schema.json" => chart.schema = Some(file),
         "requirements.yaml" => {
             let metadata = metadata.get_or_insert_default();
-            typed::metadata(file.data(), metadata, Nulls::Refused)
+            typed::metadata(file.data(), metadata)
                 .map_err(|problem| invalid("cannot load requirements.yaml", &problem))?;
             if metadata.api_version == "v1" {
                 chart.files.push(file);

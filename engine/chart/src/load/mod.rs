@@ -64,10 +64,10 @@ fn files_of(path: &Path, reading: Reading) -> Result<Vec<File>, LoadError> {
     unpack(&bytes)
 }
 
-/// What `Chart.yaml` says, unchecked; nulls in its lists are left out.
+/// What `Chart.yaml` says, unchecked.
 pub(crate) fn read_metadata(bytes: &[u8]) -> Result<Metadata, String> {
     let mut metadata = Metadata::default();
-    typed::metadata(bytes, &mut metadata, typed::Nulls::LeftOut)?;
+    typed::metadata(bytes, &mut metadata)?;
     Ok(metadata)
 }
 

@@ -5,16 +5,8 @@ use kpkg_yaml::{Map, Options, Value, number};
 
 use crate::metadata::{Dependency, Lock, Maintainer, Metadata};
 
-/// What becomes of a null among maintainers or dependencies.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Nulls {
-    Refused,
-    LeftOut,
-}
-
 /// Fills metadata from a document; fields that it does not name stay.
-pub(super) fn metadata(bytes: &[u8], into: &mut Metadata, nulls: Nulls) -> Result<(), String> {
-    let is_wanted = |map: &&Option<Map>| nulls == Nulls::Refused || map.is_some();
+pub(super) fn metadata(bytes: &[u8], into: &mut Metadata) -> Result<(), String> {
     let Some(map) = document(bytes, "v2.Metadata")? else { return Ok(()) };
     let fields = Fields { map: &map, path: "Metadata" };
     fields.text("name", &mut into.name)?;
@@ -32,8 +24,8 @@ pub(super) fn metadata(bytes: &[u8], into: &mut Metadata, nulls: Nulls) -> Resul
     fields.text("type", &mut into.kind)?;
     fields.flag("deprecated", &mut into.deprecated)?;
     if let Some(maps) = fields.maps("maintainers", "v2.Maintainer")? {
-        into.maintainers =
-            maps.iter().filter(is_wanted).map(|map| maintainer(map.as_ref())).collect::<Result<_, _>>()?;
+        into.nulls.maintainers = maps.contains(&None);
+        into.maintainers = maps.iter().flatten().map(maintainer).collect::<Result<_, _>>()?;
     }
     if let Some(value) = fields.find("annotations") {
         let Value::Map(annotations) = value else {
@@ -45,8 +37,8 @@ pub(super) fn metadata(bytes: &[u8], into: &mut Metadata, nulls: Nulls) -> Resul
         }
     }
     if let Some(maps) = fields.maps("dependencies", "v2.Dependency")? {
-        into.dependencies =
-            maps.iter().filter(is_wanted).map(|map| dependency(map.as_ref())).collect::<Result<_, _>>()?;
+        into.nulls.dependencies = maps.contains(&None);
+        into.dependencies = maps.iter().flatten().map(dependency).collect::<Result<_, _>>()?;
     }
     Ok(())
 }
@@ -59,7 +51,7 @@ pub(super) fn lock(bytes: &[u8]) -> Result<Lock, String> {
     fields.text("generated", &mut lock.generated)?;
     fields.text("digest", &mut lock.digest)?;
     if let Some(maps) = fields.maps("dependencies", "v2.Dependency")? {
-        lock.dependencies = maps.iter().map(|map| dependency(map.as_ref())).collect::<Result<_, _>>()?;
+        lock.dependencies = maps.iter().flatten().map(dependency).collect::<Result<_, _>>()?;
     }
     Ok(lock)
 }
@@ -148,7 +140,7 @@ impl Fields<'_> {
         }
     }
 
-    /// A list of mappings; a null in it is kept as `None`, for the checks to refuse.
+    /// A list of mappings; a null in it is `None`.
     fn maps(&self, name: &str, kind: &str) -> Result<Option<Vec<Option<Map>>>, String> {
         let Some(value) = self.find(name) else { return Ok(None) };
         let Value::List(items) = value else { return Err(self.mismatch(value, name, &format!("[]*{kind}"))) };
@@ -165,8 +157,7 @@ impl Fields<'_> {
     }
 }
 
-fn maintainer(map: Option<&Map>) -> Result<Maintainer, String> {
-    let map = map.ok_or("validation: maintainers must not contain empty or null nodes")?;
+fn maintainer(map: &Map) -> Result<Maintainer, String> {
     let fields = Fields { map, path: "Maintainer.maintainers" };
     let mut maintainer = Maintainer::default();
     fields.text("name", &mut maintainer.name)?;
@@ -175,8 +166,7 @@ fn maintainer(map: Option<&Map>) -> Result<Maintainer, String> {
     Ok(maintainer)
 }
 
-fn dependency(map: Option<&Map>) -> Result<Dependency, String> {
-    let map = map.ok_or("validation: dependencies must not contain empty or null nodes")?;
+fn dependency(map: &Map) -> Result<Dependency, String> {
     let fields = Fields { map, path: "Dependency.dependencies" };
     let mut dependency = Dependency::default();
     fields.text("name", &mut dependency.name)?;
