@@ -104,8 +104,11 @@ fn a_chart_without_its_proof_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path();
     assert!(kpkg(path, &["create", "web"]).status.success());
-    assert!(kpkg(path, &["package", "web"]).status.success());
-    let archive = std::fs::read(path.join("web-0.1.0.tgz")).expect("packed");
+    let packed = kpkg(path, &["package", "web"]);
+    let whole = path.canonicalize().expect("a folder").join("web-0.1.0.tgz");
+    let want = format!("Successfully packaged chart and saved it to: {}\n", whole.display());
+    assert_eq!(text(&packed.stdout), want, "{}", text(&packed.stderr));
+    let archive = std::fs::read(whole).expect("packed");
     let site = Site::start([("/web-0.1.0.tgz".to_owned(), archive)].into());
     std::fs::write(path.join("ring"), "").expect("a file");
     let url = format!("http://{}/web-0.1.0.tgz", site.address);

@@ -67,18 +67,23 @@ pub(crate) fn run(args: Args, printer: &Printer) -> Result<ExitCode> {
         app_version: args.app_version.clone(),
         time: args.time.unwrap_or(package::DEFAULT_TIME),
     };
+    // Helm names the whole path where no folder was asked for; scripts cut it from the line.
+    let folder = match args.destination.as_path() {
+        here if here == Path::new(".") => std::env::current_dir().context("there is no current folder")?,
+        other => other.to_owned(),
+    };
     for path in &args.charts {
         if args.dependency_update && Path::new(path).is_dir() {
             update(&args, Path::new(path))?;
         }
         let chart = render::load(path)?;
         let packed = package::package(&chart, &settings).with_context(|| format!("cannot pack `{path}`"))?;
-        let target = args.destination.join(&packed.file_name);
+        let target = folder.join(&packed.file_name);
         // A key that cannot sign is found before anything is written.
         let provenance = args.sign.then(|| sign(&args, &packed)).transpose()?;
         write(&target, &packed.bytes)?;
         if let Some(text) = provenance {
-            write(&args.destination.join(format!("{}.prov", packed.file_name)), text.as_bytes())?;
+            write(&folder.join(format!("{}.prov", packed.file_name)), text.as_bytes())?;
         }
         printer.data(&format!("Successfully packaged chart and saved it to: {}\n", target.display()))?;
     }
