@@ -153,7 +153,7 @@ impl Head {
         let fail = |found: &Value, what: &str| Fault {
             problem: format!(
                 "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {} into Go {what}",
-                kind_name(found)
+                found.json_type()
             ),
             line: None,
         };
@@ -167,7 +167,8 @@ impl Head {
             [("apiVersion", &mut head.api_version, "apiVersion"), ("kind", &mut head.kind, "kind")]
         {
             if let Some(value) = find(&map, name) {
-                *slot = scalar(value)
+                *slot = value
+                    .scalar_text()
                     .ok_or_else(|| fail(value, &format!("struct field SimpleHead.{kind} of type string")))?;
             }
         }
@@ -176,13 +177,14 @@ impl Head {
             Some(Value::Map(metadata)) => {
                 if let Some(value) = find(metadata, "name") {
                     head.name =
-                        scalar(value).ok_or_else(|| fail(value, "struct field .metadata.name of type string"))?;
+                        value.scalar_text().ok_or_else(|| fail(value, "struct field .metadata.name of type string"))?;
                 }
                 match find(metadata, "annotations") {
                     None => {}
                     Some(Value::Map(annotations)) => {
                         for (key, value) in annotations {
-                            let text = scalar(value)
+                            let text = value
+                                .scalar_text()
                                 .ok_or_else(|| fail(value, "struct field .metadata.annotations of type string"))?;
                             head.annotations.insert(key.clone(), text);
                         }
@@ -217,29 +219,6 @@ fn find<'a>(map: &'a Map, name: &str) -> Option<&'a Value> {
     let found =
         map.get(name).or_else(|| map.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value));
     found.filter(|value| !value.is_null())
-}
-
-fn scalar(value: &Value) -> Option<String> {
-    match value {
-        Value::Null => Some(String::new()),
-        Value::String(text) => Some(text.clone()),
-        Value::Bool(value) => Some(value.to_string()),
-        Value::Int(value) => Some(value.to_string()),
-        Value::Uint(value) => Some(value.to_string()),
-        Value::Float(value) => Some(kpkg_yaml::number::format_general_32(*value)),
-        Value::List(_) | Value::Map(_) => None,
-    }
-}
-
-fn kind_name(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "bool",
-        Value::Int(_) | Value::Uint(_) | Value::Float(_) => "number",
-        Value::String(_) => "string",
-        Value::List(_) => "array",
-        Value::Map(_) => "object",
-    }
 }
 
 /// The hook of a manifest; `None` if it names a moment that does not exist.

@@ -1,6 +1,7 @@
 //! The plain value of a document: what is left when styles, comments and anchors are gone.
 
 use crate::entries::Entries;
+use crate::number;
 
 /// A mapping; keys are in byte order, as Go prints and ranges over maps.
 pub type Map = Entries<String, Value>;
@@ -63,6 +64,31 @@ impl Value {
     /// Whether this is null.
     pub fn is_null(&self) -> bool {
         matches!(self, Self::Null)
+    }
+
+    /// What Go's JSON decoder calls it where it wants something else.
+    pub fn json_type(&self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Bool(_) => "bool",
+            Self::Int(_) | Self::Uint(_) | Self::Float(_) => "number",
+            Self::String(_) => "string",
+            Self::List(_) => "array",
+            Self::Map(_) => "object",
+        }
+    }
+
+    /// The text of a scalar where a Go struct wants a string, however it was written; `None` for collections.
+    pub fn scalar_text(&self) -> Option<String> {
+        match self {
+            Self::Null => Some(String::new()),
+            Self::Bool(value) => Some(value.to_string()),
+            Self::Int(value) => Some(value.to_string()),
+            Self::Uint(value) => Some(value.to_string()),
+            Self::Float(value) => Some(number::format_general_32(*value)),
+            Self::String(text) => Some(text.clone()),
+            Self::List(_) | Self::Map(_) => None,
+        }
     }
 
     /// Looks a dotted path of mapping keys up.

@@ -137,15 +137,10 @@ pub fn read_values(text: &str) -> Result<Map, String> {
             Ok(Value::Map(map)) if values.is_empty() => values = map,
             Ok(Value::Map(map)) => merge_maps(&mut values, map),
             Ok(other) => {
-                let kind = match other {
-                    Value::List(_) => "array",
-                    Value::String(_) => "string",
-                    Value::Bool(_) => "bool",
-                    _ => "number",
-                };
                 return Err(format!(
                     "cannot unmarshal yaml document: error unmarshaling JSON: while decoding JSON: json: cannot \
-                     unmarshal {kind} into Go value of type map[string]interface {{}}"
+                     unmarshal {} into Go value of type map[string]interface {{}}",
+                    other.json_type()
                 ));
             }
             Err(error) => {

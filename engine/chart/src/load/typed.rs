@@ -1,7 +1,7 @@
 //! YAML into the fields of `Chart.yaml` and locks, as Go's decoder fills a struct: names ignore case,
 //! unknown ones are skipped, numbers become text where text is wanted, and other mismatches are refused.
 
-use kpkg_yaml::{Map, Options, Value, number};
+use kpkg_yaml::{Map, Options, Value};
 
 use crate::metadata::{Dependency, Lock, Maintainer, Metadata};
 
@@ -32,7 +32,7 @@ pub(super) fn metadata(bytes: &[u8], into: &mut Metadata) -> Result<(), String> 
             return Err(mismatch(value, "Metadata.annotations", "map[string]string"));
         };
         for (key, value) in annotations {
-            let text = coerced(value).ok_or_else(|| mismatch(value, "Metadata.annotations", "string"))?;
+            let text = value.scalar_text().ok_or_else(|| mismatch(value, "Metadata.annotations", "string"))?;
             into.annotations.insert(key.clone(), text);
         }
     }
@@ -64,41 +64,17 @@ fn document(bytes: &[u8], kind: &str) -> Result<Option<Map>, String> {
         Ok(Value::Map(map)) => Ok(Some(map)),
         Ok(other) => Err(format!(
             "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {} into Go value of type {kind}",
-            kind_name(&other)
+            other.json_type()
         )),
         Err(error) => Err(format!("error converting YAML to JSON: {error}")),
-    }
-}
-
-fn kind_name(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "bool",
-        Value::Int(_) | Value::Uint(_) | Value::Float(_) => "number",
-        Value::String(_) => "string",
-        Value::List(_) => "array",
-        Value::Map(_) => "object",
     }
 }
 
 fn mismatch(value: &Value, path: &str, wanted: &str) -> String {
     format!(
         "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {} into Go struct field {path} of type {wanted}",
-        kind_name(value)
+        value.json_type()
     )
-}
-
-/// Text of a scalar, however it was written; `None` for collections.
-fn coerced(value: &Value) -> Option<String> {
-    match value {
-        Value::Null => Some(String::new()),
-        Value::Bool(value) => Some(value.to_string()),
-        Value::Int(value) => Some(value.to_string()),
-        Value::Uint(value) => Some(value.to_string()),
-        Value::Float(value) => Some(number::format_general_32(*value)),
-        Value::String(text) => Some(text.clone()),
-        Value::List(_) | Value::Map(_) => None,
-    }
 }
 
 struct Fields<'a> {
@@ -116,7 +92,7 @@ impl Fields<'_> {
 
     fn text(&self, name: &str, into: &mut String) -> Result<(), String> {
         if let Some(value) = self.find(name) {
-            *into = coerced(value).ok_or_else(|| self.mismatch(value, name, "string"))?;
+            *into = value.scalar_text().ok_or_else(|| self.mismatch(value, name, "string"))?;
         }
         Ok(())
     }
@@ -124,7 +100,7 @@ impl Fields<'_> {
     fn texts(&self, name: &str, into: &mut Vec<String>) -> Result<(), String> {
         let Some(value) = self.find(name) else { return Ok(()) };
         let Value::List(items) = value else { return Err(self.mismatch(value, name, "[]string")) };
-        let texts = items.iter().map(|item| coerced(item).ok_or_else(|| self.mismatch(item, name, "string")));
+        let texts = items.iter().map(|item| item.scalar_text().ok_or_else(|| self.mismatch(item, name, "string")));
         *into = texts.collect::<Result<_, _>>()?;
         Ok(())
     }

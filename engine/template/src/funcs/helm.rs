@@ -181,19 +181,15 @@ pub(crate) fn remove_no_value(bytes: Vec<u8>) -> Vec<u8> {
 
 fn read_yaml(bytes: &[u8], wanted: &str) -> Result<Value, String> {
     let plain = kpkg_yaml::read_bytes(bytes).map_err(|error| format!("error converting YAML to JSON: {error}"))?;
-    let found = match (&plain, wanted) {
+    match (&plain, wanted) {
         (kpkg_yaml::Value::Null, _)
         | (kpkg_yaml::Value::Map(_), "map[string]interface {}")
-        | (kpkg_yaml::Value::List(_), "[]interface {}") => return Ok(Value::from(&plain)),
-        (kpkg_yaml::Value::Map(_), _) => "object",
-        (kpkg_yaml::Value::List(_), _) => "array",
-        (kpkg_yaml::Value::String(_), _) => "string",
-        (kpkg_yaml::Value::Bool(_), _) => "bool",
-        _ => "number",
-    };
-    Err(format!(
-        "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {found} into Go value of type {wanted}"
-    ))
+        | (kpkg_yaml::Value::List(_), "[]interface {}") => Ok(Value::from(&plain)),
+        _ => Err(format!(
+            "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {} into Go value of type {wanted}",
+            plain.json_type()
+        )),
+    }
 }
 
 fn or_error_map(read: Result<Value, String>) -> Value {
