@@ -87,7 +87,7 @@ impl File {
     pub fn text(&self) -> Cow<'_, str> {
         match self.content.read() {
             Some(Content::Text(text)) => Cow::Borrowed(text),
-            Some(Content::Bytes(bytes)) => kpkg_template::lossy(bytes),
+            Some(Content::Bytes(bytes)) => kpkg_gounicode::lossy(bytes),
             _ => Cow::Borrowed(""),
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use kpkg_template::{Context, Entries, Failure, Kind, Object, Signature, Text, Type, Value, lossy, print_bytes};
+use kpkg_template::{Context, Entries, Failure, Kind, Object, Signature, Text, Type, Value, print_bytes};
 
 use crate::chart::File;
 use crate::file_name::FileName;
@@ -85,7 +85,7 @@ impl Object for Files {
             print_bytes(file.data(), &mut out);
         }
         out.push(b']');
-        String::from_utf8(out).unwrap_or_else(|error| lossy(error.as_bytes()).into_owned())
+        String::from_utf8(out).unwrap_or_else(|error| kpkg_gounicode::lossy(error.as_bytes()).into_owned())
     }
 
     fn as_any(&self) -> &dyn Any {

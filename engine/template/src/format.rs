@@ -1,5 +1,6 @@
 //! `%v`: values as Go's `fmt.Print` writes them.
 
+use kpkg_gounicode::lossy;
 use kpkg_yaml::number::format_general;
 
 use crate::value::{IntKind, Value};
@@ -26,7 +27,7 @@ pub(crate) fn show(value: &Value) -> Result<Vec<u8>, &'static str> {
 
 /// The text of a value as a string; empty where it cannot be printed.
 pub(crate) fn text(value: &Value) -> String {
-    String::from_utf8_lossy(&print(value).unwrap_or_default()).into_owned()
+    lossy(&print(value).unwrap_or_default()).into_owned()
 }
 
 fn print_to(value: &Value, out: &mut Vec<u8>, depth: usize) -> Result<(), &'static str> {

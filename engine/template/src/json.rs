@@ -1,5 +1,7 @@
 //! Reads JSON with Go's complaints.
 
+use kpkg_gounicode::lossy;
+
 use crate::value::{Entries, Value};
 
 /// How deep a text may nest, as Go's decoder bounds it.
@@ -197,7 +199,7 @@ impl Parser<'_> {
                 None => return self.unexpected(""),
                 Some(b'"') => {
                     self.at += 1;
-                    return Ok(String::from_utf8_lossy(&out).into_owned());
+                    return Ok(lossy(&out).into_owned());
                 }
                 Some(b'\\') => {
                     self.at += 1;

@@ -63,7 +63,7 @@ pub use object::{Object, Signature};
 pub use parallel::{at_once, in_parallel};
 pub use render::{Renderer, with_stack};
 pub use set::Templates;
-pub use text::{Text, lossy};
+pub use text::Text;
 pub use trace::{Fragment, Read, Span, Trace};
 /// A regular expression in Go's syntax.
 pub fn go_regex(pattern: &str) -> Result<regex::bytes::Regex, String> {

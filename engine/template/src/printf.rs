@@ -1,9 +1,10 @@
 //! `fmt.Sprintf` with Go's verbs, flags and complaints.
 
+use kpkg_gounicode::{is_print, rune_count, runes};
 use kpkg_yaml::number::format_general;
 
 use crate::format::{int_text, print, text};
-use crate::quote::{is_print, quote, quote_as_is, quote_with};
+use crate::quote::{backquote, quote, quote_ascii, quote_with};
 use crate::value::{ListKind, MapKind, Value};
 
 /// Widths and precisions beyond this are refused if they are arguments, or if a format goes on with one more digit; as
@@ -144,11 +145,11 @@ impl Printer<'_> {
         }
         // A character has four bytes at most.
         let rest = &self.format[self.at.min(self.format.len())..];
-        let Some(verb) = String::from_utf8_lossy(&rest[..rest.len().min(4)]).chars().next() else {
+        let Some((verb, bytes)) = runes(&rest[..rest.len().min(4)]).next() else {
             self.out.extend_from_slice(b"%!(NOVERB)");
             return;
         };
-        self.at += if verb == char::REPLACEMENT_CHARACTER { 1 } else { verb.len_utf8() };
+        self.at += bytes.len();
         if verb == '%' {
             self.out.push(b'%');
         } else if !self.good_index {
@@ -238,8 +239,13 @@ fn typed(value: &Value) -> String {
     if value.is_nil() { "<nil>".to_owned() } else { format!("{}={}", value.type_name(), text(value)) }
 }
 
-fn bad(verb: char, value: &Value) -> Vec<u8> {
-    format!("%!{verb}({})", typed(value)).into_bytes()
+/// A complaint shows the value as `%v` would, with the flags of the verb that is wrong.
+fn bad(spec: &Spec, verb: char, value: &Value) -> Vec<u8> {
+    if value.is_nil() {
+        return format!("%!{verb}(<nil>)").into_bytes();
+    }
+    let shown = format_verb(&Spec { sharp: false, ..spec.clone() }, 'v', value);
+    [format!("%!{verb}({}=", value.type_name()).as_bytes(), &shown, b")"].concat()
 }
 
 /// A value inside another: nil is no mistake there.
@@ -270,28 +276,28 @@ fn format_verb(spec: &Spec, verb: char, value: &Value) -> Vec<u8> {
         }
         (_, Value::Bool(flag)) => match verb {
             't' | 'v' => pad(spec, flag.to_string().into_bytes()),
-            _ => bad(verb, value),
+            _ => bad(spec, verb, value),
         },
         (_, Value::Int(number, kind)) => {
-            format_int(spec, verb, *number, kind.is_unsigned()).unwrap_or_else(|| bad(verb, value))
+            format_int(spec, verb, *number, kind.is_unsigned()).unwrap_or_else(|| bad(spec, verb, value))
         }
-        (_, Value::Float(number)) => format_float(spec, verb, *number).unwrap_or_else(|| bad(verb, value)),
-        (_, Value::String(text)) => format_bytes(spec, verb, text.as_bytes()).unwrap_or_else(|| bad(verb, value)),
+        (_, Value::Float(number)) => format_float(spec, verb, *number).unwrap_or_else(|| bad(spec, verb, value)),
+        (_, Value::String(text)) => format_bytes(spec, verb, text.as_bytes()).unwrap_or_else(|| bad(spec, verb, value)),
         (_, Value::Bytes(bytes)) => match verb {
             'v' | 'd' => pad(spec, print(value).unwrap_or_default()),
-            _ => format_bytes(spec, verb, bytes.as_bytes()).unwrap_or_else(|| bad(verb, value)),
+            _ => format_bytes(spec, verb, bytes.as_bytes()).unwrap_or_else(|| bad(spec, verb, value)),
         },
         (_, Value::Object(object)) => {
-            format_bytes(spec, verb, object.print().as_bytes()).unwrap_or_else(|| bad(verb, value))
+            format_bytes(spec, verb, object.print().as_bytes()).unwrap_or_else(|| bad(spec, verb, value))
         }
-        _ => bad(verb, value),
+        _ => bad(spec, verb, value),
     }
 }
 
 /// Pads to the width, counted in characters.
 fn pad(spec: &Spec, text: Vec<u8>) -> Vec<u8> {
     let width = spec.width.unwrap_or(0);
-    let length = String::from_utf8_lossy(&text).chars().count();
+    let length = rune_count(&text);
     if length >= width {
         return text;
     }
@@ -303,13 +309,15 @@ fn pad(spec: &Spec, text: Vec<u8>) -> Vec<u8> {
 fn format_bytes(spec: &Spec, verb: char, bytes: &[u8]) -> Option<Vec<u8>> {
     let cut = |bytes: &[u8]| match spec.precision {
         None => bytes.to_vec(),
-        Some(count) => String::from_utf8_lossy(bytes).chars().take(count).collect::<String>().into_bytes(),
+        Some(count) => runes(bytes).take(count).flat_map(|(_, bytes)| bytes).copied().collect(),
     };
     let text = match verb {
         'v' | 's' => cut(bytes),
         'q' => {
             let text = cut(bytes);
-            if spec.sharp { quote_as_is(&text) } else { quote(&text) }.into_bytes()
+            let as_is = if spec.sharp { backquote(&text) } else { None };
+            let quoted = || if spec.plus { quote_ascii(&text, '"') } else { quote(&text) };
+            as_is.unwrap_or_else(quoted).into_bytes()
         }
         'x' | 'X' => {
             let bytes = spec.precision.map_or(bytes, |count| &bytes[..count.min(bytes.len())]);
@@ -370,6 +378,7 @@ fn format_character(spec: &Spec, verb: char, number: i64) -> Vec<u8> {
     let character = u32::try_from(number).ok().and_then(char::from_u32).unwrap_or(char::REPLACEMENT_CHARACTER);
     let text = match verb {
         'c' => character.to_string(),
+        'q' if spec.plus => quote_ascii(character.to_string().as_bytes(), '\''),
         'q' => quote_with(character.to_string().as_bytes(), '\''),
         _ => {
             let code = format!("U+{number:04X}");

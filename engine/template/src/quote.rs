@@ -1,19 +1,19 @@
 //! Go's string literals: `strconv.Quote` and `Unquote`.
 
+use kpkg_gounicode::is_print;
+
 /// Quotes a string as `%q` does.
 pub(crate) fn quote(bytes: &[u8]) -> String {
     quote_with(bytes, '"')
 }
 
-/// Quotes a string as `%#q` does: as it is between backquotes, if that can be.
-pub(crate) fn quote_as_is(bytes: &[u8]) -> String {
+/// A string as it is between backquotes, if that can be: what `%#q` prefers.
+pub(crate) fn backquote(bytes: &[u8]) -> Option<String> {
     let fits = |character: char| {
         character != '`' && character != '\u{feff}' && (!character.is_ascii_control() || character == '\t')
     };
-    match std::str::from_utf8(bytes) {
-        Ok(text) if text.chars().all(fits) => format!("`{text}`"),
-        _ => quote(bytes),
-    }
+    let text = std::str::from_utf8(bytes).ok()?;
+    text.chars().all(fits).then(|| format!("`{text}`"))
 }
 
 /// Whether a text stands between quotes as it is.
@@ -22,11 +22,20 @@ pub(crate) fn is_plain(bytes: &[u8], quote: u8) -> bool {
 }
 
 pub(crate) fn quote_with(bytes: &[u8], quote: char) -> String {
+    quote_unless(bytes, quote, is_print)
+}
+
+/// Quotes as `%+q` does: whatever is not ASCII is escaped.
+pub(crate) fn quote_ascii(bytes: &[u8], quote: char) -> String {
+    quote_unless(bytes, quote, |character| matches!(character, ' '..='~'))
+}
+
+fn quote_unless(bytes: &[u8], quote: char, stays: fn(char) -> bool) -> String {
     let mut out = String::with_capacity(bytes.len() + 2);
     out.push(quote);
     for chunk in bytes.utf8_chunks() {
         for character in chunk.valid().chars() {
-            push_escaped(&mut out, character, quote);
+            push_escaped(&mut out, character, quote, stays);
         }
         for byte in chunk.invalid() {
             out.push_str(&format!("\\x{byte:02x}"));
@@ -36,7 +45,7 @@ pub(crate) fn quote_with(bytes: &[u8], quote: char) -> String {
     out
 }
 
-fn push_escaped(out: &mut String, character: char, quote: char) {
+fn push_escaped(out: &mut String, character: char, quote: char, stays: fn(char) -> bool) {
     match character {
         '\x07' => out.push_str("\\a"),
         '\x08' => out.push_str("\\b"),
@@ -50,7 +59,7 @@ fn push_escaped(out: &mut String, character: char, quote: char) {
             out.push('\\');
             out.push(other);
         }
-        other if is_print(other) => out.push(other),
+        other if stays(other) => out.push(other),
         other => {
             let code = u32::from(other);
             out.push_str(&match code {
@@ -59,17 +68,6 @@ fn push_escaped(out: &mut String, character: char, quote: char) {
                 _ => format!("\\U{code:08x}"),
             });
         }
-    }
-}
-
-/// `strconv.IsPrint`, near enough: controls, odd spaces, surrogates' neighbours and private use are not.
-pub(crate) fn is_print(character: char) -> bool {
-    match u32::from(character) {
-        0x20..=0x7E => true,
-        0..0xA1 | 0xAD => false,
-        0x2000..=0x200F | 0x2028..=0x202F | 0x205F..=0x206F | 0x3000 | 0xFEFF | 0x1680 => false,
-        0xE000..=0xF8FF | 0xFFF0..=0xFFFB | 0xFFFE..=0xFFFF | 0xE0000.. => false,
-        _ => true,
     }
 }
 

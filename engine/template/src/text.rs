@@ -6,6 +6,7 @@ use std::fmt::{self, Display, Formatter};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use kpkg_gounicode::lossy;
 use kpkg_yaml::Key;
 
 /// Bytes that stand in the value itself. Most keys, names and words of charts are no longer; with these many a [`Text`]
@@ -185,14 +186,6 @@ impl Display for Text {
 impl fmt::Debug for Text {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}", self.to_str())
-    }
-}
-
-/// Bytes as text; what is not UTF-8 is replaced. Quick for what is.
-pub fn lossy(bytes: &[u8]) -> Cow<'_, str> {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => text.into(),
-        Err(_) => String::from_utf8_lossy(bytes),
     }
 }
 

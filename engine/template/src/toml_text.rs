@@ -162,8 +162,29 @@ fn float_text(value: f64) -> String {
 
 /// The value of a text.
 pub(crate) fn parse(text: &str) -> Result<Value, String> {
-    let mut reader = Reader { text, at: 0, last_key: String::new() };
-    reader.document()
+    let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
+    let start = text.len().min(6);
+    if text.as_bytes()[..start].contains(&0) {
+        return Err(
+            "toml: line 1: files cannot contain NULL bytes; probably using UTF-16; TOML files must be UTF-8".into()
+        );
+    }
+    // What is wrong before a control character is told first.
+    let control = text.char_indices().find(|(at, character)| match character {
+        '\t' | '\n' => false,
+        '\r' => !text[at + 1..].starts_with('\n'),
+        other => other.is_ascii_control(),
+    });
+    let end = control.map_or(text.len(), |(at, _)| at);
+    let mut reader = Reader { text: &text[..end], at: 0, last_key: String::new() };
+    let read = reader.document();
+    match control {
+        Some((_, character)) if read.is_ok() || reader.at >= end => {
+            let code = u32::from(character);
+            Err(reader.error(&format!("TOML files cannot contain control characters: '0x{code:02x}'")))
+        }
+        _ => read,
+    }
 }
 
 /// A table while it is read.
@@ -319,10 +340,13 @@ impl Reader<'_> {
                         .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-')))
                         .unwrap_or(self.rest().len());
                     if length == 0 {
-                        let found = self.peek().filter(|found| !matches!(found, '=' | '.' | '\n'));
-                        return Err(match found {
+                        return Err(match self.peek() {
+                            Some('=') | None if parts.is_empty() => {
+                                self.error("unexpected '=': key name appears blank")
+                            }
+                            Some('.') if parts.is_empty() => self.error("unexpected '.': keys cannot start with a '.'"),
+                            Some('=' | '.' | '\n') | None => self.error("bare keys cannot be empty"),
                             Some(found) => self.error(&instead_of_key(found)),
-                            None => self.error("bare keys cannot be empty"),
                         });
                     }
                     let part = self.rest()[..length].to_owned();
@@ -437,7 +461,8 @@ impl Reader<'_> {
         let mut out = String::new();
         loop {
             match self.peek() {
-                None | Some('\n') => return Err(self.error("unexpected EOF; expected '\"'")),
+                None => return Err(self.error("unexpected EOF; expected '\"'")),
+                Some('\n') => return Err(self.error("strings cannot contain newlines")),
                 Some('"') => {
                     self.at += 1;
                     return Ok(out);

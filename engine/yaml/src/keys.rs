@@ -72,11 +72,11 @@ impl Unit for u8 {
 
 impl Unit for char {
     fn is_letter(self) -> bool {
-        self.is_alphabetic()
+        kpkg_gounicode::is_letter(self)
     }
     fn digit(self) -> Option<i64> {
         // Go subtracts '0' from any Unicode digit; the order among those is no one's concern.
-        self.is_numeric().then(|| i64::from(u32::from(self)) - i64::from(u32::from('0')))
+        kpkg_gounicode::is_digit(self).then(|| i64::from(u32::from(self)) - i64::from(u32::from('0')))
     }
 }
 

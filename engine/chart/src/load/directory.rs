@@ -17,7 +17,7 @@ const MAX_DEPTH: usize = 64;
 pub(super) fn read_all(root: &Path, reading: Reading) -> Result<Vec<File>, LoadError> {
     let ignore_file = root.join(".helmignore");
     let text = match fs::read(&ignore_file) {
-        Ok(bytes) => kpkg_template::lossy(&bytes).into_owned(),
+        Ok(bytes) => kpkg_gounicode::lossy(&bytes).into_owned(),
         Err(_) => String::new(),
     };
     let mut walk = Walk { rules: Rules::parse(&text)?, reading, files: Vec::new(), size: 0 };

@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use kpkg_template::semver::is_compatible;
 use kpkg_template::{
-    Ambient, Entries, Error, Host, Limits, LookupRequest, Map, Renderer, Templates, Value, helm_text, lossy, with_stack,
+    Ambient, Entries, Error, Host, Limits, LookupRequest, Map, Renderer, Templates, Value, helm_text, with_stack,
 };
 
 use self::scope::{Unit, units};
@@ -188,7 +188,7 @@ fn compile(units: &[Unit<'_>]) -> Result<Templates, (String, Error)> {
 }
 
 fn into_text(bytes: Vec<u8>) -> String {
-    String::from_utf8(bytes).unwrap_or_else(|error| lossy(error.as_bytes()).into_owned())
+    String::from_utf8(bytes).unwrap_or_else(|error| kpkg_gounicode::lossy(error.as_bytes()).into_owned())
 }
 
 /// Answers `lookup` from the facts, and remembers what they do not hold.

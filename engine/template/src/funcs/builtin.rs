@@ -1,5 +1,7 @@
 //! The functions of Go's text/template itself.
 
+use kpkg_gounicode::{is_print, lossy, runes};
+
 use super::{Answer, Function, NIL_POINTER, Type, fixed, text, variadic};
 use crate::error::Failure;
 use crate::exec::Context;
@@ -199,7 +201,7 @@ fn equal_others(left: &Value, right: &Value) -> Result<bool, Failure> {
     }
     let shown = |value: &Value| {
         let text = crate::printf::sprintf(b"%s", std::slice::from_ref(value));
-        String::from_utf8_lossy(&text).into_owned()
+        lossy(&text).into_owned()
     };
     if left.kind() != right.kind() {
         return Err(format!(
@@ -273,18 +275,21 @@ fn html(bytes: &[u8]) -> Vec<u8> {
 }
 
 fn js(bytes: &[u8]) -> Vec<u8> {
-    let mut out = String::new();
-    for character in String::from_utf8_lossy(bytes).chars() {
+    let mut out = Vec::with_capacity(bytes.len());
+    for (character, as_is) in runes(bytes) {
         match character {
-            '\\' => out.push_str("\\\\"),
-            '\'' => out.push_str("\\'"),
-            '"' => out.push_str("\\\""),
-            '<' | '>' | '&' | '=' | '\0'..='\x1F' => out.push_str(&format!("\\u{:04X}", u32::from(character))),
-            other if other.is_ascii() || crate::quote::is_print(other) => out.push(other),
-            other => out.push_str(&format!("\\u{:04X}", u32::from(other))),
+            '\\' => out.extend_from_slice(b"\\\\"),
+            '\'' => out.extend_from_slice(b"\\'"),
+            '"' => out.extend_from_slice(b"\\\""),
+            '<' | '>' | '&' | '=' | '\0'..='\x1F' => {
+                out.extend_from_slice(format!("\\u{:04X}", u32::from(character)).as_bytes());
+            }
+            // Bytes that are not UTF-8 stay, too: U+FFFD, which they stand for, can be printed.
+            other if other.is_ascii() || is_print(other) => out.extend_from_slice(as_is),
+            other => out.extend_from_slice(format!("\\u{:04X}", u32::from(other)).as_bytes()),
         }
     }
-    out.into_bytes()
+    out
 }
 
 fn url_query(bytes: &[u8]) -> Vec<u8> {

@@ -1,5 +1,7 @@
 //! Words of `snakecase`, `kebabcase` and `camelcase`, as the library `xstrings` finds them.
 
+use kpkg_gounicode::{is_letter, is_number, is_punctuation, is_space, is_upper, runes, to_lower, to_upper};
+
 /// What a run of characters is.
 #[derive(Debug, PartialEq, Eq, Clone, Copy)]
 enum Word {
@@ -14,68 +16,93 @@ enum Word {
     Other,
 }
 
-fn is_connector(character: char) -> bool {
-    matches!(character, '-' | '_') || character.is_whitespace()
+/// A character and its bytes; bytes that are not UTF-8 belong to the character that follows, the last to the one before.
+type Unit<'a> = (char, &'a [u8]);
+
+fn units(bytes: &[u8]) -> Vec<Unit<'_>> {
+    let mut units = Vec::new();
+    let mut from = 0;
+    let mut to = 0;
+    for (character, rune) in runes(bytes) {
+        to += rune.len();
+        if character != char::REPLACEMENT_CHARACTER {
+            units.push((character, &bytes[from..to]));
+            from = to;
+        }
+    }
+    if from < to {
+        let character = units.last().map_or(char::REPLACEMENT_CHARACTER, |(character, _)| *character);
+        units.push((character, &bytes[from..to]));
+    }
+    units
 }
 
-fn is_punctuation(character: char) -> bool {
-    // Go's category P; symbols such as + and $ are another.
-    character.is_ascii_punctuation() && !"$+<=>^`|~".contains(character)
+fn is_connector(character: char) -> bool {
+    matches!(character, '-' | '_') || is_space(character)
 }
 
 /// Letters of alphabets; ideographs have no case and count as something else.
 fn is_alphabet(character: char) -> bool {
-    character.is_alphabetic() && !matches!(u32::from(character), 0x3400..=0x9FFF | 0xF900..=0xFAFF | 0x20000..=0x2FA1F)
+    is_letter(character) && !matches!(u32::from(character), 0x3400..=0x4D85 | 0x4E00..=0x9FCC | 0x20000..=0x2_B81D)
 }
 
 /// The next run, and what follows it.
-fn next_word(text: &[char]) -> (Word, &[char], &[char]) {
-    let Some(&first) = text.first() else { return (Word::Nothing, text, text) };
-    let run = |fits: fn(char) -> bool| text.iter().take_while(|character| fits(**character)).count();
+fn next_word<'r, 'a>(text: &'r [Unit<'a>]) -> (Word, &'r [Unit<'a>], &'r [Unit<'a>]) {
+    let Some(&(first, _)) = text.first() else { return (Word::Nothing, text, text) };
+    let run = |fits: fn(char) -> bool| text.iter().take_while(|(character, _)| fits(*character)).count();
     let small = |from: usize| {
         let rest = &text[from..];
-        from + rest.iter().take_while(|character| is_alphabet(**character) && !character.is_uppercase()).count()
+        from + rest.iter().take_while(|(character, _)| is_alphabet(*character) && !is_upper(*character)).count()
     };
     let (word, length) = if is_connector(first) {
         (Word::Connector, run(is_connector))
     } else if is_punctuation(first) {
         (Word::Punctuation, run(is_punctuation))
-    } else if first.is_uppercase() {
-        let capitals = run(char::is_uppercase);
+    } else if is_upper(first) {
+        let capitals = run(is_upper);
         let length = match text.get(capitals) {
             // `HTTPStatus` is `HTTP` and `Status`.
-            Some(next) if capitals > 1 && is_alphabet(*next) => capitals - 1,
-            Some(next) if capitals == 1 && is_alphabet(*next) => small(1),
+            Some((next, _)) if capitals > 1 && is_alphabet(*next) => capitals - 1,
+            Some((next, _)) if capitals == 1 && is_alphabet(*next) => small(1),
             _ => capitals,
         };
         (Word::Capital, length)
     } else if is_alphabet(first) {
         (Word::Small, small(0))
-    } else if first.is_numeric() {
-        (Word::Number, run(char::is_numeric))
+    } else if is_number(first) {
+        (Word::Number, run(is_number))
     } else {
-        let other =
-            |c: char| !(is_connector(c) || c.is_uppercase() || is_alphabet(c) || c.is_numeric() || is_punctuation(c));
-        (Word::Other, run(other))
+        (Word::Other, run(|c| !(is_connector(c) || is_alphabet(c) || is_number(c) || is_punctuation(c))))
     };
     (word, &text[..length], &text[length..])
 }
 
-fn push_lower(out: &mut String, word: Word, text: &[char], connector: char) {
-    for character in text {
-        match character {
-            _ if !matches!(word, Word::Capital | Word::Connector) => out.push(*character),
-            other if is_connector(*other) => out.push(connector),
-            other => out.extend(super::strings::lower(*other)),
+fn push_lower(out: &mut Vec<u8>, word: Word, text: &[Unit<'_>], connector: char) {
+    for (_, bytes) in text {
+        if !matches!(word, Word::Capital | Word::Connector) {
+            out.extend_from_slice(bytes);
+            continue;
+        }
+        for (character, _) in runes(bytes) {
+            push(out, if is_connector(character) { connector } else { to_lower_capital(character) });
         }
     }
 }
 
+/// Only capitals; some that Unicode maps are none, such as Roman numerals.
+fn to_lower_capital(character: char) -> char {
+    if is_upper(character) { to_lower(character) } else { character }
+}
+
+fn push(out: &mut Vec<u8>, character: char) {
+    out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+}
+
 /// Lower case, with a connector between words.
-pub(super) fn delimited(text: &str, connector: char) -> String {
-    let characters: Vec<char> = text.chars().collect();
-    let mut out = String::new();
-    let (mut word, mut run, mut rest) = next_word(&characters);
+pub(super) fn delimited(bytes: &[u8], connector: char) -> Vec<u8> {
+    let units = units(bytes);
+    let mut out = Vec::with_capacity(bytes.len() + 8);
+    let (mut word, mut run, mut rest) = next_word(&units);
     let joins = |word: Word| !matches!(word, Word::Nothing | Word::Punctuation | Word::Connector);
     while !rest.is_empty() {
         if word != Word::Connector {
@@ -90,14 +117,14 @@ pub(super) fn delimited(text: &str, connector: char) -> String {
                     (word, run, rest) = next_word(rest);
                 }
                 if joins(word) {
-                    out.push(connector);
+                    push(&mut out, connector);
                 }
             }
             Word::Connector => push_lower(&mut out, previous, last, connector),
             Word::Punctuation => {}
             _ if word != Word::Number => {
                 if joins(word) {
-                    out.push(connector);
+                    push(&mut out, connector);
                 }
             }
             _ if rest.is_empty() => {}
@@ -106,7 +133,7 @@ pub(super) fn delimited(text: &str, connector: char) -> String {
                 (word, run, rest) = next_word(rest);
                 if word == Word::Small {
                     // Small letters after a number make the number begin a word: `http_2xx`.
-                    out.push(connector);
+                    push(&mut out, connector);
                     push_lower(&mut out, Word::Number, number, connector);
                     while matches!(word, Word::Small | Word::Number) {
                         push_lower(&mut out, word, run, connector);
@@ -116,7 +143,7 @@ pub(super) fn delimited(text: &str, connector: char) -> String {
                     push_lower(&mut out, Word::Number, number, connector);
                 }
                 if joins(word) {
-                    out.push(connector);
+                    push(&mut out, connector);
                 }
             }
         }
@@ -126,31 +153,35 @@ pub(super) fn delimited(text: &str, connector: char) -> String {
 }
 
 /// `PascalCase`: connectors go, and capitals after a capital become small.
-pub(super) fn pascal(text: &str) -> String {
+pub(super) fn pascal(bytes: &[u8]) -> String {
     let mut out = String::new();
-    let mut rest = text.chars();
+    let mut rest = runes(bytes).map(|(character, _)| character);
     let mut current = None;
     let mut after_capital = false;
     for character in rest.by_ref() {
         if !is_connector(character) {
-            after_capital = character.is_uppercase();
-            current = super::strings::upper(character);
+            after_capital = is_upper(character);
+            current = Some(to_upper(character));
             break;
         }
         out.push(character);
     }
-    let Some(mut current) = current else { return out };
+    let Some(mut current) = current else {
+        // The library writes the last of nothing but connectors twice.
+        out.extend(out.chars().next_back());
+        return out;
+    };
     for character in rest {
         let previous = std::mem::replace(&mut current, character);
         if is_connector(character) && is_connector(previous) {
             out.push(previous);
         } else if is_connector(previous) {
-            after_capital = character.is_uppercase();
-            current = super::strings::upper(character).unwrap_or(character);
+            after_capital = is_upper(character);
+            current = to_upper(character);
         } else {
             if after_capital {
-                if character.is_uppercase() {
-                    current = super::strings::lower(character).unwrap_or(character);
+                if is_upper(character) {
+                    current = to_lower(character);
                 } else {
                     after_capital = false;
                 }
@@ -178,7 +209,7 @@ mod tests {
                 "http_2xx_duration_2m3s_bld4_floor_3rd_http_20x_ok_12ab3_a1_b2",
             ),
         ] {
-            assert_eq!(delimited(text, '_'), want);
+            assert_eq!(delimited(text.as_bytes(), '_'), want.as_bytes());
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Helm's own functions.
 
+use kpkg_gounicode::lossy;
+
 use super::encoding::{must, spent};
 use super::{Answer, Function, Type, fixed, string, strval, text};
 use crate::encode::{self, JsonStyle};
@@ -149,7 +151,7 @@ fn parse_once(context: &Context, source: &[u8]) -> Result<Arc<[Arc<crate::ast::T
     if let Some(trees) = context.parsed.borrow().get(source) {
         return Ok(trees.clone());
     }
-    let text = String::from_utf8_lossy(source).into_owned();
+    let text = lossy(source).into_owned();
     let trees = parse("gotpl".into(), text).map_err(|error| {
         let text = format!("cannot parse template {}: {error}", quote(source));
         Failure(Error::wrap(text, error))

@@ -22,6 +22,8 @@ mod strings;
 mod toml;
 mod versions;
 
+use kpkg_gounicode::lossy;
+
 use crate::error::Failure;
 use crate::exec::Context;
 use crate::text::Text;
@@ -171,7 +173,7 @@ fn text(value: &Value) -> &[u8] {
 }
 
 fn string(value: &Value) -> std::borrow::Cow<'_, str> {
-    String::from_utf8_lossy(text(value))
+    lossy(text(value))
 }
 
 fn int(value: &Value) -> i64 {

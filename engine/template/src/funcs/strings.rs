@@ -1,6 +1,6 @@
 //! Sprig's functions on strings.
 
-use std::borrow::Cow;
+use kpkg_gounicode::{is_lower, is_space, is_title, is_upper, lossy, runes, to_lower, to_title, to_upper};
 
 use super::{Answer, Function, Type, cases, fixed, int, list_of, string, strslice, strval, text, variadic};
 use crate::error::Failure;
@@ -14,49 +14,47 @@ use Type::{Any, Int, String as Str};
 
 pub(super) static FUNCTIONS: &[Function] = &[
     fixed("hello", &[], |_, _| Ok("Hello!".into())),
-    fixed("abbrev", &[Int, Str], |_, args| Ok(abbreviate(&string(&args[1]), 0, int(&args[0])).into())),
+    fixed("abbrev", &[Int, Str], |_, args| Ok(abbreviate(text(&args[1]), 0, int(&args[0])).into())),
     fixed("abbrevboth", &[Int, Int, Str], |_, args| {
         let (left, right) = (int(&args[0]), int(&args[1]));
         if right < 4 || left > 0 && right < 7 {
             return Ok(args[2].clone());
         }
-        Ok(abbreviate(&string(&args[2]), left, right).into())
+        Ok(abbreviate(text(&args[2]), left, right).into())
     }),
     fixed("trunc", &[Int, Str], |_, args| Ok(truncate(int(&args[0]), text(&args[1])).into())),
     fixed("trim", &[Str], |_, args| {
-        let whole = string(&args[0]);
-        let trimmed = whole.trim_matches(is_space);
+        let whole = text(&args[0]);
+        let trimmed = trim(whole, is_space);
         // Most texts stay as they are.
-        let is_same = matches!(whole, Cow::Borrowed(_)) && trimmed.len() == whole.len();
-        Ok(if is_same { args[0].clone() } else { trimmed.into() })
+        let is_same = trimmed.len() == whole.len();
+        Ok(if is_same { args[0].clone() } else { Text::from(trimmed).into() })
     }),
-    fixed("upper", &[Str], |_, args| Ok(map_characters(text(&args[0]), |character, out| out.extend(upper(character))))),
-    fixed("lower", &[Str], |_, args| Ok(map_characters(text(&args[0]), |character, out| out.extend(lower(character))))),
-    fixed("title", &[Str], |_, args| Ok(title(&string(&args[0])).into())),
-    fixed("untitle", &[Str], |_, args| Ok(untitle(&string(&args[0])).into())),
+    fixed("upper", &[Str], |_, args| Ok(map_characters(text(&args[0]), to_upper))),
+    fixed("lower", &[Str], |_, args| Ok(map_characters(text(&args[0]), to_lower))),
+    fixed("title", &[Str], |_, args| Ok(title(text(&args[0])))),
+    fixed("untitle", &[Str], |_, args| Ok(untitle(text(&args[0])))),
     fixed("substr", &[Int, Int, Str], |_, args| substring(int(&args[0]), int(&args[1]), text(&args[2]))),
     fixed("repeat", &[Int, Str], |context, args| repeat(context, int(&args[0]), text(&args[1]))),
-    fixed("trimall", &[Str, Str], |_, args| Ok(trim_all(&string(&args[0]), &string(&args[1])))),
-    fixed("trimAll", &[Str, Str], |_, args| Ok(trim_all(&string(&args[0]), &string(&args[1])))),
+    fixed("trimall", &[Str, Str], |_, args| Ok(trim_all(text(&args[0]), text(&args[1])))),
+    fixed("trimAll", &[Str, Str], |_, args| Ok(trim_all(text(&args[0]), text(&args[1])))),
     fixed("trimSuffix", &[Str, Str], |_, args| {
         Ok(text(&args[1]).strip_suffix(text(&args[0])).map_or_else(|| args[1].clone(), |rest| Text::from(rest).into()))
     }),
     fixed("trimPrefix", &[Str, Str], |_, args| {
         Ok(text(&args[1]).strip_prefix(text(&args[0])).map_or_else(|| args[1].clone(), |rest| Text::from(rest).into()))
     }),
-    fixed("nospace", &[Str], |_, args| {
-        Ok(string(&args[0]).chars().filter(|character| !is_space(*character)).collect::<String>().into())
-    }),
-    fixed("initials", &[Str], |_, args| Ok(initials(&string(&args[0])).into())),
-    fixed("swapcase", &[Str], |_, args| Ok(swap_case(&string(&args[0])).into())),
-    fixed("snakecase", &[Str], |_, args| Ok(cases::delimited(&string(&args[0]), '_').into())),
-    fixed("kebabcase", &[Str], |_, args| Ok(cases::delimited(&string(&args[0]), '-').into())),
-    fixed("camelcase", &[Str], |_, args| Ok(cases::pascal(&string(&args[0])).into())),
-    fixed("wrap", &[Int, Str], |_, args| Ok(wrap(&string(&args[1]), int(&args[0]), "\n", false).into())),
+    fixed("nospace", &[Str], |_, args| Ok(no_space(text(&args[0])))),
+    fixed("initials", &[Str], |_, args| Ok(initials(text(&args[0])).into())),
+    fixed("swapcase", &[Str], |_, args| Ok(swap_case(text(&args[0])))),
+    fixed("snakecase", &[Str], |_, args| Ok(cases::delimited(text(&args[0]), '_').into())),
+    fixed("kebabcase", &[Str], |_, args| Ok(cases::delimited(text(&args[0]), '-').into())),
+    fixed("camelcase", &[Str], |_, args| Ok(cases::pascal(text(&args[0])).into())),
+    fixed("wrap", &[Int, Str], |_, args| Ok(wrap(text(&args[1]), int(&args[0]), b"\n", false).into())),
     fixed("wrapWith", &[Int, Str, Str], |context, args| {
         let lines = text(&args[2]).len() / usize::try_from(int(&args[0])).unwrap_or(1).max(1) + 1;
         context.spend(lines.saturating_mul(text(&args[1]).len().saturating_add(1)))?;
-        Ok(wrap(&string(&args[2]), int(&args[0]), &string(&args[1]), true).into())
+        Ok(wrap(text(&args[2]), int(&args[0]), text(&args[1]), true).into())
     }),
     fixed("contains", &[Str, Str], |_, args| Ok(Value::Bool(find(text(&args[1]), text(&args[0])).is_some()))),
     fixed("hasPrefix", &[Str, Str], |_, args| Ok(Value::Bool(text(&args[1]).starts_with(text(&args[0]))))),
@@ -151,39 +149,13 @@ fn spent(context: &mut Context, bytes: Vec<u8>) -> Answer {
     Ok(bytes.into())
 }
 
-/// Go's `unicode.IsSpace`.
-pub(super) fn is_space(character: char) -> bool {
-    character.is_whitespace()
-}
-
 fn is_alphanumeric(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
 }
 
 /// Changes characters one by one; what is not UTF-8 becomes U+FFFD, as Go's `strings.Map` has it.
-fn map_characters(bytes: &[u8], change: impl Fn(char, &mut String)) -> Value {
-    let mut out = String::with_capacity(bytes.len());
-    for character in String::from_utf8_lossy(bytes).chars() {
-        change(character, &mut out);
-    }
-    out.into()
-}
-
-/// Go maps one character to one; Rust's longer mappings are left alone.
-pub(super) fn upper(character: char) -> Option<char> {
-    let mut mapped = character.to_uppercase();
-    match (mapped.next(), mapped.next()) {
-        (Some(one), None) => Some(one),
-        _ => Some(character),
-    }
-}
-
-pub(super) fn lower(character: char) -> Option<char> {
-    let mut mapped = character.to_lowercase();
-    match (mapped.next(), mapped.next()) {
-        (Some(one), None) => Some(one),
-        _ => Some(if character == 'İ' { 'i' } else { character }),
-    }
+fn map_characters(bytes: &[u8], change: impl FnMut(char) -> char) -> Value {
+    lossy(bytes).chars().map(change).collect::<String>().into()
 }
 
 fn random(context: &mut Context, count: i64, wanted: fn(u8) -> bool) -> Answer {
@@ -239,8 +211,26 @@ fn repeat(context: &mut Context, count: i64, bytes: &[u8]) -> Answer {
     Ok(bytes.repeat(count).into())
 }
 
-fn trim_all(cut: &str, from: &str) -> Value {
-    from.trim_matches(|character| cut.contains(character)).into()
+/// Cuts characters off at both ends; a byte that is not UTF-8 counts as U+FFFD, and stays as it is.
+fn trim(bytes: &[u8], cut: impl Fn(char) -> bool) -> &[u8] {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return text.trim_matches(cut).as_bytes();
+    }
+    let (mut from, mut to, mut at) = (None, 0, 0);
+    for (character, rune) in runes(bytes) {
+        let next = at + rune.len();
+        if !cut(character) {
+            from = from.or(Some(at));
+            to = next;
+        }
+        at = next;
+    }
+    &bytes[from.unwrap_or(to)..to]
+}
+
+fn trim_all(cut: &[u8], from: &[u8]) -> Value {
+    let cut = lossy(cut);
+    Text::from(trim(from, |character| cut.contains(character))).into()
 }
 
 fn indent(context: &mut Context, spaces: i64, bytes: &[u8], before: &[u8]) -> Answer {
@@ -277,8 +267,8 @@ fn replace(source: &[u8], old: &[u8], new: &[u8], context: &mut Context) -> Resu
     if old.is_empty() {
         // Go replaces the empty string before every character and at the end.
         let mut out = new.to_vec();
-        for character in String::from_utf8_lossy(source).chars() {
-            out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+        for (_, character) in runes(source) {
+            out.extend_from_slice(character);
             out.extend_from_slice(new);
         }
         context.spend(out.len())?;
@@ -330,56 +320,63 @@ fn numbered(parts: &[Text]) -> Value {
     Value::Map(Map::new(MapKind::String, entries))
 }
 
-fn title(text: &str) -> String {
+/// `strings.Title`
+fn title(bytes: &[u8]) -> Value {
     let mut after_separator = true;
-    text.chars()
-        .map(|character| {
-            let mapped = if after_separator { upper(character).unwrap_or(character) } else { character };
-            after_separator = is_title_separator(character);
-            mapped
-        })
-        .collect()
+    map_characters(bytes, |character| {
+        let mapped = if after_separator { to_title(character) } else { character };
+        after_separator = is_title_separator(character);
+        mapped
+    })
 }
 
 fn is_title_separator(character: char) -> bool {
     if character.is_ascii() {
         return !(character.is_ascii_alphanumeric() || character == '_');
     }
-    !character.is_alphabetic() && !character.is_numeric() && character.is_whitespace()
+    is_space(character)
 }
 
-fn untitle(text: &str) -> String {
+// What follows is Commons-lang's, as `goutils` has it.
+
+fn untitle(bytes: &[u8]) -> Value {
     let mut after_space = true;
-    text.chars()
-        .map(|character| {
-            let mapped = if after_space { lower(character).unwrap_or(character) } else { character };
-            after_space = is_space(character);
-            mapped
-        })
-        .collect()
+    map_characters(bytes, |character| {
+        let mapped = if after_space { to_lower(character) } else { character };
+        after_space = is_space(character);
+        mapped
+    })
 }
 
-fn swap_case(text: &str) -> String {
+fn swap_case(bytes: &[u8]) -> Value {
     let mut after_space = true;
-    text.chars()
-        .map(|character| {
-            let mapped = if character.is_uppercase() {
-                lower(character).unwrap_or(character)
-            } else if character.is_lowercase() {
-                upper(character).unwrap_or(character)
-            } else {
-                character
-            };
-            after_space = is_space(character);
-            mapped
-        })
-        .collect()
+    map_characters(bytes, |character| {
+        let (mapped, is_letter) = if is_upper(character) || is_title(character) {
+            (to_lower(character), true)
+        } else if is_lower(character) {
+            (if after_space { to_title(character) } else { to_upper(character) }, true)
+        } else {
+            (character, false)
+        };
+        after_space = !is_letter && is_space(character);
+        mapped
+    })
 }
 
-fn initials(text: &str) -> String {
+/// The library takes each byte for a character: what is not ASCII comes out as Latin-1.
+fn no_space(bytes: &[u8]) -> Value {
+    let stays = |byte: &u8| !is_space(char::from(*byte));
+    if bytes.iter().all(stays) {
+        return Text::from(bytes).into();
+    }
+    bytes.iter().filter(|byte| stays(byte)).map(|byte| char::from(*byte)).collect::<String>().into()
+}
+
+/// Bytes for characters, as in [`no_space`].
+fn initials(bytes: &[u8]) -> String {
     let mut after_space = true;
     let mut out = String::new();
-    for character in text.chars() {
+    for character in bytes.iter().map(|byte| char::from(*byte)) {
         if is_space(character) {
             after_space = true;
         } else if after_space {
@@ -390,37 +387,33 @@ fn initials(text: &str) -> String {
     out
 }
 
-/// Commons-lang's `abbreviate`, with three dots.
-fn abbreviate(text: &str, offset: i64, width: i64) -> String {
-    if width < 4 {
-        return text.to_owned();
-    }
-    // The library counts bytes.
+/// An ellipsis of three dots; widths count bytes.
+fn abbreviate(text: &[u8], offset: i64, width: i64) -> Vec<u8> {
+    const DOTS: &[u8] = b"...";
     let length = i64::try_from(text.len()).unwrap_or(i64::MAX);
-    if length <= width {
+    if width < 4 || length <= width {
         return text.to_owned();
     }
     let cut = |from: i64, to: i64| {
         let range = usize::try_from(from).unwrap_or(0)..usize::try_from(to).unwrap_or(0);
-        String::from_utf8_lossy(text.as_bytes().get(range).unwrap_or_default()).into_owned()
+        text.get(range).unwrap_or_default()
     };
     let mut offset = offset.min(length);
     if length - offset < width - 3 {
         offset = length - (width - 3);
     }
     if offset <= 4 {
-        return cut(0, width - 3) + "...";
+        return [cut(0, width - 3), DOTS].concat();
     }
     if offset + (width - 3) < length {
-        return format!("...{}", abbreviate(&cut(offset, length), 0, width - 3));
+        return [DOTS, &abbreviate(cut(offset, length), 0, width - 3)].concat();
     }
-    format!("...{}", cut(length - (width - 3), length))
+    [DOTS, cut(length - (width - 3), length)].concat()
 }
 
-/// Commons-lang's `wrap`.
-fn wrap(text: &str, length: i64, separator: &str, break_words: bool) -> String {
+/// Lines of some bytes, broken at spaces.
+fn wrap(bytes: &[u8], length: i64, separator: &[u8], break_words: bool) -> Vec<u8> {
     let length = usize::try_from(length.max(1)).unwrap_or(1);
-    let bytes = text.as_bytes();
     let mut offset = 0;
     let mut out: Vec<u8> = Vec::with_capacity(bytes.len() + 32);
     while bytes.len() - offset > length {
@@ -432,21 +425,21 @@ fn wrap(text: &str, length: i64, separator: &str, break_words: bool) -> String {
         let space = bytes[offset..end.min(bytes.len())].iter().rposition(|byte| *byte == b' ').map(|at| at + offset);
         if let Some(space) = space.filter(|space| *space >= offset) {
             out.extend_from_slice(&bytes[offset..space]);
-            out.extend_from_slice(separator.as_bytes());
+            out.extend_from_slice(separator);
             offset = space + 1;
         } else if break_words {
             out.extend_from_slice(&bytes[offset..offset + length]);
-            out.extend_from_slice(separator.as_bytes());
+            out.extend_from_slice(separator);
             offset += length;
         } else if let Some(next) = bytes[offset + length..].iter().position(|byte| *byte == b' ') {
             let space = offset + length + next;
             out.extend_from_slice(&bytes[offset..space]);
-            out.extend_from_slice(separator.as_bytes());
+            out.extend_from_slice(separator);
             offset = space + 1;
         } else {
             break;
         }
     }
     out.extend_from_slice(&bytes[offset..]);
-    String::from_utf8_lossy(&out).into_owned()
+    out
 }

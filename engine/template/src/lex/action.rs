@@ -239,7 +239,7 @@ fn is_letter(byte: u8) -> bool {
 }
 
 fn is_alphanumeric(character: char) -> bool {
-    character == '_' || character.is_alphabetic() || character.is_numeric()
+    character == '_' || kpkg_gounicode::is_letter(character) || kpkg_gounicode::is_digit(character)
 }
 
 /// `%#U`: the code point and, if it can be printed, the character.
