@@ -1,5 +1,6 @@
 //! Values to JSON and YAML text, as Go's encoders write them.
 
+use kpkg_gounicode::lossy;
 use kpkg_yaml::{Emitter, Flavour, compare_keys, number};
 
 use crate::format::MAX_NESTING;
@@ -154,15 +155,19 @@ fn escape(character: char, out: &mut String) {
 
 /// `sigs.k8s.io/yaml`'s `Marshal`: by way of JSON, so numbers lose their types.
 pub(crate) fn yaml(value: &Value) -> Result<String, String> {
-    let mut emitter = Emitter::new(Flavour::Compact);
-    emit(value, &mut emitter, 0)?;
-    Ok(emitter.finish())
+    yaml_to(value, Vec::new()).map(|bytes| lossy(&bytes).into_owned())
 }
 
 /// The same as bytes, written to a buffer that is empty.
 pub(crate) fn yaml_to(value: &Value, buffer: Vec<u8>) -> Result<Vec<u8>, String> {
     let mut emitter = Emitter::with_buffer(Flavour::Compact, buffer);
     emit(value, &mut emitter, 0)?;
+    if emitter.is_unreadable() {
+        // The detour shows: what JSON says is refused, or read as something else.
+        let json = json(value, JsonStyle::COMPACT)?;
+        let read = kpkg_yaml::read(&json).map_err(|error| error.to_string())?;
+        return Ok(kpkg_yaml::write(&read).into_bytes());
+    }
     Ok(emitter.finish_bytes())
 }
 

@@ -1,5 +1,7 @@
 //! Which styles a text can be written in, by the rules of libyaml.
 
+use crate::emitter::Flavour;
+
 /// Which styles a text allows.
 pub(crate) struct Analysis {
     /// It has line breaks.
@@ -13,17 +15,18 @@ pub(crate) struct Analysis {
 }
 
 impl Analysis {
-    pub(crate) fn of(text: &str) -> Self {
+    pub(crate) fn of(text: &str, flavour: Flavour) -> Self {
         if text.is_empty() {
             return Self { multiline: false, plain: true, single: true, block: false };
         }
-        if text.is_ascii() { Self::of_ascii(text.as_bytes()) } else { Self::of_any(text) }
+        if text.is_ascii() { Self::of_ascii(text.as_bytes(), flavour) } else { Self::of_any(text, flavour) }
     }
 
     /// By the rules of the library, character by character.
-    fn of_any(text: &str) -> Self {
+    fn of_any(text: &str, flavour: Flavour) -> Self {
         let mut indicators = text.starts_with("---") || text.starts_with("...");
         let (mut line_breaks, mut special, mut break_space, mut space_break) = (false, false, false, false);
+        let (mut tabs, tabs_fit_blocks) = (false, flavour == Flavour::Pretty);
         let (mut after_blank, mut after_space, mut after_break) = (true, false, false);
         let mut rest = text.chars().peekable();
         let mut first = true;
@@ -36,7 +39,11 @@ impl Analysis {
                 '?' | '-' => first && before_blank,
                 _ => false,
             };
-            special |= !is_printable(character);
+            if character == '\t' && tabs_fit_blocks {
+                tabs = true;
+            } else {
+                special |= !is_printable(character);
+            }
             if character == ' ' {
                 break_space |= after_break;
                 (after_space, after_break) = (true, false);
@@ -55,14 +62,14 @@ impl Analysis {
         let broken = space_break || special;
         Self {
             multiline: line_breaks,
-            plain: !(leading || trailing || break_space || broken || line_breaks || indicators),
-            single: !(break_space || broken),
+            plain: !(leading || trailing || break_space || broken || tabs || line_breaks || indicators),
+            single: !(break_space || broken || tabs),
             block: !(text.ends_with(' ') || broken),
         }
     }
 
     /// The same for a text of ASCII that is not empty: few of its bytes need a look at their neighbours.
-    fn of_ascii(text: &[u8]) -> Self {
+    fn of_ascii(text: &[u8], flavour: Flavour) -> Self {
         let is_blank = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
         let is_break = |byte: Option<&u8>| matches!(byte, Some(b'\n' | b'\r'));
         let mut indicators = text.starts_with(b"---") || text.starts_with(b"...");
@@ -74,6 +81,7 @@ impl Analysis {
             _ => false,
         };
         let (mut line_breaks, mut special, mut break_space, mut space_break) = (false, false, false, false);
+        let (mut tabs, tabs_fit_blocks) = (false, flavour == Flavour::Pretty);
         for (at, byte) in text.iter().enumerate() {
             if byte.is_ascii_graphic() && !matches!(byte, b'#' | b':') {
                 continue;
@@ -88,6 +96,7 @@ impl Analysis {
                     space_break |= before == Some(&b' ');
                     special |= *byte == b'\r';
                 }
+                b'\t' if tabs_fit_blocks => tabs = true,
                 _ => special = true,
             }
         }
@@ -95,16 +104,22 @@ impl Analysis {
         let broken = space_break || special;
         Self {
             multiline: line_breaks,
-            plain: !(edge(text.first()) || edge(text.last()) || break_space || broken || line_breaks || indicators),
-            single: !(break_space || broken),
+            plain: !(edge(text.first())
+                || edge(text.last())
+                || break_space
+                || broken
+                || tabs
+                || line_breaks
+                || indicators),
+            single: !(break_space || broken || tabs),
             block: !(text.ends_with(b" ") || broken),
         }
     }
 }
 
-/// Whether a text can be written as a block.
+/// Whether go-yaml v3 can write a text as a block.
 pub(crate) fn fits_block(text: &str) -> bool {
-    Analysis::of(text).block
+    Analysis::of(text, Flavour::Pretty).block
 }
 
 pub(crate) fn is_break(character: char) -> bool {
@@ -131,9 +146,11 @@ mod tests {
             }));
         }
         for text in texts {
-            let (quick, general) = (Analysis::of(&text), Analysis::of_any(&text));
-            let facts = |it: &Analysis| (it.multiline, it.plain, it.single, it.block);
-            assert_eq!(facts(&quick), facts(&general), "{text:?}");
+            for flavour in [Flavour::Compact, Flavour::Pretty] {
+                let (quick, general) = (Analysis::of(&text, flavour), Analysis::of_any(&text, flavour));
+                let facts = |it: &Analysis| (it.multiline, it.plain, it.single, it.block);
+                assert_eq!(facts(&quick), facts(&general), "{text:?} {flavour:?}");
+            }
         }
     }
 }

@@ -38,6 +38,7 @@ pub struct Emitter {
     indent: isize,
     indents: Vec<isize>,
     place: Vec<Place>,
+    is_unreadable: bool,
 }
 
 impl Emitter {
@@ -61,7 +62,14 @@ impl Emitter {
             indent: -1,
             indents: Vec::with_capacity(DEEP),
             place,
+            is_unreadable: false,
         }
+    }
+
+    /// Whether a text holds characters that JSON leaves as they are and go-yaml does not read, or not as they are:
+    /// U+007F to U+009F, U+FFFE and U+FFFF.
+    pub fn is_unreadable(&self) -> bool {
+        self.is_unreadable
     }
 
     /// The text, with a line break at its end.
@@ -133,7 +141,7 @@ impl Emitter {
     fn key_as(&mut self, key: &str, write: impl FnOnce(&mut Self, &Analysis)) {
         *self.place.last_mut().expect("inside a mapping") = Place::MapKey;
         self.write_indent();
-        let analysis = Analysis::of(key);
+        let analysis = Analysis::of(key, self.flavour);
         if analysis.multiline || key.len() > 128 {
             self.indicator(b"?", true, false, true);
             self.string_as(key, &analysis, false);
@@ -185,7 +193,7 @@ impl Emitter {
     /// Writes a string in the style that go-yaml chooses.
     pub fn string(&mut self, text: &str) {
         self.begin_value();
-        self.string_as(text, &Analysis::of(text), false);
+        self.string_as(text, &Analysis::of(text, self.flavour), false);
     }
 
     /// Writes a string in double quotes.
@@ -384,9 +392,11 @@ impl Emitter {
     fn write_double(&mut self, text: &str, allow_breaks: bool) {
         self.indicator(b"\"", true, false, false);
         let mut spaces = false;
+        // The library looks for the mark at the start of the text whichever character it is at.
+        let has_mark = text.starts_with('\u{FEFF}');
         let mut rest = text.char_indices().peekable();
         while let Some((index, character)) = rest.next() {
-            if !is_printable(character) || is_break(character) || matches!(character, '\u{FEFF}' | '"' | '\\') {
+            if has_mark || !is_printable(character) || is_break(character) || matches!(character, '"' | '\\') {
                 self.write_escape(character);
                 spaces = false;
             } else if character == ' ' {
@@ -429,6 +439,7 @@ impl Emitter {
             '\u{2029}' => "\\P",
             _ => "",
         };
+        self.is_unreadable |= matches!(character, '\x7F'..='\u{9F}' | '\u{FFFE}' | '\u{FFFF}');
         let code = u32::from(character);
         match code {
             _ if !short.is_empty() => self.write(short),
