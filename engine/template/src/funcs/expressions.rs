@@ -52,7 +52,13 @@ pub(crate) fn go_regex(source: &str) -> Result<Regex, String> {
 /// The crate's complaint in Go's words, as far as they have one.
 fn go_problem(source: &str, error: &regex::Error) -> String {
     let text = error.to_string();
+    let property = || {
+        let from = source.find(r"\p").or_else(|| source.find(r"\P")).unwrap_or_default();
+        let end = source[from..].find('}').map_or(source.len(), |end| from + end + 1);
+        format!("invalid character class range: `{}`", &source[from..end])
+    };
     let known = [
+        ("Unicode property not found", property()),
         ("unclosed group", format!("missing closing ): `{source}`")),
         ("unopened group", format!("unexpected ): `{source}`")),
         (
@@ -157,7 +163,13 @@ fn translate_escape(characters: &[char], at: usize, in_class: bool, out: &mut St
             out.push_str(&format!("\\x{{{code:X}}}"));
             return Ok(at + 1 + digits.chars().count());
         }
-        'p' | 'P' | 'x' | 'A' | 'z' | 'a' | 'f' | 'n' | 'r' | 't' | 'v' => {
+        'p' | 'P' => return unicode_class(characters, at, out),
+        'x' => {
+            let (code, next) = escaped_character(characters, at)?;
+            out.push_str(&format!("\\x{{{code:X}}}"));
+            return Ok(next);
+        }
+        'A' | 'z' | 'a' | 'f' | 'n' | 'r' | 't' | 'v' => {
             out.push('\\');
             out.push(escaped);
         }
@@ -165,6 +177,22 @@ fn translate_escape(characters: &[char], at: usize, in_class: bool, out: &mut St
         other => out.push_str(&format!("\\x{{{:X}}}", u32::from(other))),
     }
     Ok(at + 2)
+}
+
+/// Writes `\pN`, `\p{Greek}` or `\p{^Greek}`; gives back where to go on.
+fn unicode_class(characters: &[char], at: usize, out: &mut String) -> Result<usize, String> {
+    let long = characters.get(at + 2) == Some(&'{');
+    let Some(length) = characters[at + 2..].iter().position(|it| !long || *it == '}') else {
+        return Err(format!("invalid character class range: `{}`", characters[at..].iter().collect::<String>()));
+    };
+    let end = at + 3 + length;
+    if long && characters.get(at + 3) == Some(&'^') {
+        out.push_str(if characters[at + 1] == 'p' { r"\P{" } else { r"\p{" });
+        out.extend(&characters[at + 4..end]);
+    } else {
+        out.extend(&characters[at..end]);
+    }
+    Ok(end)
 }
 
 fn translate_class(characters: &[char], start: usize, out: &mut String) -> Result<usize, String> {
@@ -200,10 +228,7 @@ fn translate_class(characters: &[char], start: usize, out: &mut String) -> Resul
                 at = translate_escape(characters, at, true, out)?;
             }
             Some('\\') if matches!(characters.get(at + 1), Some('p' | 'P')) => {
-                let long = characters.get(at + 2) == Some(&'{');
-                let name = characters[at + 2..].iter().position(|it| !long || *it == '}').map_or(0, |end| end + 1);
-                out.extend(&characters[at..at + 2 + name]);
-                at += 2 + name;
+                at = unicode_class(characters, at, out)?;
             }
             Some(_) => {
                 // A range, or a single character: `-` is one where it stands between two others.
@@ -256,14 +281,15 @@ fn escaped_character(characters: &[char], at: usize) -> Result<(u32, usize), Str
         }
         'x' if characters.get(at + 2) == Some(&'{') => {
             let Some(length) = characters[at + 3..].iter().position(|it| *it == '}') else { return invalid(at + 4) };
-            return match number(at + 3, at + 3 + length, 16).filter(|code| *code <= 0x10_FFFF) {
-                Some(code) => Ok((code, at + 4 + length)),
+            return match number(at + 3, at + 3 + length, 16) {
+                Some(code) if code <= 0x10_FFFF => Ok((code, at + 4 + length)),
+                Some(_) => invalid(at + 3 + length),
                 None => invalid(at + 4 + length),
             };
         }
-        'x' if at + 4 <= characters.len() => match number(at + 2, at + 4, 16) {
-            Some(code) => return Ok((code, at + 4)),
-            None => return invalid(at + 4),
+        'x' => match number(at + 2, (at + 4).min(characters.len()), 16) {
+            Some(code) if at + 4 <= characters.len() => return Ok((code, at + 4)),
+            _ => return invalid(at + 4),
         },
         'a' => 7,
         'f' => 12,
