@@ -268,12 +268,10 @@ impl ChartArgs {
 /// The largest file of values that is fetched.
 const LONGEST_VALUES: u64 = 16 << 20;
 
-/// Fetches a file of values by its URL; answers its text, and where it came from without a login.
-pub(crate) fn fetch_text(url: &str) -> Result<(String, String)> {
+/// Fetches a file of values by its URL; answers its contents, and where it came from without a login.
+pub(crate) fn fetch_document(url: &str) -> Result<(Vec<u8>, String)> {
     let client = AccessArgs::default().client(None)?;
-    let (bytes, source) = blocking(|| async { Ok(kpkg_registry::document(&client, url, LONGEST_VALUES).await?) })?;
-    let text = String::from_utf8(bytes).with_context(|| format!("{source} is not UTF-8"))?;
-    Ok((text, source))
+    blocking(|| async { Ok(kpkg_registry::document(&client, url, LONGEST_VALUES).await?) })
 }
 
 /// Runs work on a thread of its own: a runtime cannot be started inside another one.

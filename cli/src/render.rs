@@ -1,7 +1,7 @@
 //! From the command line to a rendered chart: charts by name or path, values by flags.
 
 use std::ffi::OsString;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -68,7 +68,7 @@ impl ValuesArgs {
     pub(crate) fn sealed(&self) -> Result<Vec<Opened>> {
         let mut found = Vec::new();
         for path in self.files()?.iter().filter(|path| path.as_os_str() != "-") {
-            let (text, name) = read(path)?;
+            let (text, name) = read_text(path)?;
             found.extend(secrets::open(&name, &text)?);
         }
         Ok(found)
@@ -93,7 +93,7 @@ impl ValuesArgs {
     pub(crate) fn inputs(&self) -> Result<Vec<values::Input>> {
         let mut inputs = Vec::new();
         for path in &self.files()? {
-            let (text, name) = read(path)?;
+            let (text, name) = read_text(path)?;
             let text = secrets::in_clear(&name, text)?;
             inputs.push(values::Input::File { name, text });
         }
@@ -111,18 +111,26 @@ impl ValuesArgs {
     }
 }
 
-/// A file's text and its name: one here, standard input, or a URL.
-fn read(path: &Path) -> Result<(String, String)> {
+/// A file of values: its text and its name.
+fn read_text(path: &Path) -> Result<(String, String)> {
+    let (bytes, name) = read(path)?;
+    let text = String::from_utf8(bytes).map_err(|_| anyhow::anyhow!("cannot read {name}: it is not UTF-8"))?;
+    Ok((text, name))
+}
+
+/// A file's contents and its name: one here, standard input, or a URL.
+fn read(path: &Path) -> Result<(Vec<u8>, String)> {
     let name = path.display().to_string();
     if ["http://", "https://"].iter().any(|scheme| name.starts_with(scheme)) {
-        return publish::fetch_text(&name);
+        return publish::fetch_document(&name);
     }
-    let text = if name == "-" {
-        std::io::read_to_string(std::io::stdin()).context("cannot read standard input")
+    let bytes = if name == "-" {
+        let mut bytes = Vec::new();
+        io::stdin().read_to_end(&mut bytes).context("cannot read standard input").map(|_| bytes)
     } else {
-        std::fs::read_to_string(path).map_err(|error| unreadable(&name, &error))
+        std::fs::read(path).map_err(|error| unreadable(&name, &error))
     };
-    Ok((text?, name))
+    Ok((bytes?, name))
 }
 
 /// Why a file cannot be read, in the words of Go where it has some.
@@ -131,7 +139,6 @@ fn unreadable(name: &str, error: &io::Error) -> anyhow::Error {
         io::ErrorKind::NotFound => anyhow::anyhow!("open {name}: no such file or directory"),
         io::ErrorKind::PermissionDenied => anyhow::anyhow!("open {name}: permission denied"),
         io::ErrorKind::IsADirectory => anyhow::anyhow!("read {name}: is a directory"),
-        io::ErrorKind::InvalidData => anyhow::anyhow!("cannot read {name}: it is not UTF-8"),
         _ => anyhow::anyhow!("cannot read {name}: {error}"),
     }
 }

@@ -98,7 +98,7 @@ pub(crate) fn plain_value(value: &Value) -> kpkg_yaml::Value {
         Value::Bool(value) => kpkg_yaml::Value::Bool(*value),
         Value::Int(value, _) => kpkg_yaml::Value::Int(*value),
         Value::Float(value) => kpkg_yaml::Value::Float(*value),
-        Value::String(text) => kpkg_yaml::Value::String(text.to_str().into_owned()),
+        Value::String(text) => text.as_bytes().to_vec().into(),
         Value::Bytes(bytes) => kpkg_yaml::Value::String(bytes.to_string()),
         Value::List(list) => kpkg_yaml::Value::List(list.items().iter().map(plain_value).collect()),
         Value::Map(map) => kpkg_yaml::Value::Map(to_plain(map)),

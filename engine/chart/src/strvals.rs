@@ -16,7 +16,7 @@ pub(crate) enum Reading<'a> {
     /// Everything is text.
     Text,
     /// The name of a file whose contents are the value.
-    File(&'a dyn Fn(&str) -> Result<String, String>),
+    File(&'a dyn Fn(&str) -> Result<Value, String>),
     /// JSON.
     Json,
     /// Everything to the end is text; nothing is special.
@@ -162,7 +162,7 @@ impl Parser<'_> {
     fn read(&self, text: &str) -> Step<Value> {
         match self.reading {
             Reading::Typed => Ok(typed(text)),
-            Reading::File(read) => Ok(read(text)?.into()),
+            Reading::File(read) => Ok(read(text)?),
             _ => Ok(text.into()),
         }
     }
@@ -294,7 +294,7 @@ fn panicked(value: &Value, wanted: &str) -> Stop {
         Value::Bool(_) => "bool",
         Value::Int(_) | Value::Uint(_) => "int64",
         Value::Float(_) => "float64",
-        Value::String(_) => "string",
+        Value::String(_) | Value::Binary(_) => "string",
         Value::List(_) => "[]interface {}",
         Value::Map(_) => "map[string]interface {}",
     };
@@ -398,7 +398,7 @@ mod tests {
             assert_eq!(parsed(text, &Reading::Literal), want, "{text}");
         }
         assert_eq!(parsed(r#"a={"x":[1]},b=2"#, &Reading::Json), r#"{"a":{"x":[1]},"b":2}"#);
-        let read = |name: &str| Ok(format!("<{name}>"));
+        let read = |name: &str| Ok(format!("<{name}>").into());
         assert_eq!(parsed("a=f.txt,b=g", &Reading::File(&read)), r#"{"a":"<f.txt>","b":"<g>"}"#);
     }
 }

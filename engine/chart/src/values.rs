@@ -34,8 +34,8 @@ pub enum Input {
     SetFile {
         /// The assignments.
         text: String,
-        /// Names and contents.
-        files: Vec<(String, String)>,
+        /// Names and contents, which need not be UTF-8.
+        files: Vec<(String, Vec<u8>)>,
     },
     /// `--set-json`
     SetJson(String),
@@ -111,7 +111,9 @@ fn apply(input: &Input, base: &mut Map) -> Result<(), ValuesError> {
         Input::SetFile { text, files } => {
             let read = |name: &str| {
                 let found = files.iter().find(|(known, _)| known == name);
-                found.map(|(_, text)| text.clone()).ok_or_else(|| format!("open {name}: no such file or directory"))
+                found
+                    .map(|(_, bytes)| bytes.clone().into())
+                    .ok_or_else(|| format!("open {name}: no such file or directory"))
             };
             parse_into(text, base, &Reading::File(&read)).map_err(failed("--set-file"))
         }
@@ -134,7 +136,7 @@ pub fn files_named(text: &str) -> Vec<String> {
     let names = std::cell::RefCell::new(Vec::new());
     let record = |name: &str| {
         names.borrow_mut().push(name.to_owned());
-        Ok(String::new())
+        Ok(Value::Null)
     };
     // A mistake in the text is reported when it is merged.
     let _ = parse_into(text, &mut Map::new(), &Reading::File(&record));

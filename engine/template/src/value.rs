@@ -470,6 +470,7 @@ impl From<&kpkg_yaml::Value> for Value {
             kpkg_yaml::Value::Uint(value) => Self::Float(*value as f64),
             kpkg_yaml::Value::Float(value) => Self::Float(*value),
             kpkg_yaml::Value::String(text) => text.as_str().into(),
+            kpkg_yaml::Value::Binary(binary) => Self::String(binary.as_bytes().into()),
             kpkg_yaml::Value::List(items) => Self::list(items.iter().map(Self::from).collect()),
             kpkg_yaml::Value::Map(map) => Self::map(entries(map)),
         }

@@ -45,5 +45,5 @@ pub use parts::read_parts;
 pub use reader::{Options, read, read_bytes, read_with};
 pub use resolve::{Resolved, is_timestamp, json_timestamp, resolve, resolve_core};
 pub use scanner::{Mark, Style};
-pub use value::{Map, Value};
+pub use value::{Binary, Map, Value};
 pub use write::{emit, float_text, write, write_json};

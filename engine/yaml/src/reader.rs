@@ -300,6 +300,7 @@ fn key_text(value: Value, origin: &Origin) -> Result<String, Error> {
     }
     match value {
         Value::String(text) => Ok(text),
+        Value::Binary(binary) => Ok(binary.as_str().to_owned()),
         Value::Bool(value) => Ok(value.to_string()),
         Value::Null => Err(Error::NotJson {
             problem: "unsupported map key of type: %!s(<nil>), key: <nil>, value: <nil>".to_owned(),

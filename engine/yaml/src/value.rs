@@ -22,10 +22,36 @@ pub enum Value {
     Float(f64),
     /// A string.
     String(String),
+    /// A string that is not UTF-8; no document holds one, but a file that becomes a value may.
+    Binary(Box<Binary>),
     /// A sequence.
     List(Vec<Value>),
     /// A mapping.
     Map(Map),
+}
+
+/// Bytes of a string that is not UTF-8.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Binary {
+    bytes: Vec<u8>,
+    text: String,
+}
+
+impl Binary {
+    fn new(bytes: Vec<u8>) -> Self {
+        let text = kpkg_gounicode::lossy(&bytes).into_owned();
+        Self { bytes, text }
+    }
+
+    /// The bytes as they are.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// How JSON and YAML have it: U+FFFD for each byte that is not UTF-8, as Go writes it.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
 }
 
 impl Value {
@@ -49,6 +75,7 @@ impl Value {
     pub fn as_str(&self) -> Option<&str> {
         match self {
             Self::String(text) => Some(text),
+            Self::Binary(binary) => Some(binary.as_str()),
             _ => None,
         }
     }
@@ -72,7 +99,7 @@ impl Value {
             Self::Null => "null",
             Self::Bool(_) => "bool",
             Self::Int(_) | Self::Uint(_) | Self::Float(_) => "number",
-            Self::String(_) => "string",
+            Self::String(_) | Self::Binary(_) => "string",
             Self::List(_) => "array",
             Self::Map(_) => "object",
         }
@@ -87,6 +114,7 @@ impl Value {
             Self::Uint(value) => Some(value.to_string()),
             Self::Float(value) => Some(number::format_general_32(*value)),
             Self::String(text) => Some(text.clone()),
+            Self::Binary(binary) => Some(binary.as_str().to_owned()),
             Self::List(_) | Self::Map(_) => None,
         }
     }
@@ -105,6 +133,7 @@ impl Value {
             Self::Uint(value) => (*value).into(),
             Self::Float(value) => float_to_json(*value),
             Self::String(value) => value.as_str().into(),
+            Self::Binary(value) => value.as_str().into(),
             Self::List(items) => items.iter().map(Self::to_json).collect(),
             Self::Map(map) => {
                 map.iter().map(|(key, value)| (key.clone(), value.to_json())).collect::<serde_json::Map<_, _>>().into()
@@ -145,6 +174,14 @@ impl From<&str> for Value {
 impl From<String> for Value {
     fn from(text: String) -> Self {
         Self::String(text)
+    }
+}
+
+/// A string of whatever a file holds.
+impl From<Vec<u8>> for Value {
+    fn from(bytes: Vec<u8>) -> Self {
+        String::from_utf8(bytes)
+            .map_or_else(|error| Self::Binary(Box::new(Binary::new(error.into_bytes()))), Self::String)
     }
 }
 

@@ -41,6 +41,7 @@ pub fn emit(value: &Value, emitter: &mut Emitter) {
         Value::Uint(value) => emitter.plain(&value.to_string()),
         Value::Float(value) => emitter.plain(&float_text(*value)),
         Value::String(text) => emitter.string(text),
+        Value::Binary(binary) => emitter.string(binary.as_str()),
         Value::List(items) => {
             emitter.begin_list(items.is_empty());
             if !items.is_empty() {

@@ -227,6 +227,7 @@ fn json(value: &Value) -> serde_json::Value {
         Value::Float(value) if value.fract() == 0.0 && value.abs() < 9e15 => (*value as i64).into(),
         Value::Float(value) => (*value).into(),
         Value::String(text) => text.as_str().into(),
+        Value::Binary(binary) => binary.as_str().into(),
         Value::List(items) => items.iter().map(json).collect(),
         Value::Map(map) => map.iter().map(|(key, value)| (key.clone(), json(value))).collect(),
     }

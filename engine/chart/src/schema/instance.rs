@@ -47,6 +47,7 @@ impl<'v> Item<'v> {
             // JSON has no other numbers.
             Value::Null | Value::Float(_) => Self::Null,
             Value::String(text) => Self::String(text),
+            Value::Binary(binary) => Self::String(binary.as_str()),
             Value::List(items) => Self::Array(items),
             Value::Map(map) => Self::Object(map),
         }

@@ -81,7 +81,7 @@ fn go_type(value: &Value) -> &'static str {
         Value::Int(_) => "int64",
         Value::Uint(_) => "uint64",
         Value::Float(_) => "float64",
-        Value::String(_) => "string",
+        Value::String(_) | Value::Binary(_) => "string",
         Value::List(_) => "[]interface {}",
         Value::Map(_) => "map[string]interface {}",
     }
