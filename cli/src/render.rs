@@ -114,8 +114,10 @@ impl ValuesArgs {
 /// A file of values: its text and its name.
 fn read_text(path: &Path) -> Result<(String, String)> {
     let (bytes, name) = read(path)?;
-    let text = String::from_utf8(bytes).map_err(|_| anyhow::anyhow!("cannot read {name}: it is not UTF-8"))?;
-    Ok((text, name))
+    let text = kpkg_yaml::decode(&bytes).with_context(|| {
+        format!("failed to parse {name}: cannot unmarshal yaml document: error converting YAML to JSON")
+    })?;
+    Ok((text.into_owned(), name))
 }
 
 /// A file's contents and its name: one here, standard input, or a URL.

@@ -63,6 +63,7 @@ fn flags_reach_the_templates() {
     let folder = tempfile::tempdir().expect("a folder");
     chart(folder.path());
     write(folder.path(), "more.yaml", "size: 7\n");
+    std::fs::write(folder.path().join("keystore"), b"\xFE\xED\0\xC3\xA4").expect("written");
     let cases: &[(&[&str], &str)] = &[
         (&["-f", "more.yaml"], "size: \"7\""),
         (&["-f", "more.yaml", "--set", "size=8"], "size: \"8\""),
@@ -70,6 +71,7 @@ fn flags_reach_the_templates() {
         (&["--set-json", "size=[1]"], "size: \"[1]\""),
         (&["--set-literal", "size=a,b=c"], "size: \"a,b=c\""),
         (&["--set-file", "size=more.yaml"], "size: \"size: 7\\n\""),
+        (&["--set-file", "size=keystore"], "size: \"\\xfe\\xed\\x00ä\""),
         (&["--is-upgrade"], "upgrade: \"true\""),
         (&["--kube-version", "1.29"], "kube: v1.29"),
         (&["--api-versions", "x.y/v1"], "crd: \"true\""),

@@ -10,6 +10,7 @@ use crate::error::LoadError;
 use crate::file_name::FileName;
 use crate::load::read_file;
 use crate::metadata::{Dependency, Lock, Metadata};
+use crate::render::raw::hidden;
 
 /// A file of a chart. Cloning shares name and contents.
 #[derive(Debug, Clone)]
@@ -92,12 +93,18 @@ impl File {
         }
     }
 
-    /// As [`File::text`], to be kept: a text is not copied.
+    /// As templates are read, to be kept: a text is not copied; what is no text can be [`revealed`](crate::render::raw).
     pub(crate) fn shared_text(&self) -> Arc<String> {
         match self.content.read() {
             Some(Content::Text(text)) => text.clone(),
-            _ => Arc::new(self.text().into_owned()),
+            Some(Content::Bytes(bytes)) => Arc::new(hidden(bytes)),
+            _ => Arc::default(),
         }
+    }
+
+    /// Whether it was read and is not UTF-8.
+    pub(crate) fn is_raw(&self) -> bool {
+        matches!(self.content.read(), Some(Content::Bytes(_)))
     }
 
     /// How many bytes there are, or are to read.

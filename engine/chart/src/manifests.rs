@@ -7,6 +7,8 @@ use kpkg_yaml::{Map, Options, Value};
 
 use crate::error::RenderError;
 use crate::kinds::rank;
+use crate::load::latin_1;
+use crate::render::Files;
 use crate::rendered::{Hook, Manifest, Rendered};
 
 const HOOK: &str = "helm.sh/hook";
@@ -26,17 +28,45 @@ const EVENTS: [&str; 9] = [
     "test",
 ];
 
+/// A document with its source, and the lines before it there.
+struct Part {
+    source: String,
+    text: String,
+    line: usize,
+    /// Why it is no text.
+    problem: Option<kpkg_yaml::Error>,
+}
+
 /// Sorts rendered files, by path, into hooks and manifests.
-pub(crate) fn sort(files: BTreeMap<String, String>) -> Result<(Vec<Hook>, Vec<Manifest>), RenderError> {
-    let mut documents = Vec::new();
-    for (path, text) in files {
+pub(crate) fn sort(files: Files) -> Result<(Vec<Hook>, Vec<Manifest>), RenderError> {
+    let mut parts = Vec::new();
+    for (path, bytes) in files {
         let base = path.rsplit('/').next().unwrap_or(&path);
-        if base.starts_with('_') || text.trim().is_empty() {
+        if base.starts_with('_') || bytes.trim_ascii().is_empty() {
             continue;
         }
-        documents.extend(cut(text).into_iter().map(|(text, line)| (path.clone(), text, line)));
+        match String::from_utf8(bytes) {
+            Ok(text) => parts.extend(cut(text).into_iter().map(|(text, line)| Part {
+                source: path.clone(),
+                text,
+                line,
+                problem: None,
+            })),
+            Err(error) => parts.extend(cut_bytes(&path, error.as_bytes())),
+        }
     }
-    sorted(documents)
+    sorted(parts)
+}
+
+/// The documents of a file of which some are no text.
+fn cut_bytes(path: &str, bytes: &[u8]) -> Vec<Part> {
+    let characters = bytes.iter().map(|byte| char::from(*byte)).collect();
+    let part = |(document, line): (String, usize)| {
+        let bytes = latin_1(&document);
+        let text = kpkg_gounicode::lossy(&bytes).into_owned();
+        Part { source: path.to_owned(), text, line, problem: kpkg_yaml::decode(&bytes).err() }
+    };
+    cut(characters).into_iter().map(part).collect()
 }
 
 impl Rendered {
@@ -45,17 +75,25 @@ impl Rendered {
         self,
         documents: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<Self, RenderError> {
-        let documents = documents.into_iter().map(|(source, text)| (source.to_owned(), text.trim().to_owned(), 0));
-        let (hooks, manifests) = sorted(documents.collect())?;
+        let parts = documents.into_iter().map(|(source, text)| Part {
+            source: source.to_owned(),
+            text: text.trim().to_owned(),
+            line: 0,
+            problem: None,
+        });
+        let (hooks, manifests) = sorted(parts.collect())?;
         Ok(Self { manifests, hooks, ..self })
     }
 }
 
-/// Sorts documents, each with its source and the lines before it there.
-fn sorted(documents: Vec<(String, String, usize)>) -> Result<(Vec<Hook>, Vec<Manifest>), RenderError> {
+fn sorted(parts: Vec<Part>) -> Result<(Vec<Hook>, Vec<Manifest>), RenderError> {
     let (mut hooks, mut manifests) = (Vec::new(), Vec::new());
-    let heads = in_parallel(&documents, |(_, text, _)| text.len(), |(_, text, _)| Head::read(text));
-    for ((source, text, line), head) in documents.into_iter().zip(heads) {
+    let read = |part: &Part| match &part.problem {
+        Some(problem) => Err(Fault::of(problem)),
+        None => Head::read(&part.text),
+    };
+    let heads = in_parallel(&parts, |part| part.text.len(), read);
+    for (Part { source, text, line, problem: _ }, head) in parts.into_iter().zip(heads) {
         let head = match head {
             Ok(head) => head,
             Err(fault) => {
@@ -143,13 +181,16 @@ pub(crate) struct Fault {
     line: Option<usize>,
 }
 
+impl Fault {
+    fn of(error: &kpkg_yaml::Error) -> Self {
+        Self { problem: format!("error converting YAML to JSON: {error}"), line: error.line() }
+    }
+}
+
 impl Head {
     pub(crate) fn read(text: &str) -> Result<Self, Fault> {
         let options = Options { integers: true, ..Options::default() };
-        let value = kpkg_yaml::read_parts(text, options, is_of_head).map_err(|error| Fault {
-            problem: format!("error converting YAML to JSON: {error}"),
-            line: error.line(),
-        })?;
+        let value = kpkg_yaml::read_parts(text, options, is_of_head).map_err(|error| Fault::of(&error))?;
         let fail = |found: &Value, what: &str| Fault {
             problem: format!(
                 "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {} into Go {what}",
@@ -281,15 +322,15 @@ mod tests {
     #[test]
     fn sorts_and_finds_hooks() {
         let files = BTreeMap::from([
-            ("c/templates/a.yaml".to_owned(), "kind: Deployment\nmetadata: {name: d}\n---\nkind: Secret\n".to_owned()),
-            ("c/templates/b.yaml".to_owned(), "kind: Zed\n---\nkind: Alpha\n".to_owned()),
+            ("c/templates/a.yaml".to_owned(), "kind: Deployment\nmetadata: {name: d}\n---\nkind: Secret\n".into()),
+            ("c/templates/b.yaml".to_owned(), "kind: Zed\n---\nkind: Alpha\n".into()),
             (
                 "c/templates/h.yaml".to_owned(),
                 "kind: Job\nmetadata:\n  name: h\n  annotations:\n    helm.sh/hook: pre-install, test-success\n    \
                  helm.sh/hook-weight: \"-5\"\n"
-                    .to_owned(),
+                    .into(),
             ),
-            ("c/templates/_x.tpl".to_owned(), "not: [yaml".to_owned()),
+            ("c/templates/_x.tpl".to_owned(), "not: [yaml".into()),
         ]);
         let (hooks, manifests) = sort(files).expect("valid");
         let kinds: Vec<_> = manifests.iter().map(|manifest| manifest.kind.as_str()).collect();
@@ -300,7 +341,7 @@ mod tests {
 
     #[test]
     fn bad_documents_name_the_file() {
-        let files = BTreeMap::from([("c/templates/a.yaml".to_owned(), "a: 1\n---\nx: 1\nb: c: d\n".to_owned())]);
+        let files = BTreeMap::from([("c/templates/a.yaml".to_owned(), "a: 1\n---\nx: 1\nb: c: d\n".into())]);
         let error = sort(files).expect_err("not YAML");
         assert_eq!(
             error.to_string(),

@@ -98,7 +98,8 @@ fn apply(input: &Input, base: &mut Map) -> Result<(), ValuesError> {
     let failed = |option: &'static str| move |problem: String| ValuesError::Set { option, problem };
     match input {
         Input::File { name, text } => {
-            let map = read_values(text).map_err(|problem| ValuesError::File { file: name.clone(), problem })?;
+            let map =
+                read_values(text.as_bytes()).map_err(|problem| ValuesError::File { file: name.clone(), problem })?;
             merge_maps(base, map);
             Ok(())
         }

@@ -216,6 +216,56 @@ fn nulls_among_maintainers_and_dependencies() {
     assert!(loaded("", &[("Chart.lock", "dependencies: [null]")]).is_ok());
 }
 
+/// What is not UTF-8 is refused where it would be read, in go-yaml's words, and does no harm elsewhere.
+#[test]
+fn files_in_other_encodings() {
+    let loaded = |name: &str, bytes: &[u8]| {
+        let mut files = vec![
+            File::new("Chart.yaml", *b"apiVersion: v2\nname: c\nversion: 1.0.0\n"),
+            File::new("values.yaml", *b"a: 1\n"),
+            File::new("templates/x.yaml", *b"a: {{ .Values.a }}"),
+        ];
+        files.retain(|file| *file.name != *name);
+        files.push(File::new(name, bytes));
+        let chart = load_files(files).map_err(|error| error.to_string())?;
+        let values = values::merge(&chart, &[]).map_err(|error| error.to_string())?;
+        let release = ReleaseInfo { name: "r".to_owned(), namespace: "n".to_owned(), revision: 1, is_upgrade: false };
+        let ambient = Ambient::seeded(1, jiff::Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC));
+        let rendered = render(&chart, &values, &release, &ClusterFacts::default(), &ambient);
+        let rendered = rendered.map_err(|error| error.to_string())?;
+        Ok::<String, String>(rendered.manifests.into_iter().map(|manifest| manifest.text).collect())
+    };
+    for (name, bytes, want) in [
+        (
+            "values.yaml",
+            &b"a: caf\xE9\n"[..],
+            "cannot load values.yaml: cannot unmarshal yaml document: error converting YAML to JSON: yaml: incomplete \
+             UTF-8 octet sequence",
+        ),
+        (
+            "Chart.yaml",
+            b"name: \"caf\xE9\" # in Latin-1",
+            "cannot load Chart.yaml: error converting YAML to JSON: yaml: invalid trailing UTF-8 octet",
+        ),
+        (
+            "templates/x.yaml",
+            b"a: 1\n---\nb: caf\xE9\n",
+            "YAML parse error on c/templates/x.yaml: error converting YAML to JSON: yaml: incomplete UTF-8 octet \
+             sequence",
+        ),
+        (
+            "templates/x.yaml",
+            "a: {{ trunc 1 `é` }} b".as_bytes(),
+            "YAML parse error on c/templates/x.yaml: error converting YAML to JSON: yaml: invalid trailing UTF-8 octet",
+        ),
+    ] {
+        assert_eq!(loaded(name, bytes), Err(want.to_owned()), "{name}");
+    }
+    let unread = b"{{/* caf\xE9 */}}a: {{ b64enc `caf\xE9` }}";
+    assert!(loaded("templates/x.yaml", unread).is_ok_and(|text| text.starts_with("a: ")));
+    assert_eq!(loaded("values.yaml", b"\xFE\xFF\0a\0:\0 \x002").as_deref(), Ok("a: 2"));
+}
+
 #[test]
 fn templates_reach_nothing() {
     // CVE-2023-25165 (names resolved) and CVE-2020-11013 (clusters asked) while rendering.

@@ -77,9 +77,11 @@ pub fn is_space(character: char) -> bool {
 mod tests {
     use super::*;
 
+    type Category = fn(char) -> bool;
+
     #[test]
     fn ascii_is_known_without_a_table() {
-        let known: [(fn(char) -> bool, &str); 8] = [
+        let known: [(Category, &str); 8] = [
             (is_letter, r"\p{L}"),
             (is_digit, r"\p{Nd}"),
             (is_number, r"\p{N}"),

@@ -1,6 +1,5 @@
 //! Values to JSON and YAML text, as Go's encoders write them.
 
-use kpkg_gounicode::lossy;
 use kpkg_yaml::{Emitter, Flavour, compare_keys, number};
 
 use crate::format::MAX_NESTING;
@@ -153,13 +152,8 @@ fn escape(character: char, out: &mut String) {
     out.push_str(&format!("\\u{:04x}", u32::from(character)));
 }
 
-/// `sigs.k8s.io/yaml`'s `Marshal`: by way of JSON, so numbers lose their types.
-pub(crate) fn yaml(value: &Value) -> Result<String, String> {
-    yaml_to(value, Vec::new()).map(|bytes| lossy(&bytes).into_owned())
-}
-
-/// The same as bytes, written to a buffer that is empty.
-pub(crate) fn yaml_to(value: &Value, buffer: Vec<u8>) -> Result<Vec<u8>, String> {
+/// `sigs.k8s.io/yaml`'s `Marshal`: by way of JSON, so numbers lose their types. Written to a buffer that is empty.
+pub(crate) fn yaml(value: &Value, buffer: Vec<u8>) -> Result<Vec<u8>, String> {
     let mut emitter = Emitter::with_buffer(Flavour::Compact, buffer);
     emit(value, &mut emitter, 0)?;
     if emitter.is_unreadable() {

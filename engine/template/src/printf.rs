@@ -84,8 +84,8 @@ impl Printer<'_> {
         }
         if !self.reordered && self.next < self.args.len() {
             self.out.extend_from_slice(b"%!(EXTRA ");
-            let extra: Vec<String> = self.args[self.next..].iter().map(typed).collect();
-            self.out.extend_from_slice(extra.join(", ").as_bytes());
+            let extra: Vec<Vec<u8>> = self.args[self.next..].iter().map(|arg| typed(&Spec::default(), arg)).collect();
+            self.out.extend_from_slice(&extra.join(&b", "[..]));
             self.out.push(b')');
         }
     }
@@ -234,18 +234,17 @@ fn number(digits: &[u8]) -> Option<usize> {
     usize::try_from(sum).ok()
 }
 
-/// `type=value`, as complaints show an argument.
-fn typed(value: &Value) -> String {
-    if value.is_nil() { "<nil>".to_owned() } else { format!("{}={}", value.type_name(), text(value)) }
-}
-
-/// A complaint shows the value as `%v` would, with the flags of the verb that is wrong.
-fn bad(spec: &Spec, verb: char, value: &Value) -> Vec<u8> {
+/// `type=value`, as complaints show an argument: as `%v` would, with the flags of the verb that is wrong.
+fn typed(spec: &Spec, value: &Value) -> Vec<u8> {
     if value.is_nil() {
-        return format!("%!{verb}(<nil>)").into_bytes();
+        return b"<nil>".to_vec();
     }
     let shown = format_verb(&Spec { sharp: false, ..spec.clone() }, 'v', value);
-    [format!("%!{verb}({}=", value.type_name()).as_bytes(), &shown, b")"].concat()
+    [value.type_name().as_bytes(), b"=", &shown].concat()
+}
+
+fn bad(spec: &Spec, verb: char, value: &Value) -> Vec<u8> {
+    [format!("%!{verb}(").as_bytes(), &typed(spec, value), b")"].concat()
 }
 
 /// A value inside another: nil is no mistake there.
@@ -543,6 +542,12 @@ mod tests {
             ("%d", vec!["x".into()], "%!d(string=x)"),
             ("%s", vec![], "%!s(MISSING)"),
             ("x", vec!["y".into()], "x%!(EXTRA string=y)"),
+            (
+                "%+5y|%-4z|%.1z",
+                vec![Value::int(1), "a".into(), "bc".into()],
+                "%!y(int=   +1)|%!z(string=a   )|%!z(string=b)",
+            ),
+            ("%+q %#q %+q", vec!["é`".into(), "é".into(), Value::int(0xE9)], "\"\\u00e9`\" `é` '\\u00e9'"),
             ("%v", vec![Value::Nil], "<nil>"),
             ("%s", vec![Value::Nil], "%!s(<nil>)"),
             ("%q", vec!["a\"b".into()], "\"a\\\"b\""),

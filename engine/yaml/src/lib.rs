@@ -6,7 +6,7 @@
 //! *flavour* names the Go library whose output is equalled, a *natural* order puts `k2` before `k10`.
 //!
 //! - [`read`] and [`read_with`]: a text's first document as a value, bounded in size, depth and aliases
-//! - [`read_parts`]: only some keys of it
+//! - [`read_parts`]: only some keys of it; [`decode`]: bytes that are to be read
 //! - [`write()`]: a value as text; [`Emitter`] for values of any other kind
 //! - [`node`]: a tree that keeps how scalars were written, for Kustomize, who edits documents
 //! - [`Parser`], [`Sink`]: the layer below, with positions, for other models of a document
@@ -22,6 +22,7 @@
 
 mod analysis;
 mod emitter;
+mod encoding;
 mod entries;
 mod error;
 mod keys;
@@ -37,6 +38,7 @@ mod value;
 mod write;
 
 pub use emitter::{Emitter, Flavour};
+pub use encoding::decode;
 pub use entries::{Entries, Key};
 pub use error::Error;
 pub use keys::{compare_keys, sort_by_keys};

@@ -11,6 +11,7 @@ use std::ops::Range;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::encoding::decode;
 use crate::error::Error;
 use crate::lines;
 use crate::number;
@@ -58,8 +59,7 @@ pub fn read_with(text: &str, options: Options) -> Result<Value, Error> {
 
 /// Reads the first document of a text that may not be UTF-8.
 pub fn read_bytes(bytes: &[u8]) -> Result<Value, Error> {
-    let text = std::str::from_utf8(bytes).map_err(|_| Error::plain("invalid leading UTF-8 octet"))?;
-    read(text)
+    read(&decode(bytes)?)
 }
 
 /// How the lines of a text end.

@@ -105,7 +105,7 @@ fn fail_if(is_wrong: bool, text: impl FnOnce() -> String) -> Result<(), String> 
 /// Whether no field is given twice.
 fn unique_fields(data: &[u8]) -> Result<(), String> {
     let options = Options { unique_keys: true, ..Options::default() };
-    let read = kpkg_yaml::read_with(&String::from_utf8_lossy(data), options);
+    let read = kpkg_yaml::decode(data).and_then(|text| kpkg_yaml::read_with(&text, options));
     let wrap =
         |error| format!("failed to strictly parse chart metadata file\n\terror converting YAML to JSON: {error}");
     read.map(|_| ()).map_err(wrap)

@@ -28,7 +28,7 @@ impl Linter<'_> {
             self.check("values-file", Info, FILE, Err("file does not exist".to_owned()));
             return;
         };
-        let defaults = match load::read_values(&file.text()) {
+        let defaults = match load::read_values(file.data()) {
             Ok(defaults) => defaults,
             Err(problem) => {
                 self.check("values-file", Error, FILE, Err(format!("unable to parse YAML: {}", of_linter(&problem))));

@@ -1,5 +1,6 @@
 //! Sorts a chart's files by what they are, and builds the chart and its subcharts.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -78,7 +79,7 @@ fn place(
         "Chart.yaml" => {}
         "Chart.lock" => chart.lock = Some(read_lock(&file)?),
         "values.yaml" => {
-            let values = read_values(&file.text()).map_err(|problem| invalid("cannot load values.yaml", &problem))?;
+            let values = read_values(file.data()).map_err(|problem| invalid("cannot load values.yaml", &problem))?;
             chart.values = Arc::new(values);
         }
         "values.schema.json" => chart.schema = Some(file),
@@ -128,11 +129,18 @@ fn load_subchart(name: &str, files: &[File], depth: usize) -> Result<Chart, Load
 }
 
 /// Reads values: every document of the text, later ones merged over earlier ones.
-pub fn read_values(text: &str) -> Result<Map, String> {
+pub fn read_values(bytes: &[u8]) -> Result<Map, String> {
+    let is_text = std::str::from_utf8(bytes);
+    // Documents are cut before it is seen whether they are text.
+    let text = is_text.map_or_else(|_| bytes.iter().map(|byte| char::from(*byte)).collect(), Cow::Borrowed);
     let mut values = Map::new();
-    for document in split_documents(text) {
+    for document in split_documents(&text) {
         let document = document.map_err(|problem| format!("error reading yaml document: {problem}"))?;
-        match kpkg_yaml::read(document) {
+        let read = match is_text {
+            Ok(_) => kpkg_yaml::read(document),
+            Err(_) => kpkg_yaml::read_bytes(&latin_1(document)),
+        };
+        match read {
             Ok(Value::Null) => {}
             Ok(Value::Map(map)) if values.is_empty() => values = map,
             Ok(Value::Map(map)) => merge_maps(&mut values, map),
@@ -149,6 +157,11 @@ pub fn read_values(text: &str) -> Result<Map, String> {
         }
     }
     Ok(values)
+}
+
+/// The bytes that were taken for characters.
+pub(crate) fn latin_1(text: &str) -> Vec<u8> {
+    text.chars().filter_map(|character| u8::try_from(character).ok()).collect()
 }
 
 /// Cuts a text at lines that begin with `---`, as Kubernetes' reader does: only a comment may follow on such a line.
@@ -191,7 +204,7 @@ mod tests {
 
     #[test]
     fn values_of_several_documents() {
-        let read = |text: &str| read_values(text).map(|map| Value::Map(map).to_json().to_string());
+        let read = |text: &str| read_values(text.as_bytes()).map(|map| Value::Map(map).to_json().to_string());
         let all = Ok(r#"{"a":1,"b":2}"#.to_owned());
         for separator in ["---", "--- # x", "---# x", "--- \t", "---\r"] {
             assert_eq!(read(&format!("a: 1\n{separator}\nb: 2\n")), all, "{separator:?}");

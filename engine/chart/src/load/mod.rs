@@ -14,7 +14,7 @@ use crate::metadata::Metadata;
 
 pub use archive::{archived_metadata, unpack};
 pub use assemble::read_values;
-pub(crate) use assemble::{merge_maps, split_documents};
+pub(crate) use assemble::{latin_1, merge_maps, split_documents};
 
 /// The largest file of a chart, in bytes.
 pub(crate) const MAX_FILE: u64 = 5 << 20;

@@ -57,9 +57,8 @@ pub(super) fn lock(bytes: &[u8]) -> Result<Lock, String> {
 }
 
 fn document(bytes: &[u8], kind: &str) -> Result<Option<Map>, String> {
-    let text = String::from_utf8_lossy(bytes);
     let options = Options { integers: true, ..Options::default() };
-    match kpkg_yaml::read_with(&text, options) {
+    match kpkg_yaml::decode(bytes).and_then(|text| kpkg_yaml::read_with(&text, options)) {
         Ok(Value::Null) => Ok(None),
         Ok(Value::Map(map)) => Ok(Some(map)),
         Ok(other) => Err(format!(

@@ -1,5 +1,6 @@
 //! A chart and its values into manifests, hooks and notes.
 
+pub(crate) mod raw;
 mod scope;
 mod share;
 
@@ -34,7 +35,7 @@ pub fn render(
     if !required.is_empty() && !is_compatible(required, &facts.kube_version.normalized()) {
         return Err(RenderError::KubeVersion { required: required.clone(), found: facts.kube_version.version.clone() });
     }
-    let (mut files, lookups) = render_files(values, release, facts, ambient)?;
+    let (mut files, lookups) = with_stack(|| Job::new(values, release, facts, ambient).run())?;
     let (notes, subchart_notes) = take_notes(&mut files, chart.name());
     let (hooks, manifests) = sort(files)?;
     Ok(Rendered { manifests, hooks, notes, subchart_notes, lookups })
@@ -47,7 +48,8 @@ pub fn render_files(
     facts: &ClusterFacts,
     ambient: &Ambient,
 ) -> Result<(BTreeMap<String, String>, Vec<LookupKey>), RenderError> {
-    with_stack(|| Job::new(values, release, facts, ambient).run())
+    let (files, lookups) = with_stack(|| Job::new(values, release, facts, ambient).run())?;
+    Ok((into_texts(files), lookups))
 }
 
 /// What templates wrote, by path, when `required` and `fail` let everything pass.
@@ -59,13 +61,13 @@ pub(crate) fn render_leniently(
     let ambient = Ambient::seeded(0, jiff::Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC));
     let job = Job { lenient: true, ..Job::new(values, release, facts, &ambient) };
     let (files, _) = with_stack(|| job.run())?;
-    Ok(files)
+    Ok(into_texts(files))
 }
 
 /// Takes the notes out of the files: the chart's own, and those of its subcharts.
-fn take_notes(files: &mut BTreeMap<String, String>, chart: &str) -> (String, Vec<String>) {
+fn take_notes(files: &mut Files, chart: &str) -> (String, Vec<String>) {
     let own = format!("{chart}/templates/NOTES.txt");
-    let all: BTreeMap<String, String> = files.extract_if(.., |path, _| is_notes(path)).collect();
+    let all = into_texts(files.extract_if(.., |path, _| is_notes(path)).collect());
     let is_own = |path: &str| path.strip_suffix(".j2").unwrap_or(path) == own;
     let notes = all.get(&own).or_else(|| all.get(&format!("{own}.j2"))).cloned().unwrap_or_default();
     (notes, all.into_iter().filter(|(path, _)| !is_own(path)).map(|(_, text)| text).collect())
@@ -75,6 +77,9 @@ fn take_notes(files: &mut BTreeMap<String, String>, chart: &str) -> (String, Vec
 fn is_notes(path: &str) -> bool {
     path.strip_suffix(".j2").unwrap_or(path).ends_with("NOTES.txt")
 }
+
+/// What templates wrote, by path; not all of it need be text.
+pub(crate) type Files = BTreeMap<String, Vec<u8>>;
 
 /// What to render.
 #[derive(Clone, Copy)]
@@ -104,7 +109,7 @@ impl<'a> Job<'a> {
         Self { values, release, facts, ambient, lenient: false, alone: ALONE }
     }
 
-    fn run(&self) -> Result<(BTreeMap<String, String>, Vec<LookupKey>), RenderError> {
+    fn run(&self) -> Result<(Files, Vec<LookupKey>), RenderError> {
         self.run_watched(None)
     }
 
@@ -112,7 +117,7 @@ impl<'a> Job<'a> {
     pub(crate) fn run_watched(
         &self,
         mut watched: Option<&mut Watched>,
-    ) -> Result<(BTreeMap<String, String>, Vec<LookupKey>), RenderError> {
+    ) -> Result<(Files, Vec<LookupKey>), RenderError> {
         let chart = &*self.values.chart;
         let all = self.coalesced()?;
         if let Some(watched) = &mut watched {
@@ -122,7 +127,7 @@ impl<'a> Job<'a> {
         let compiled = self.values.compiled.get_or_init(|| compile(&units)).as_ref();
         chart.check_read()?;
         let templates = compiled.map_err(|(path, error)| failure(path, error, Vec::new()))?;
-        let mut writer = Writer::new(self, templates, Limits::default());
+        let mut writer = Writer::new(self, templates, &units, Limits::default());
         if watched.is_some() {
             writer.renderer = writer.renderer.traced();
         }
@@ -141,6 +146,7 @@ impl<'a> Job<'a> {
             }
             let text = writer.write(unit);
             if let (Some(watched), Some(trace)) = (&mut watched, writer.renderer.take_trace()) {
+                let text = text.as_deref().map(kpkg_gounicode::lossy);
                 watched.note(&unit.path, text.as_deref().ok(), trace);
             }
             let text = match text {
@@ -167,18 +173,21 @@ impl<'a> Job<'a> {
 struct Writer {
     renderer: Renderer,
     host: Rc<Answers>,
+    /// Whether templates hide bytes that are no text.
+    reveals: bool,
 }
 
 impl Writer {
-    fn new(job: &Job<'_>, templates: &Templates, limits: Limits) -> Self {
+    fn new(job: &Job<'_>, templates: &Templates, units: &[Unit<'_>], limits: Limits) -> Self {
         let host = Rc::new(Answers { facts: job.facts.clone(), missed: RefCell::default() });
         let renderer = Renderer::new(templates, host.clone(), job.ambient, limits).lint(job.lenient);
-        Self { renderer, host }
+        Self { renderer, host, reveals: units.iter().any(|unit| unit.file.is_raw()) }
     }
 
     /// What a template writes.
-    fn write(&mut self, unit: &Unit<'_>) -> Result<String, Error> {
-        self.renderer.render(&unit.path, &unit.dot()).map(into_text)
+    fn write(&mut self, unit: &Unit<'_>) -> Result<Vec<u8>, Error> {
+        let written = self.renderer.render(&unit.path, &unit.dot())?;
+        Ok(if self.reveals { raw::revealed(&written) } else { written })
     }
 }
 
@@ -187,8 +196,10 @@ fn compile(units: &[Unit<'_>]) -> Result<Templates, (String, Error)> {
     Templates::parse(units.iter().map(|unit| (unit.path.as_str(), unit.file.shared_text())))
 }
 
-fn into_text(bytes: Vec<u8>) -> String {
-    String::from_utf8(bytes).unwrap_or_else(|error| kpkg_gounicode::lossy(error.as_bytes()).into_owned())
+fn into_texts(files: Files) -> BTreeMap<String, String> {
+    let text =
+        |bytes| String::from_utf8(bytes).unwrap_or_else(|error| kpkg_gounicode::lossy(error.as_bytes()).into_owned());
+    files.into_iter().map(|(path, bytes)| (path, text(bytes))).collect()
 }
 
 /// Answers `lookup` from the facts, and remembers what they do not hold.

@@ -16,11 +16,11 @@ use crate::rendered::LookupKey;
 const MAX_THREADS: usize = 8;
 
 /// What a thread wrote, by path, and what it looked up in vain.
-type Part = (Vec<(String, String)>, Vec<LookupKey>);
+type Part = (Vec<(String, Vec<u8>)>, Vec<LookupKey>);
 
 impl Writer {
     /// What the templates from some place on write, found on several processors; `None` if they must run one after another.
-    pub(super) fn share(&self, job: &Job<'_>, templates: &Templates, from: usize) -> Option<Vec<(String, String)>> {
+    pub(super) fn share(&self, job: &Job<'_>, templates: &Templates, from: usize) -> Option<Vec<(String, Vec<u8>)>> {
         if self.renderer.order_counts() {
             return None;
         }
@@ -45,12 +45,12 @@ fn run(job: &Job<'_>, templates: &Templates, next: &AtomicUsize, is_over: &Atomi
     // What is to be said of the values was said when they were merged first.
     let all = with_default(NoSubscriber::default(), || job.coalesced()).ok()?;
     let units = units(job, &all);
-    let units: Vec<&Unit<'_>> = units.iter().filter(|unit| !unit.is_partial()).collect();
     // All together may use as much as one alone.
     let whole = Limits::default();
     let limits =
         Limits { output: whole.output / MAX_THREADS, steps: whole.steps / MAX_THREADS as u64, stack: whole.stack };
-    let mut writer = Writer::new(job, templates, limits);
+    let mut writer = Writer::new(job, templates, &units, limits);
+    let units: Vec<&Unit<'_>> = units.iter().filter(|unit| !unit.is_partial()).collect();
     let (mut written, mut passed) = (Vec::new(), 0);
     while !is_over.load(Ordering::Relaxed) {
         let at = next.fetch_add(1, Ordering::Relaxed);
@@ -130,7 +130,10 @@ mod tests {
         let run = |alone| with_stack(|| format!("{:?}", Job { alone, ..job }.run()));
         let outcomes = [run(0), run(u64::MAX)];
         let templates = values.compiled.get().and_then(|compiled| compiled.as_ref().ok()).expect("compiled");
-        (outcomes, with_stack(|| Writer::new(&job, templates, Limits::default()).share(&job, templates, 0)).is_some())
+        (
+            outcomes,
+            with_stack(|| Writer::new(&job, templates, &[], Limits::default()).share(&job, templates, 0)).is_some(),
+        )
     }
 
     #[test]

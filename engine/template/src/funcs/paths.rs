@@ -1,6 +1,6 @@
 //! Sprig's paths and addresses.
 
-use super::{Answer, Function, Type, fixed, map, string, text};
+use super::{Answer, Function, Type, fixed, map, on_bytes, text};
 use crate::error::Failure;
 use crate::text::Text;
 use crate::url::Url;
@@ -9,15 +9,15 @@ use crate::value::{Entries, Map, Value};
 use Type::{Map as Dict, String as Str};
 
 pub(super) static FUNCTIONS: &[Function] = &[
-    fixed("base", &[Str], |_, args| Ok(kpkg_gopath::base(&string(&args[0])).into())),
-    fixed("dir", &[Str], |_, args| Ok(kpkg_gopath::dir(&string(&args[0])).into())),
-    fixed("clean", &[Str], |_, args| Ok(kpkg_gopath::clean(&string(&args[0])).into())),
-    fixed("ext", &[Str], |_, args| Ok(kpkg_gopath::extension(&string(&args[0])).into())),
+    fixed("base", &[Str], |_, args| Ok(on_bytes(text(&args[0]), |path| kpkg_gopath::base(path).to_owned()))),
+    fixed("dir", &[Str], |_, args| Ok(on_bytes(text(&args[0]), kpkg_gopath::dir))),
+    fixed("clean", &[Str], |_, args| Ok(on_bytes(text(&args[0]), kpkg_gopath::clean))),
+    fixed("ext", &[Str], |_, args| Ok(on_bytes(text(&args[0]), |path| kpkg_gopath::extension(path).to_owned()))),
     fixed("isAbs", &[Str], |_, args| Ok(Value::Bool(text(&args[0]).starts_with(b"/")))),
-    fixed("osBase", &[Str], |_, args| Ok(kpkg_gopath::base(&string(&args[0])).into())),
-    fixed("osDir", &[Str], |_, args| Ok(kpkg_gopath::dir(&string(&args[0])).into())),
-    fixed("osClean", &[Str], |_, args| Ok(kpkg_gopath::clean(&string(&args[0])).into())),
-    fixed("osExt", &[Str], |_, args| Ok(kpkg_gopath::extension(&string(&args[0])).into())),
+    fixed("osBase", &[Str], |_, args| Ok(on_bytes(text(&args[0]), |path| kpkg_gopath::base(path).to_owned()))),
+    fixed("osDir", &[Str], |_, args| Ok(on_bytes(text(&args[0]), kpkg_gopath::dir))),
+    fixed("osClean", &[Str], |_, args| Ok(on_bytes(text(&args[0]), kpkg_gopath::clean))),
+    fixed("osExt", &[Str], |_, args| Ok(on_bytes(text(&args[0]), |path| kpkg_gopath::extension(path).to_owned()))),
     fixed("osIsAbs", &[Str], |_, args| Ok(Value::Bool(text(&args[0]).starts_with(b"/")))),
     fixed("urlParse", &[Str], |_, args| parse_url(text(&args[0]))),
     fixed("urlJoin", &[Dict], |_, args| join_url(&map(&args[0]))),

@@ -64,8 +64,14 @@ mod tests {
 
     #[test]
     fn breaks_before_indented_lines_double() {
-        let cases =
-            [("a b", "a b"), ("a\nb", "a\nb"), ("a\n  b\n)", "a\n\n  b\n)"), ("a\n\nb\n", "a\n\nb\n"), ("a\n", "a\n")];
+        let cases = [
+            ("a b", "a b"),
+            ("a\nb", "a\nb"),
+            ("a\n  b\n)", "a\n\n  b\n)"),
+            ("a\n\nb\n", "a\n\nb\n"),
+            ("a\n", "a\n"),
+            ("a\n\tb\n", "a\n\n\tb\n"),
+        ];
         for (text, want) in cases {
             assert_eq!(written_and_read(text), want, "{text:?}");
         }
