@@ -389,10 +389,7 @@ fn format_character(spec: &Spec, verb: char, number: i64) -> Vec<u8> {
 
 fn format_float(spec: &Spec, verb: char, number: f64) -> Option<Vec<u8>> {
     let body = match verb {
-        'v' => spec.precision.map_or_else(|| format_general(number), |precision| general(number, precision, false)),
-        'g' | 'G' => {
-            spec.precision.map_or_else(|| format_general(number), |precision| general(number, precision, spec.sharp))
-        }
+        'v' | 'g' | 'G' => spec.precision.map_or_else(|| format_general(number), |precision| general(number, precision)),
         'f' | 'F' => fixed(number, spec.precision.unwrap_or(6)),
         'e' | 'E' => exponential(number, spec.precision.unwrap_or(6)),
         _ => return None,
@@ -402,6 +399,12 @@ fn format_float(spec: &Spec, verb: char, number: f64) -> Option<Vec<u8>> {
     let (negative, digits) = match body.strip_prefix(['-', '+']) {
         Some(digits) => (body.starts_with('-'), digits.to_owned()),
         None => (false, body),
+    };
+    let digits = if spec.sharp && number.is_finite() {
+        let significant = if matches!(verb, 'g' | 'G') { spec.precision.unwrap_or(6) } else { 0 };
+        with_point(&digits, significant)
+    } else {
+        digits
     };
     let sign = if negative {
         "-"
@@ -420,6 +423,17 @@ fn format_float(spec: &Spec, verb: char, number: f64) -> Option<Vec<u8>> {
     }
     let spaces = Spec { zero: false, ..spec.clone() };
     Some(pad(&spaces, format!("{sign}{digits}").into_bytes()))
+}
+
+/// What `#` asks for: a point, and zeros up to so many significant digits.
+fn with_point(digits: &str, significant: usize) -> String {
+    let (mantissa, exponent) = digits.split_at(digits.find(['e', 'E']).unwrap_or(digits.len()));
+    let counted = mantissa.bytes().filter(u8::is_ascii_digit).skip_while(|digit| *digit == b'0').count();
+    let is_whole = !mantissa.contains('.');
+    // The zero of a number that is none counts once.
+    let counted = counted + usize::from(is_whole && mantissa == "0");
+    let point = if is_whole { "." } else { "" };
+    format!("{mantissa}{point}{}{exponent}", "0".repeat(significant.saturating_sub(counted)))
 }
 
 fn special(number: f64) -> String {
@@ -453,13 +467,13 @@ fn exponential(number: f64, precision: usize) -> String {
 }
 
 /// `%.Ng`
-fn general(number: f64, precision: usize, keep_zeros: bool) -> String {
+fn general(number: f64, precision: usize) -> String {
     let precision = precision.max(1);
     let text = format!("{number:.*e}", (precision - 1).min(DECIMALS));
     let exponent: i32 = text.split_once('e').and_then(|(_, exponent)| exponent.parse().ok()).unwrap_or(0);
     let limit = i32::try_from(precision).unwrap_or(i32::MAX);
     let trim = |text: String| {
-        if text.contains('.') && !keep_zeros {
+        if text.contains('.') {
             text.trim_end_matches('0').trim_end_matches('.').to_owned()
         } else {
             text
