@@ -389,7 +389,9 @@ fn format_character(spec: &Spec, verb: char, number: i64) -> Vec<u8> {
 
 fn format_float(spec: &Spec, verb: char, number: f64) -> Option<Vec<u8>> {
     let body = match verb {
-        'v' | 'g' | 'G' => spec.precision.map_or_else(|| format_general(number), |precision| general(number, precision)),
+        'v' | 'g' | 'G' => {
+            spec.precision.map_or_else(|| format_general(number), |precision| general(number, precision))
+        }
         'f' | 'F' => fixed(number, spec.precision.unwrap_or(6)),
         'e' | 'E' => exponential(number, spec.precision.unwrap_or(6)),
         _ => return None,
@@ -473,11 +475,7 @@ fn general(number: f64, precision: usize) -> String {
     let exponent: i32 = text.split_once('e').and_then(|(_, exponent)| exponent.parse().ok()).unwrap_or(0);
     let limit = i32::try_from(precision).unwrap_or(i32::MAX);
     let trim = |text: String| {
-        if text.contains('.') {
-            text.trim_end_matches('0').trim_end_matches('.').to_owned()
-        } else {
-            text
-        }
+        if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
     };
     if exponent < -4 || exponent >= limit.max(if precision > 21 { 21 } else { limit }) {
         let text = exponential(number, precision - 1);

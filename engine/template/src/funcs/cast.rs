@@ -1,5 +1,6 @@
 //! Anything to a number, as the library `cast` does it: what cannot be read is zero.
 
+use crate::parse::number::go_float;
 use crate::value::Value;
 
 /// `cast.ToInt64`
@@ -34,15 +35,32 @@ fn trim_zero_decimal(text: &str) -> &str {
     }
 }
 
+fn parse_float(text: &str) -> f64 {
+    let lower = text.to_ascii_lowercase();
+    match lower.strip_prefix(['+', '-']).unwrap_or(&lower) {
+        "inf" | "infinity" => lower.parse().unwrap_or(0.0),
+        "nan" if lower == "nan" => f64::NAN,
+        _ => go_float(text).unwrap_or(0.0),
+    }
+}
+
+/// `strconv.Atoi`, whose error Sprig drops: what is too large is the largest there is.
+pub(super) fn atoi(text: &str) -> i64 {
+    use std::num::IntErrorKind::{NegOverflow, PosOverflow};
+    text.parse().unwrap_or_else(|error: std::num::ParseIntError| match error.kind() {
+        PosOverflow => i64::MAX,
+        NegOverflow => i64::MIN,
+        _ => 0,
+    })
+}
+
 /// `cast.ToFloat64`
 pub(super) fn to_float64(value: &Value) -> f64 {
     match value {
         Value::Int(value, _) => *value as f64,
         Value::Float(value) => *value,
         Value::Bool(value) => f64::from(u8::from(*value)),
-        Value::String(text) => {
-            std::str::from_utf8(text.as_bytes()).ok().and_then(|text| text.parse().ok()).unwrap_or(0.0)
-        }
+        Value::String(text) => std::str::from_utf8(text.as_bytes()).map_or(0.0, parse_float),
         _ => 0.0,
     }
 }

@@ -1,6 +1,6 @@
 //! Sprig's numbers.
 
-use super::cast::{to_float64, to_int64};
+use super::cast::{atoi, to_float64, to_int64};
 use super::{Answer, Function, Type, fixed, int, string, variadic};
 use crate::error::Failure;
 use crate::exec::Context;
@@ -9,7 +9,7 @@ use crate::value::{List, ListKind, Value};
 use Type::{Any, Float, Int, String as Str};
 
 pub(super) static FUNCTIONS: &[Function] = &[
-    fixed("atoi", &[Str], |_, args| Ok(Value::int(string(&args[0]).parse().unwrap_or(0)))),
+    fixed("atoi", &[Str], |_, args| Ok(Value::int(atoi(&string(&args[0]))))),
     fixed("int64", &[Any], |_, args| Ok(Value::int64(to_int64(&args[0])))),
     fixed("int", &[Any], |_, args| Ok(Value::int(to_int64(&args[0])))),
     fixed("float64", &[Any], |_, args| Ok(Value::Float(to_float64(&args[0])))),

@@ -1,6 +1,6 @@
 //! Tokens to trees.
 
-mod number;
+pub(crate) mod number;
 mod pipeline;
 
 use std::borrow::Cow;

@@ -81,6 +81,11 @@ fn without_underscores(text: &str) -> Option<String> {
     Some(text.replace('_', ""))
 }
 
+/// `strconv.ParseFloat`, but for its words; `None` where Go reports a syntax or range error.
+pub(crate) fn go_float(text: &str) -> Option<f64> {
+    parse_float(&without_underscores(text)?)
+}
+
 fn parse_float(text: &str) -> Option<f64> {
     let lower = text.to_ascii_lowercase();
     if lower.contains("0x") { hex_float(&lower) } else { kpkg_yaml::number::parse_float(text) }
