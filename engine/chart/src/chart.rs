@@ -10,7 +10,6 @@ use crate::error::LoadError;
 use crate::file_name::FileName;
 use crate::load::read_file;
 use crate::metadata::{Dependency, Lock, Metadata};
-use crate::render::raw::hidden;
 
 /// A file of a chart. Cloning shares name and contents.
 #[derive(Debug, Clone)]
@@ -93,13 +92,18 @@ impl File {
         }
     }
 
-    /// As templates are read, to be kept: a text is not copied; what is no text can be [`revealed`](crate::render::raw).
+    /// As templates are read, to be kept: a text is not copied; what is no text can be [revealed](kpkg_gounicode::revealed).
     pub(crate) fn shared_text(&self) -> Arc<String> {
         match self.content.read() {
             Some(Content::Text(text)) => text.clone(),
-            Some(Content::Bytes(bytes)) => Arc::new(hidden(bytes)),
+            Some(Content::Bytes(bytes)) => Arc::new(kpkg_gounicode::hidden(bytes)),
             _ => Arc::default(),
         }
+    }
+
+    /// Whether it is a file of a folder, rather than of an archive or at hand.
+    pub(crate) fn is_of_folder(&self) -> bool {
+        matches!(self.content, Content::Unread(_))
     }
 
     /// Whether it was read and is not UTF-8.

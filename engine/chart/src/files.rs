@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use kpkg_template::{Context, Entries, Failure, Kind, Object, Signature, Text, Type, Value, print_bytes};
+use kpkg_template::{Context, Entries, Failure, Kind, Object, Signature, Text, Type, Value, print_bytes, to_yaml};
 
 use crate::chart::File;
 use crate::file_name::FileName;
@@ -34,23 +34,24 @@ impl Files {
         )
     }
 
-    /// The last part of each name, and the contents, as a YAML mapping.
-    fn as_yaml(&self, text: impl Fn(&Text) -> String) -> String {
-        let text = |file: &File| kpkg_yaml::Value::String(text(&file.data().into()));
-        let map = self.0.iter().map(|(name, file)| (base(name).to_owned(), text(file)));
-        let mut yaml = kpkg_yaml::write(&kpkg_yaml::Value::Map(map.collect()));
+    /// The last part of each name, and the contents, as a YAML mapping; nothing if YAML cannot hold them.
+    fn as_yaml(&self, text: impl Fn(&[u8]) -> Value) -> Vec<u8> {
+        let entries: Entries = self.0.iter().map(|(name, file)| (base(name).into(), text(file.data()))).collect();
+        let mut yaml = to_yaml(&Value::map(entries)).unwrap_or_default();
         yaml.pop();
         yaml
     }
 
-    fn lines(&self, name: &str) -> Value {
-        let text = self.get(name);
-        let bytes = text.as_bytes();
+    fn lines(&self, name: &str) -> Result<Value, Failure> {
+        let Some(file) = self.0.get(name) else { return Ok(Value::strings(Vec::<Text>::new())) };
+        let bytes = file.data();
         if bytes.is_empty() {
-            return Value::strings(Vec::<Text>::new());
+            // Helm looks at the last byte of a file that is there; one that is empty in an archive is as good as none.
+            let failure = Failure::new("runtime error: index out of range [-1]");
+            return if file.is_of_folder() { Err(failure) } else { Ok(Value::strings(Vec::<Text>::new())) };
         }
         let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
-        Value::strings(bytes.split(|byte| *byte == b'\n').map(Text::from))
+        Ok(Value::strings(bytes.split(|byte| *byte == b'\n').map(Text::from)))
     }
 }
 
@@ -115,14 +116,14 @@ impl Object for Files {
             }
             "GetBytes" => Value::bytes(self.get(&argument)),
             "Glob" => Value::object(self.glob(&argument)),
-            "Lines" => self.lines(&argument),
+            "Lines" => self.lines(&argument)?,
             "AsConfig" => {
-                let text = self.as_yaml(Text::to_string);
+                let text = self.as_yaml(|data| Text::from(data).into());
                 context.spend(text.len())?;
                 text.into()
             }
             _ => {
-                let text = self.as_yaml(|data| STANDARD.encode(data.as_bytes()));
+                let text = self.as_yaml(|data| STANDARD.encode(data).into());
                 context.spend(text.len())?;
                 text.into()
             }

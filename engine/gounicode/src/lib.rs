@@ -7,7 +7,8 @@
 //! - [`is_letter`], [`is_digit`], [`is_upper`], ... ask for a category; ASCII is answered at once, and what is beyond it by a table
 //!   that is made when it is first asked for;
 //! - [`to_upper`], [`to_lower`] and [`to_title`] map case;
-//! - [`runes`] and [`lossy`] read bytes that may not be UTF-8: each byte that is not stands for one U+FFFD.
+//! - [`runes`] and [`lossy`] read bytes that may not be UTF-8: each byte that is not stands for one U+FFFD; [`hidden`] and
+//!   [`revealed`] take them through what knows texts alone.
 //!
 //! ```
 //! assert!(kpkg_gounicode::is_letter('é') && !kpkg_gounicode::is_print('\u{378}'));
@@ -17,10 +18,12 @@
 
 mod case;
 mod category;
+mod hidden;
 mod runes;
 
 pub use case::{to_lower, to_title, to_upper};
 pub use category::{
     VERSION, is_digit, is_letter, is_lower, is_number, is_print, is_punctuation, is_space, is_title, is_upper,
 };
+pub use hidden::{hidden, revealed};
 pub use runes::{lossy, rune_count, runes};

@@ -75,6 +75,11 @@ pub fn quote(bytes: &[u8]) -> String {
     quote::quote(bytes)
 }
 
+/// A value as `toYaml` writes it, with the break at its end.
+pub fn to_yaml(value: &Value) -> Result<Vec<u8>, String> {
+    encode::yaml(value, Vec::new())
+}
+
 /// What Go finds wrong with a JSON text.
 pub fn json_problem(text: &[u8]) -> Option<String> {
     json::parse(text).err()

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::error::Error;
+use crate::reader::check_characters;
 
 /// The text of a document, without a byte order mark.
 pub fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, Error> {
@@ -15,7 +16,12 @@ pub fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, Error> {
 }
 
 fn utf_8(bytes: &[u8]) -> Result<&str, Error> {
-    std::str::from_utf8(bytes).map_err(|error| Error::plain(problem(&bytes[error.valid_up_to()..])))
+    std::str::from_utf8(bytes).or_else(|error| {
+        let (valid, rest) = bytes.split_at(error.valid_up_to());
+        // What is wrong before is told first.
+        check_characters(std::str::from_utf8(valid).unwrap_or_default())?;
+        Err(Error::plain(problem(rest)))
+    })
 }
 
 /// What is wrong with the character at the start of bytes, of which it is known that something is.
@@ -66,6 +72,7 @@ mod tests {
             (b"a: \xE9 b\n", Err("yaml: invalid trailing UTF-8 octet")),
             (b"a: \xFF", Err("yaml: invalid leading UTF-8 octet")),
             (b"a: \x80", Err("yaml: invalid leading UTF-8 octet")),
+            (b"a: \x01\xFF", Err("yaml: control characters are not allowed")),
             (b"\xC0\x80", Err("yaml: invalid length of a UTF-8 sequence")),
             (b"\xE0\x80\x80", Err("yaml: invalid length of a UTF-8 sequence")),
             (b"\xED\xA0\x80", Err("yaml: invalid Unicode character")),

@@ -1,6 +1,5 @@
 //! A chart and its values into manifests, hooks and notes.
 
-pub(crate) mod raw;
 mod scope;
 mod share;
 
@@ -187,7 +186,7 @@ impl Writer {
     /// What a template writes.
     fn write(&mut self, unit: &Unit<'_>) -> Result<Vec<u8>, Error> {
         let written = self.renderer.render(&unit.path, &unit.dot())?;
-        Ok(if self.reveals { raw::revealed(&written) } else { written })
+        Ok(if self.reveals { kpkg_gounicode::revealed(&written) } else { written })
     }
 }
 

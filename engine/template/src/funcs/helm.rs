@@ -1,6 +1,6 @@
 //! Helm's own functions.
 
-use kpkg_gounicode::lossy;
+use kpkg_gounicode::{hidden, revealed};
 
 use super::encoding::{must, spent};
 use super::{Answer, Function, Type, fixed, string, strval, text};
@@ -133,6 +133,9 @@ fn tpl(context: &mut Context, template: &Value, data: &Value) -> Answer {
     let mut out = Vec::new();
     context.tpl_depth += 1;
     let result = execute(&tree, data, &mut out, context);
+    if std::str::from_utf8(source).is_err() {
+        out = revealed(&out);
+    }
     context.tpl_depth -= 1;
     context.set = outer;
     result.map_err(|error| {
@@ -146,7 +149,7 @@ fn tpl(context: &mut Context, template: &Value, data: &Value) -> Answer {
 fn is_plain(context: &mut Context, source: &[u8]) -> bool {
     let has = |mark: &[u8]| super::strings::find(source, mark).is_some();
     // A trace shows where every text came from.
-    let is_plain = context.trace.is_none() && !has(b"{{") && !has(NO_VALUE) && std::str::from_utf8(source).is_ok();
+    let is_plain = context.trace.is_none() && !has(b"{{") && !has(NO_VALUE);
     is_plain && context.step().is_ok() && context.spend(source.len()).is_ok()
 }
 
@@ -155,7 +158,7 @@ fn parse_once(context: &Context, source: &[u8]) -> Result<Arc<[Arc<crate::ast::T
     if let Some(trees) = context.parsed.borrow().get(source) {
         return Ok(trees.clone());
     }
-    let text = lossy(source).into_owned();
+    let text = hidden(source);
     let trees = parse("gotpl".into(), text).map_err(|error| {
         let text = format!("cannot parse template {}: {error}", quote(source));
         Failure(Error::wrap(text, error))

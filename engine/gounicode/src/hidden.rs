@@ -1,15 +1,17 @@
-//! Templates that are not UTF-8, a comment in Latin-1 for example.
+//! Bytes that go through a program of texts and come back: templates in Latin-1, for example.
 //!
-//! They are read as text all the same, and what is wrong is told where it is written out: as in Helm, whose strings are bytes.
 //! On the way each byte that is no text is two characters, of those that Unicode keeps free for a program's own use.
 
-use kpkg_gounicode::runes;
+use crate::runes;
 
 const HIGH: u32 = 0xFDD0;
 const LOW: u32 = 0xFDE0;
 
-/// Bytes as text.
-pub(crate) fn hidden(bytes: &[u8]) -> String {
+/// Bytes as a text, of which [`revealed`] makes them again.
+pub fn hidden(bytes: &[u8]) -> String {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return text.to_owned();
+    }
     let mut text = String::with_capacity(bytes.len());
     for (character, bytes) in runes(bytes) {
         match bytes {
@@ -23,8 +25,8 @@ pub(crate) fn hidden(bytes: &[u8]) -> String {
     text
 }
 
-/// The bytes again, in what a template wrote.
-pub(crate) fn revealed(bytes: &[u8]) -> Vec<u8> {
+/// The bytes again, in what was made of a text.
+pub fn revealed(bytes: &[u8]) -> Vec<u8> {
     let digit = |character: char, base: u32| u32::from(character).checked_sub(base).filter(|digit| *digit < 16);
     let mut out = Vec::with_capacity(bytes.len());
     let mut all = runes(bytes).peekable();
