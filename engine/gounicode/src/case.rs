@@ -6,6 +6,7 @@ use crate::category::ASSIGNED;
 pub fn to_upper(character: char) -> char {
     // Small letters with an iota below, whose capitals Rust writes as two.
     let with_iota = match character {
+        '\0'..='\x7F' => return character.to_ascii_uppercase(),
         '\u{1F80}'..='\u{1F87}' | '\u{1F90}'..='\u{1F97}' | '\u{1FA0}'..='\u{1FA7}' => 8,
         '\u{1FB3}' | '\u{1FC3}' | '\u{1FF3}' => 9,
         _ => return known(character, character.to_uppercase()),
@@ -16,6 +17,7 @@ pub fn to_upper(character: char) -> char {
 /// `unicode.ToLower`
 pub fn to_lower(character: char) -> char {
     match character {
+        '\0'..='\x7F' => character.to_ascii_lowercase(),
         // Rust adds the dot that is lost.
         'İ' => 'i',
         _ => known(character, character.to_lowercase()),
