@@ -47,7 +47,7 @@ mod render;
 pub mod semver;
 mod set;
 mod text;
-mod toml_text;
+mod toml;
 mod trace;
 mod url;
 mod value;

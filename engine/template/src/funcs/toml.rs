@@ -2,7 +2,7 @@
 
 use super::encoding::spent;
 use super::{Function, Type, fixed, text};
-use crate::toml_text::{parse, write};
+use crate::toml::{parse, write};
 use crate::value::{Entries, Value};
 
 use Type::{Any, String as Str};
