@@ -56,12 +56,7 @@ fn zone_name(time: &Zoned) -> String {
     let info = time.time_zone().to_offset_info(time.timestamp());
     let name = info.abbreviation().to_owned();
     if name.starts_with(['+', '-']) && time.time_zone().iana_name().is_none() {
-        return offset_text(
-            time.offset().seconds(),
-            false,
-            false,
-            if time.offset().seconds() % 3600 == 0 { 1 } else { 2 },
-        );
+        return offset_text(time.offset().seconds(), false, false, 2);
     }
     name
 }

@@ -196,6 +196,25 @@ mod tests {
         assert_eq!(error, r#"parsing time "x" as "2006-01-02": cannot parse "x" as "2006""#);
     }
 
+    /// Where the offset is that of the local zone, that zone is meant.
+    #[test]
+    fn parses_offsets() {
+        let local = zone("Europe/Berlin", &TimeZone::UTC).expect("there");
+        let cases = [
+            ("2024-03-05T14:07:00Z", "14:07 UTC"),
+            ("2024-03-05T14:07:00+00:00", "14:07 +0000"),
+            ("2024-03-05T14:07:00+01:00", "14:07 CET"),
+            ("2024-07-05T14:07:00+01:00", "14:07 +0100"),
+            ("2024-07-05T14:07:00+24:60", "14:07 +2500"),
+        ];
+        for (text, want) in cases {
+            let parsed = parse("2006-01-02T15:04:05Z07:00", text, &local).expect(text);
+            assert_eq!(format(&parsed, "15:04 MST"), want, "{text}");
+        }
+        let error = parse("-07:00", "+25:00", &local).expect_err("more than a day");
+        assert_eq!(error, r#"parsing time "+25:00": time zone offset hour out of range"#);
+    }
+
     #[test]
     fn durations() {
         for (text, nanoseconds) in

@@ -19,6 +19,10 @@ struct Fields {
     nanosecond: i64,
     pm: Option<bool>,
     offset: Option<i32>,
+    /// The offset is `Z`, and not some number.
+    utc: bool,
+    /// The part of the offset that is too large.
+    excess: Option<&'static str>,
     zone_name: Option<String>,
 }
 
@@ -160,6 +164,7 @@ fn parse_fraction<'a>(text: &'a str, fields: &mut Fields) -> Option<&'a str> {
 fn parse_offset<'a>(text: &'a str, z: bool, colons: bool, parts: u8, fields: &mut Fields) -> Option<&'a str> {
     if z && let Some(rest) = text.strip_prefix('Z') {
         fields.offset = Some(0);
+        fields.utc = true;
         return Some(rest);
     }
     let negative = text.starts_with('-');
@@ -170,6 +175,12 @@ fn parse_offset<'a>(text: &'a str, z: bool, colons: bool, parts: u8, fields: &mu
             rest = rest.strip_prefix(':')?;
         }
         let (value, tail) = digits(rest, 2, 2)?;
+        // Go lets an offset be a whole day, and sixty minutes.
+        let (most, what) =
+            [(24, "time zone offset hour"), (60, "time zone offset minute"), (60, "time zone offset second")][index];
+        if value > most {
+            fields.excess.get_or_insert(what);
+        }
         seconds += i32::try_from(value).ok()? * unit;
         rest = tail;
     }
@@ -192,6 +203,9 @@ fn assemble(fields: &Fields, local: &TimeZone) -> Result<Zoned, &'static str> {
     if fields.second > 59 {
         return Err("second");
     }
+    if let Some(what) = fields.excess {
+        return Err(what);
+    }
     let month = fields.month.unwrap_or(1);
     if !(1..=12).contains(&month) {
         return Err("month");
@@ -213,10 +227,22 @@ fn assemble(fields: &Fields, local: &TimeZone) -> Result<Zoned, &'static str> {
     let date = date.map_err(|_| "day")?;
     let civil = date.to_datetime(time.map_err(|_| "second")?);
     let zone = match fields.offset {
-        Some(0) => TimeZone::UTC,
-        Some(seconds) => Offset::from_seconds(seconds).map_err(|_| "time zone offset")?.to_time_zone(),
+        Some(0) if fields.utc => TimeZone::UTC,
+        Some(seconds) => {
+            let offset = Offset::from_seconds(seconds).map_err(|_| "time zone offset")?;
+            // The local zone, where that is its offset then: it has a name.
+            let here = offset.to_timestamp(civil).is_ok_and(|time| local.to_offset(time) == offset);
+            if here { local.clone() } else { nameless(offset) }
+        }
         None if fields.zone_name.is_some() => TimeZone::UTC,
         None => local.clone(),
     };
     civil.to_zoned(zone).map_err(|_| "year")
+}
+
+/// A zone that is shown as its offset.
+fn nameless(offset: Offset) -> TimeZone {
+    // The zone that jiff makes of no offset is named UTC.
+    let zero = if offset == Offset::UTC { TimeZone::posix("<+00>0").ok() } else { None };
+    zero.unwrap_or_else(|| offset.to_time_zone())
 }
