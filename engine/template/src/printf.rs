@@ -503,6 +503,7 @@ fn go_syntax(value: &Value) -> String {
                 ListKind::Any | ListKind::Nil => "[]interface {}",
                 ListKind::String | ListKind::NilString => "[]string",
                 ListKind::Int => "[]int",
+                ListKind::Maps => "[]map[string]interface {}",
             };
             if list.kind.is_nil() { format!("{name}(nil)") } else { format!("{name}{{{}}}", items.join(", ")) }
         }

@@ -114,6 +114,12 @@ fn first(bytes: &[u8]) -> u128 {
     bytes.first_chunk().map_or(0, |first| u128::from_be_bytes(*first))
 }
 
+impl Default for Text {
+    fn default() -> Self {
+        Self::from("")
+    }
+}
+
 impl Borrow<[u8]> for Text {
     fn borrow(&self) -> &[u8] {
         self.as_bytes()

@@ -59,6 +59,8 @@ pub enum ListKind {
     NilString,
     /// `[]int`
     Int,
+    /// `[]map[string]interface {}`
+    Maps,
 }
 
 impl ListKind {
@@ -392,6 +394,7 @@ impl Value {
                 ListKind::Any | ListKind::Nil => "[]interface {}",
                 ListKind::String | ListKind::NilString => "[]string",
                 ListKind::Int => "[]int",
+                ListKind::Maps => "[]map[string]interface {}",
             },
             Self::Map(map) => match map.kind {
                 MapKind::Any => "map[string]interface {}",

@@ -1,508 +1,303 @@
-//! Texts, read as TOML 1.0.
+//! Texts, read as the library reads them: what it takes, and what it says of what it does not.
 
-use crate::datetime::{self, Time};
-use crate::format::MAX_NESTING;
-use crate::quote::quote_with;
-use crate::value::{Entries, Value};
+use jiff::Zoned;
+use std::rc::Rc;
 
-/// The value of a text.
-pub(crate) fn parse(text: &str) -> Result<Value, String> {
-    let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
-    let start = text.len().min(6);
-    if text.as_bytes()[..start].contains(&0) {
+use crate::quote::quote;
+use crate::text::Text;
+use crate::value::Value;
+
+use super::cursor::{Cursor, Problem, Read, named, shown};
+use super::tables::{Node, Tables};
+use super::{scalar, strings};
+
+/// How many lists and inline tables may stand inside each other.
+const MAX_OPEN: usize = 1000;
+
+/// The value of a text; times without a zone have the offset of now.
+pub(crate) fn parse(text: &[u8], now: &Zoned) -> Result<Value, String> {
+    let marks: [&[u8]; 3] = [b"\xFF\xFE", b"\xFE\xFF", b"\xEF\xBB\xBF"];
+    let text = marks.iter().find_map(|mark| text.strip_prefix(*mark)).unwrap_or(text);
+    if text.iter().take(6).any(|byte| *byte == 0) {
         return Err(
             "toml: line 1: files cannot contain NULL bytes; probably using UTF-16; TOML files must be UTF-8".into()
         );
     }
-    // What is wrong before a control character is told first.
-    let control = text.char_indices().find(|(at, character)| match character {
-        '\t' | '\n' => false,
-        '\r' => !text[at + 1..].starts_with('\n'),
-        other => other.is_ascii_control(),
-    });
-    let end = control.map_or(text.len(), |(at, _)| at);
-    let mut reader = Reader { text: &text[..end], at: 0, last_key: String::new() };
-    let read = reader.document();
-    match control {
-        Some((_, character)) if read.is_ok() || reader.at >= end => {
-            let code = u32::from(character);
-            Err(reader.error(&format!("TOML files cannot contain control characters: '0x{code:02x}'")))
-        }
-        _ => read,
+    let mut reader =
+        Reader { cursor: Cursor::new(text), tables: Tables::new(), key: Text::default(), key_line: 0, open: 0, now };
+    match reader.document() {
+        Ok(()) => Ok(reader.tables.finish()),
+        Err(problem) => Err(reader.told(problem)),
     }
 }
 
-/// A table while it is read.
-#[derive(Debug, Default)]
-struct Table {
-    entries: std::collections::BTreeMap<String, Node>,
-    /// Given by a header of its own, so that a second header is a mistake.
-    defined: bool,
-    /// Given inline, so that nothing may be added.
-    closed: bool,
-}
-
-#[derive(Debug)]
-enum Node {
-    Value(Plain),
-    Table(Table),
-    Tables(Vec<Table>),
-}
-
-#[derive(Debug)]
-enum Plain {
-    Text(String),
-    Int(i64),
-    Float(f64),
-    Bool(bool),
-    Time(jiff::Zoned),
-    List(Vec<Node>),
-}
-
 struct Reader<'a> {
-    text: &'a str,
-    at: usize,
-    last_key: String,
+    cursor: Cursor<'a>,
+    tables: Tables,
+    /// The last part of the key whose value is read.
+    key: Text,
+    /// The line of the key read last.
+    key_line: usize,
+    /// How many lists and inline tables are open.
+    open: usize,
+    now: &'a Zoned,
 }
-
-type Read<T> = Result<T, String>;
 
 impl Reader<'_> {
-    fn document(&mut self) -> Read<Value> {
-        let mut root = Table::default();
-        let mut path: Vec<String> = Vec::new();
+    /// A problem with the key that the reader was at.
+    fn told(&self, Problem { line, what }: Problem) -> String {
+        let context = self.tables.context_text();
+        let key = match (self.key.to_str(), context.is_empty()) {
+            (key, _) if key.is_empty() => context,
+            (key, true) => key.into_owned(),
+            (key, false) => format!("{context}.{key}"),
+        };
+        if key.is_empty() {
+            return format!("toml: line {line}: {what}");
+        }
+        format!("toml: line {line} (last key {}): {what}", quote(key.as_bytes()))
+    }
+
+    /// What is wrong with the key read last.
+    fn of_key<T>(&self, result: Result<T, String>) -> Read<T> {
+        result.map_err(|what| Problem { line: self.key_line, what })
+    }
+
+    fn document(&mut self) -> Read<()> {
         loop {
-            self.blank_lines();
-            match self.peek() {
-                None => return Ok(table_value(root)),
-                Some('[') => path = self.header(&mut root)?,
-                Some(_) => self.pair(&mut root, &path)?,
+            match self.cursor.blanks()? {
+                None => return Ok(()),
+                Some('[') => self.header()?,
+                Some(_) => {
+                    let outer = self.tables.context;
+                    self.pair()?;
+                    self.tables.context = outer;
+                    self.key = Text::default();
+                }
             }
             self.end_of_line()?;
         }
     }
 
-    fn error(&self, problem: &str) -> String {
-        let line = 1 + self.text[..self.at.min(self.text.len())].matches('\n').count();
-        if self.last_key.is_empty() {
-            format!("toml: line {line}: {problem}")
-        } else {
-            format!("toml: line {line} (last key \"{}\"): {problem}", self.last_key)
-        }
-    }
-
-    fn rest(&self) -> &str {
-        &self.text[self.at..]
-    }
-
-    fn peek(&self) -> Option<char> {
-        self.rest().chars().next()
-    }
-
-    fn eat(&mut self, text: &str) -> bool {
-        let found = self.rest().starts_with(text);
-        self.at += if found { text.len() } else { 0 };
-        found
-    }
-
-    fn spaces(&mut self) {
-        self.at = self.text.len() - self.rest().trim_start_matches([' ', '\t']).len();
-    }
-
-    fn comment(&mut self) {
-        if self.peek() == Some('#') {
-            let end = self.rest().find('\n').unwrap_or(self.rest().len());
-            self.at += end;
-        }
-    }
-
-    fn blank_lines(&mut self) {
-        loop {
-            self.spaces();
-            self.comment();
-            if !(self.eat("\n") || self.eat("\r\n")) {
-                return;
-            }
-        }
-    }
-
     fn end_of_line(&mut self) -> Read<()> {
-        self.spaces();
-        self.comment();
-        if self.rest().is_empty() || self.rest().starts_with('\n') || self.rest().starts_with("\r\n") {
-            return Ok(());
+        self.cursor.spaces()?;
+        match self.cursor.next()? {
+            None | Some('\r' | '\n') => Ok(()),
+            Some('#') => self.cursor.comment(),
+            found => {
+                let want = "expected a top-level item to end with a newline, comment, or EOF";
+                Err(self.cursor.unexpected(found, format!("{want}, but got {} instead", shown(found))))
+            }
         }
-        let found = quoted(self.peek().unwrap_or(' '));
-        Err(self.error(&format!(
-            "expected a top-level item to end with a newline, comment, or EOF, but got {found} instead"
-        )))
     }
 
-    fn header(&mut self, root: &mut Table) -> Read<Vec<String>> {
-        let array = self.eat("[[");
-        if !array {
-            self.eat("[");
-        }
-        let path = self.key()?;
-        self.last_key = path.join(".");
-        if !self.eat(if array { "]]" } else { "]" }) {
-            return Err(self.error("expected ']' to end table name"));
-        }
-        let duplicate = || format!("Key '{}' has already been defined.", path.join("."));
-        let (last, parents) = path.split_last().ok_or_else(|| self.error("empty table name"))?;
-        let Some(parent) = descend(root, parents) else { return Err(self.error(&duplicate())) };
-        let entry = parent.entries.entry(last.clone());
-        let problem = if array {
-            match entry.or_insert_with(|| Node::Tables(Vec::new())) {
-                Node::Tables(tables) => {
-                    tables.push(Table { defined: true, ..Table::default() });
-                    false
-                }
-                _ => true,
+    /// `[a.b]` or `[[a.b]]`.
+    fn header(&mut self) -> Read<()> {
+        self.cursor.next()?;
+        let array = self.cursor.accept('[')?;
+        let key = self.table_name()?;
+        if array {
+            let found = self.cursor.next()?;
+            if found != Some(']') {
+                let want = "expected end of table array name delimiter ']'";
+                return Err(self.cursor.unexpected(found, format!("{want}, but got {} instead", shown(found))));
             }
-        } else {
-            match entry.or_insert_with(|| Node::Table(Table::default())) {
-                Node::Table(table) if !table.defined && !table.closed => {
-                    table.defined = true;
-                    false
-                }
-                _ => true,
-            }
-        };
-        if problem { Err(self.error(&duplicate())) } else { Ok(path) }
+        }
+        let made = self.tables.header(&key, array);
+        self.of_key(made)?;
+        let noted = self.tables.note(&Text::default(), false);
+        self.of_key(noted)
     }
 
-    fn key(&mut self) -> Read<Vec<String>> {
-        let mut parts = Vec::new();
+    /// The parts of a table's name, to its `]`.
+    fn table_name(&mut self) -> Read<Vec<Text>> {
+        let mut key = Vec::new();
         loop {
-            self.spaces();
-            let part = match self.peek() {
-                Some('"') => self.basic_string()?,
-                Some('\'') => self.literal_string()?,
-                _ => {
-                    let length = self
-                        .rest()
-                        .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-')))
-                        .unwrap_or(self.rest().len());
-                    if length == 0 {
-                        return Err(match self.peek() {
-                            Some('=') | None if parts.is_empty() => {
-                                self.error("unexpected '=': key name appears blank")
-                            }
-                            Some('.') if parts.is_empty() => self.error("unexpected '.': keys cannot start with a '.'"),
-                            Some('=' | '.' | '\n') | None => self.error("bare keys cannot be empty"),
-                            Some(found) => self.error(&instead_of_key(found)),
-                        });
-                    }
-                    let part = self.rest()[..length].to_owned();
-                    self.at += length;
-                    part
-                }
+            self.cursor.spaces()?;
+            let empty = match self.cursor.peek()? {
+                None | Some(']') => "unexpected end of table name",
+                Some('.') => "unexpected table separator",
+                _ => "",
             };
-            parts.push(part);
-            self.spaces();
-            if !self.eat(".") {
-                return Ok(parts);
+            if !empty.is_empty() {
+                return Err(self.cursor.problem(format!("{empty} (table names cannot be empty)")));
             }
-            if parts.len() > MAX_NESTING {
-                return Err(self.error("key is nested too deeply"));
-            }
-        }
-    }
-
-    fn pair(&mut self, root: &mut Table, path: &[String]) -> Read<()> {
-        let key = self.key()?;
-        if !self.eat("=") {
-            let got =
-                self.peek().map_or_else(|| "unexpected EOF; expected key separator '='".to_owned(), instead_of_key);
-            return Err(self.error(&got));
-        }
-        self.last_key = path.iter().chain(&key).cloned().collect::<Vec<_>>().join(".");
-        let value = self.value(0)?;
-        let (last, parents) = key.split_last().ok_or_else(|| self.error("empty key"))?;
-        let full: Vec<String> = path.iter().chain(parents).cloned().collect();
-        let duplicate = format!("Key '{}' has already been defined.", self.last_key);
-        let Some(target) = descend(root, &full).filter(|table| !table.closed) else {
-            return Err(self.error(&duplicate));
-        };
-        if target.entries.contains_key(last) {
-            return Err(self.error(&duplicate));
-        }
-        target.entries.insert(last.clone(), value);
-        Ok(())
-    }
-
-    fn value(&mut self, depth: usize) -> Read<Node> {
-        if depth > 200 {
-            return Err(self.error("value is nested too deeply"));
-        }
-        self.spaces();
-        let plain = match self.peek() {
-            None | Some('\n') => return Err(self.error("unexpected EOF; expected value")),
-            Some('"') if self.rest().starts_with("\"\"\"") => Plain::Text(self.long_string("\"\"\"")?),
-            Some('\'') if self.rest().starts_with("'''") => Plain::Text(self.long_string("'''")?),
-            Some('"') => Plain::Text(self.basic_string()?),
-            Some('\'') => Plain::Text(self.literal_string()?),
-            Some('[') => Plain::List(self.array(depth)?),
-            Some('{') => return self.inline_table(depth),
-            Some(_) => self.bare()?,
-        };
-        Ok(Node::Value(plain))
-    }
-
-    fn array(&mut self, depth: usize) -> Read<Vec<Node>> {
-        self.eat("[");
-        let mut items = Vec::new();
-        loop {
-            self.blank_lines();
-            if self.eat("]") {
-                return Ok(items);
-            }
-            items.push(self.value(depth + 1)?);
-            self.blank_lines();
-            if !self.eat(",") && self.peek() != Some(']') {
-                return Err(self.error("expected a comma (',') or array terminator (']')"));
-            }
-        }
-    }
-
-    fn inline_table(&mut self, depth: usize) -> Read<Node> {
-        self.eat("{");
-        let mut table = Table { defined: true, ..Table::default() };
-        self.spaces();
-        while !self.eat("}") {
-            let key = self.key()?;
-            if !self.eat("=") {
-                return Err(self.error("expected '=' after key"));
-            }
-            let value = self.value(depth + 1)?;
-            let (last, parents) = key.split_last().ok_or_else(|| self.error("empty key"))?;
-            let duplicate = format!("Key '{}' has already been defined.", key.join("."));
-            let Some(target) = descend(&mut table, parents) else { return Err(self.error(&duplicate)) };
-            if target.entries.insert(last.clone(), value).is_some() {
-                return Err(self.error(&duplicate));
-            }
-            self.spaces();
-            if !self.eat(",") && self.peek() != Some('}') {
-                return Err(self.error("expected a comma or an inline table terminator '}'"));
-            }
-            self.spaces();
-        }
-        table.closed = true;
-        Ok(Node::Table(table))
-    }
-
-    fn literal_string(&mut self) -> Read<String> {
-        self.eat("'");
-        let end = self.rest().find(['\'', '\n']).filter(|end| self.rest()[*end..].starts_with('\''));
-        let Some(end) = end else { return Err(self.error("unexpected EOF; expected \"'\"")) };
-        let text = self.rest()[..end].to_owned();
-        self.at += end + 1;
-        Ok(text)
-    }
-
-    fn basic_string(&mut self) -> Read<String> {
-        self.eat("\"");
-        let mut out = String::new();
-        loop {
-            match self.peek() {
-                None => return Err(self.error("unexpected EOF; expected '\"'")),
-                Some('\n') => return Err(self.error("strings cannot contain newlines")),
-                Some('"') => {
-                    self.at += 1;
-                    return Ok(out);
-                }
-                Some('\\') => self.escape(&mut out)?,
-                Some(other) => {
-                    out.push(other);
-                    self.at += other.len_utf8();
+            key.push(self.part(key.is_empty())?);
+            self.cursor.spaces()?;
+            match self.cursor.next()? {
+                Some('.') => {}
+                Some(']') => return Ok(key),
+                found => {
+                    let what = format!("expected '.' or ']' to end table name, but got {} instead", shown(found));
+                    return Err(self.cursor.unexpected(found, what));
                 }
             }
         }
     }
 
-    fn long_string(&mut self, quote: &str) -> Read<String> {
-        self.eat(quote);
-        if !self.eat("\n") {
-            self.eat("\r\n");
+    /// A part of a key; one without quotes may be empty, which what follows it tells.
+    fn part(&mut self, first: bool) -> Read<Text> {
+        let start = self.cursor.at();
+        let quote = self.cursor.peek()?.filter(|found| matches!(found, '"' | '\''));
+        if first {
+            self.key_line = self.cursor.line();
         }
-        let mut out = String::new();
-        loop {
-            if self.rest().is_empty() {
-                return Err(self.error(&format!("unexpected EOF; expected '{quote}'")));
+        Ok(match quote {
+            Some(quote) => {
+                self.cursor.accept(quote)?;
+                let text =
+                    if quote == '"' { strings::basic(&mut self.cursor) } else { strings::literal(&mut self.cursor) };
+                text?.into()
             }
-            if self.eat(quote) {
-                // Up to two quotes may stand before the closing three.
-                while self.rest().starts_with(&quote[..1]) {
-                    out.push_str(&quote[..1]);
-                    self.at += 1;
-                }
-                return Ok(out);
+            None => {
+                self.cursor.skip(|character| character.is_ascii_alphanumeric() || matches!(character, '_' | '-'))?;
+                self.cursor.since(start).into()
             }
-            if quote == "\"\"\"" && self.rest().starts_with('\\') {
-                let after = self.rest()[1..].trim_start_matches([' ', '\t', '\r']);
-                if after.starts_with('\n') {
-                    let skipped = after.trim_start().len();
-                    self.at = self.text.len() - skipped;
-                } else {
-                    self.escape(&mut out)?;
-                }
-                continue;
-            }
-            if let Some(character) = self.peek() {
-                out.push(character);
-                self.at += character.len_utf8();
-            }
-        }
-    }
-
-    fn escape(&mut self, out: &mut String) -> Read<()> {
-        let escaped = self.rest().chars().nth(1);
-        self.at += 1 + escaped.map_or(0, char::len_utf8);
-        let plain = match escaped {
-            Some('b') => '\x08',
-            Some('t') => '\t',
-            Some('n') => '\n',
-            Some('f') => '\x0C',
-            Some('r') => '\r',
-            Some('e') => '\x1B',
-            Some('"') => '"',
-            Some('\\') => '\\',
-            Some(kind @ ('u' | 'U' | 'x')) => {
-                let count = match kind {
-                    'x' => 2,
-                    'u' => 4,
-                    _ => 8,
-                };
-                let code = self.rest().get(..count).and_then(|digits| u32::from_str_radix(digits, 16).ok());
-                let character = code.and_then(char::from_u32).ok_or_else(|| self.error("invalid Unicode escape"))?;
-                self.at += count;
-                character
-            }
-            other => return Err(self.error(&format!("invalid escape character '{}'", other.unwrap_or(' ')))),
-        };
-        out.push(plain);
-        Ok(())
-    }
-
-    fn bare(&mut self) -> Read<Plain> {
-        let end = self.rest().find([',', ']', '}', '#', '\n', '\r']).unwrap_or(self.rest().len());
-        let token = self.rest()[..end].trim_end().to_owned();
-        let found = bare_value(&token);
-        self.at += token.len();
-        found.ok_or_else(|| {
-            self.error(&format!("expected value but found {} instead", crate::quote::quote(token.as_bytes())))
         })
     }
-}
 
-/// A character as Go's `%q` shows it.
-fn quoted(character: char) -> String {
-    quote_with(character.encode_utf8(&mut [0; 4]).as_bytes(), '\'')
-}
-
-fn instead_of_key(found: char) -> String {
-    format!("expected '.' or '=', but got {} instead", quoted(found))
-}
-
-fn bare_value(token: &str) -> Option<Plain> {
-    match token {
-        "true" => return Some(Plain::Bool(true)),
-        "false" => return Some(Plain::Bool(false)),
-        "inf" | "+inf" => return Some(Plain::Float(f64::INFINITY)),
-        "-inf" => return Some(Plain::Float(f64::NEG_INFINITY)),
-        "nan" | "+nan" | "-nan" => return Some(Plain::Float(f64::NAN)),
-        _ => {}
-    }
-    if token.len() >= 8 && token.as_bytes().get(4) == Some(&b'-') || token.as_bytes().get(2) == Some(&b':') {
-        return time_value(token);
-    }
-    let plain = token.replace('_', "");
-    let digits = plain.trim_start_matches(['+', '-']);
-    let prefixed = digits.starts_with("0x") || digits.starts_with("0o") || digits.starts_with("0b");
-    if !prefixed && digits.len() > 1 && digits.starts_with('0') && digits.as_bytes()[1].is_ascii_digit() {
-        return None;
-    }
-    if let Some(value) = kpkg_yaml::number::parse_int(&plain) {
-        return Some(Plain::Int(value));
-    }
-    let shaped = digits.starts_with(|c: char| c.is_ascii_digit()) && !digits.ends_with('.') && !digits.contains(".e");
-    shaped.then(|| kpkg_yaml::number::parse_float(&plain)).flatten().map(Plain::Float)
-}
-
-fn time_value(token: &str) -> Option<Plain> {
-    let layouts = [
-        "2006-01-02T15:04:05.999999999Z07:00",
-        "2006-01-02 15:04:05.999999999Z07:00",
-        "2006-01-02T15:04:05.999999999",
-        "2006-01-02 15:04:05.999999999",
-        "2006-01-02",
-        "15:04:05.999999999",
-    ];
-    let utc = jiff::tz::TimeZone::UTC;
-    layouts.iter().find_map(|layout| datetime::parse(layout, token, &utc).ok()).map(Plain::Time)
-}
-
-/// The table at a path, made on the way; arrays of tables lead to their last.
-fn descend<'t>(table: &'t mut Table, path: &[String]) -> Option<&'t mut Table> {
-    path.iter().try_fold(table, |table, key| {
-        if table.closed {
-            return None;
-        }
-        match table.entries.entry(key.clone()).or_insert_with(|| Node::Table(Table::default())) {
-            Node::Table(inner) => Some(inner),
-            Node::Tables(tables) => tables.last_mut(),
-            Node::Value(_) => None,
-        }
-    })
-}
-
-fn table_value(table: Table) -> Value {
-    let entries: Entries = table.entries.into_iter().map(|(key, node)| (key.into(), node_value(node))).collect();
-    Value::map(entries)
-}
-
-fn node_value(node: Node) -> Value {
-    match node {
-        Node::Table(table) => table_value(table),
-        Node::Tables(tables) => Value::list(tables.into_iter().map(table_value).collect()),
-        Node::Value(Plain::Text(text)) => text.into(),
-        Node::Value(Plain::Int(value)) => Value::int64(value),
-        Node::Value(Plain::Float(value)) => Value::Float(value),
-        Node::Value(Plain::Bool(value)) => Value::Bool(value),
-        Node::Value(Plain::Time(time)) => Time::value(time),
-        Node::Value(Plain::List(items)) => Value::list(items.into_iter().map(node_value).collect()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::encode::{JsonStyle, json};
-
-    #[test]
-    fn reads() {
-        let cases = [
-            ("a = 1\nb = [1, 2.5, \"x\"]\n[c]\nd = 'y'\n", r#"{"a":1,"b":[1,2.5,"x"],"c":{"d":"y"}}"#),
-            ("[[a]]\nb=1\n[[a]]\nb=2\n[a.c]\nd=3", r#"{"a":[{"b":1},{"b":2,"c":{"d":3}}]}"#),
-            ("a.b.c = true # yes\n\"d e\" = {x = 1, y = 2}", r#"{"a":{"b":{"c":true}},"d e":{"x":1,"y":2}}"#),
-            ("a = \"\"\"\none\ntwo\\\n   three\"\"\"", r#"{"a":"one\ntwothree"}"#),
-            ("a = 0x10\nb = 1_000", r#"{"a":16,"b":1000}"#),
-        ];
-        for (text, want) in cases {
-            let value = parse(text).expect(text);
-            assert_eq!(json(&value, JsonStyle::COMPACT).expect("plain"), want, "{text}");
+    /// The parts of a key, to its `=`.
+    fn parts(&mut self) -> Read<Vec<Text>> {
+        let mut key = Vec::new();
+        loop {
+            self.cursor.spaces()?;
+            match (self.cursor.peek()?, key.is_empty()) {
+                (None | Some('='), true) => {
+                    return Err(self.cursor.problem("unexpected '=': key name appears blank"));
+                }
+                (Some('.'), true) => return Err(self.cursor.problem("unexpected '.': keys cannot start with a '.'")),
+                (None | Some('='), false) => return Err(self.cursor.problem("unexpected '='")),
+                (Some('.'), false) => return Err(self.cursor.problem("unexpected '.'")),
+                _ => {}
+            }
+            key.push(self.part(key.is_empty())?);
+            self.cursor.spaces()?;
+            let found = self.cursor.next()?;
+            let what = || format!("expected '.' or '=', but got {} instead", shown(found));
+            match found {
+                Some('.') => {}
+                Some('=') => return Ok(key),
+                None => return Err(self.cursor.unexpected(None, "unexpected EOF; expected key separator '='")),
+                Some('\n') => return Err(self.cursor.problem_before(what())),
+                Some(_) => return Err(self.cursor.problem(what())),
+            }
         }
     }
 
-    #[test]
-    fn refuses() {
-        for (text, want) in [
-            ("a = ", "toml: line 1 (last key \"a\"): unexpected EOF; expected value"),
-            ("a", "toml: line 1: unexpected EOF; expected key separator '='"),
-            ("a = 1\na = 2", "toml: line 2 (last key \"a\"): Key 'a' has already been defined."),
-        ] {
-            assert_eq!(parse(text).err().as_deref(), Some(want), "{text}");
+    /// A key and its value, which is set in the table that the key leads to. The context stays there.
+    fn pair(&mut self) -> Read<(Vec<Text>, Node)> {
+        let key = self.parts()?;
+        let (last, parents) = key.split_last().ok_or_else(|| self.cursor.problem("a key has no name"))?;
+        self.key = last.clone();
+        for part in parents {
+            let implied = self.tables.imply(part);
+            self.of_key(implied)?;
         }
+        let value = self.value(false)?;
+        let set = self.tables.set(last, value.clone());
+        self.of_key(set)?;
+        let noted = self.tables.note(last, matches!(value, Node::List(_)));
+        self.of_key(noted)?;
+        Ok((key, value))
+    }
+
+    fn value(&mut self, in_list: bool) -> Read<Node> {
+        self.cursor.spaces()?;
+        if self.cursor.peek()?.is_some_and(|first| first.is_ascii_digit()) {
+            return scalar::number(&mut self.cursor, self.now).map(Node::Value);
+        }
+        let first = self.cursor.next()?;
+        let value = match first {
+            Some('[') => return self.nested(Self::list),
+            Some('{') => return self.nested(|reader| reader.inline_table(in_list)),
+            Some(quote @ ('"' | '\'')) => self.string(quote)?.into(),
+            Some('-' | '+') => scalar::signed(&mut self.cursor, self.now)?,
+            _ => scalar::word(&mut self.cursor, first)?,
+        };
+        Ok(Node::Value(value))
+    }
+
+    /// What may hold others of its kind: the depth of the stack has a bound.
+    fn nested(&mut self, read: impl FnOnce(&mut Self) -> Read<Node>) -> Read<Node> {
+        self.open += 1;
+        if self.open > MAX_OPEN {
+            return Err(self.cursor.problem("values are nested too deeply"));
+        }
+        let node = read(self)?;
+        self.open -= 1;
+        Ok(node)
+    }
+
+    fn string(&mut self, quote: char) -> Read<String> {
+        let here = self.cursor.at();
+        let long = self.cursor.accept(quote)? && self.cursor.accept(quote)?;
+        if !long {
+            self.cursor.back_to(here);
+        }
+        let read = match (quote, long) {
+            ('"', true) => strings::long_basic,
+            ('"', false) => strings::basic,
+            (_, true) => strings::long_literal,
+            (_, false) => strings::literal,
+        };
+        read(&mut self.cursor)
+    }
+
+    fn list(&mut self) -> Read<Node> {
+        let noted = self.tables.note(&self.key.clone(), true);
+        self.of_key(noted)?;
+        let mut nodes = Vec::new();
+        while !self.ends(']')? {
+            nodes.push(self.value(true)?);
+            self.cursor.blanks()?;
+            match self.cursor.next()? {
+                Some(',') => {}
+                Some(']') => break,
+                found => {
+                    let what = format!("expected a comma (',') or array terminator (']'), but got {}", named(found));
+                    return Err(self.cursor.unexpected(found, what));
+                }
+            }
+        }
+        Ok(Node::List(Rc::new(nodes)))
+    }
+
+    /// Whether a list or an inline table ends where another item of it might stand.
+    fn ends(&mut self, end: char) -> Read<bool> {
+        match self.cursor.blanks()? {
+            Some(found) if found == end => self.cursor.accept(end),
+            Some(',') => Err(self.cursor.problem("unexpected comma")),
+            _ => Ok(false),
+        }
+    }
+
+    /// An inline table. It is read twice over: into the tables, which say what is allowed, and into one of its own, which a
+    /// list keeps.
+    fn inline_table(&mut self, in_list: bool) -> Read<Node> {
+        let (outer, outer_key) = (self.tables.context, std::mem::take(&mut self.key));
+        let opened = self.tables.inline(&outer_key, in_list);
+        self.of_key(opened)?;
+        let (inner, own) = (self.tables.context, self.tables.make());
+        while !self.ends('}')? {
+            let (key, value) = self.pair()?;
+            let (last, parents) = key.split_last().ok_or_else(|| self.cursor.problem("a key has no name"))?;
+            if !self.tables.put(own, parents, last, value) {
+                let name = quote(self.tables.context_text().as_bytes());
+                return self.of_key(Err(format!("{name} is not a table")));
+            }
+            self.tables.context = inner;
+            self.cursor.blanks()?;
+            match self.cursor.next()? {
+                Some(',') => {}
+                Some('}') => break,
+                found => {
+                    let want = "expected a comma or an inline table terminator '}'";
+                    return Err(self.cursor.unexpected(found, format!("{want}, but got {} instead", named(found))));
+                }
+            }
+        }
+        self.tables.context = outer;
+        self.key = outer_key;
+        Ok(Node::Table(own))
     }
 }

@@ -2,14 +2,16 @@
 
 use kpkg_yaml::number::format_general;
 
-use crate::datetime::{self, Time};
+use crate::datetime::Time;
 use crate::format::MAX_NESTING;
 use crate::text::Text;
 use crate::value::{Map, MapKind, Value};
 
-/// The text of a value.
-pub(crate) fn write(value: &Value) -> Result<String, String> {
-    let mut writer = Writer { out: String::new() };
+use super::local;
+
+/// The text of a value. Strings that are not UTF-8 stand in it as they are.
+pub(crate) fn write(value: &Value) -> Result<Vec<u8>, String> {
+    let mut writer = Writer { out: Vec::new() };
     match value {
         Value::Nil => return Err("reflect: call of reflect.Value.Type on zero Value".to_owned()),
         Value::Map(map) => writer.table(&[], map)?,
@@ -18,54 +20,67 @@ pub(crate) fn write(value: &Value) -> Result<String, String> {
         }
         Value::Object(object) => match object.plain() {
             Value::Map(map) => writer.table(&[], &map)?,
-            other => writer.out.push_str(&inline(&other, 0)?),
+            _ => inline(value, 0, &mut writer.out)?,
         },
-        other => writer.out.push_str(&inline(other, 0)?),
+        other => inline(other, 0, &mut writer.out)?,
     }
     Ok(writer.out)
 }
 
 struct Writer {
-    out: String,
+    out: Vec<u8>,
 }
 
 fn is_array_of_tables(value: &Value) -> bool {
     matches!(value, Value::List(list) if !list.is_empty() && list.items().iter().all(|item| matches!(item, Value::Map(_))))
 }
 
+type Pairs = Vec<(Text, Value)>;
+
+/// The entries of a table: those that are no tables first.
+fn parts(map: &Map) -> (Pairs, Pairs) {
+    let entries: Pairs = map.entries().iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+    entries.into_iter().partition(|(_, value)| !(matches!(value, Value::Map(_)) || is_array_of_tables(value)))
+}
+
+/// What is left out of a table.
+fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Nil => true,
+        Value::Map(map) => map.kind == MapKind::NilString,
+        Value::List(list) => list.kind.is_nil(),
+        _ => false,
+    }
+}
+
 impl Writer {
-    /// The keys of a table: plain ones first, then the tables inside.
-    fn table(&mut self, path: &[String], map: &Map) -> Result<(), String> {
+    fn table(&mut self, path: &[Vec<u8>], map: &Map) -> Result<(), String> {
         if path.len() > MAX_NESTING {
             return Err("toml: value is nested too deeply".to_owned());
         }
-        let entries: Vec<(Text, Value)> =
-            map.entries().iter().map(|(key, value)| (key.clone(), value.clone())).collect();
-        let (tables, plain): (Vec<_>, Vec<_>) = entries
-            .into_iter()
-            .filter(|(_, value)| {
-                !matches!(value, Value::Nil) && !matches!(value, Value::Map(map) if map.kind == MapKind::NilString)
-            })
-            .partition(|(_, value)| matches!(value, Value::Map(_)) || is_array_of_tables(value));
-        for (key, value) in plain {
-            let text = inline(&value, 0)?;
-            self.line(path.len(), &format!("{} = {text}", key_text(&key.to_str())));
+        let (plain, tables) = parts(map);
+        for (key, value) in plain.iter().filter(|(_, value)| !is_nothing(value)) {
+            let mut text = key_text(key.as_bytes());
+            text.extend_from_slice(b" = ");
+            inline(value, 0, &mut text)?;
+            self.line(path.len(), &[&text]);
         }
-        for (key, value) in tables {
-            let inner: Vec<String> = path.iter().cloned().chain([key_text(&key.to_str())]).collect();
+        for (key, value) in tables.into_iter().filter(|(_, value)| !is_nothing(value)) {
+            let inner: Vec<Vec<u8>> = path.iter().cloned().chain([key_text(key.as_bytes())]).collect();
+            let name = inner.join(&b'.');
             match value {
                 Value::Map(map) => {
                     if inner.len() == 1 {
                         self.blank();
                     }
-                    self.line(path.len(), &format!("[{}]", inner.join(".")));
+                    self.line(path.len(), &[b"[", &name, b"]"]);
                     self.table(&inner, &map)?;
                 }
                 Value::List(list) => {
                     for item in list.items() {
                         let Value::Map(map) = item else { continue };
                         self.blank();
-                        self.line(path.len(), &format!("[[{}]]", inner.join(".")));
+                        self.line(path.len(), &[b"[[", &name, b"]]"]);
                         self.table(&inner, map)?;
                     }
                 }
@@ -77,76 +92,104 @@ impl Writer {
 
     fn blank(&mut self) {
         if !self.out.is_empty() {
-            self.out.push('\n');
+            self.out.push(b'\n');
         }
     }
 
-    fn line(&mut self, depth: usize, text: &str) {
-        self.out.push_str(&"  ".repeat(depth));
-        self.out.push_str(text);
-        self.out.push('\n');
-    }
-}
-
-fn key_text(key: &str) -> String {
-    let bare = !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
-    if bare { key.to_owned() } else { string_text(key) }
-}
-
-fn string_text(text: &str) -> String {
-    let mut out = String::from("\"");
-    for character in text.chars() {
-        match character {
-            '\t' => out.push_str("\\t"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\x08' => out.push_str("\\b"),
-            '\x0C' => out.push_str("\\f"),
-            '\0'..='\x1F' | '\x7F' => out.push_str(&format!("\\u{:04x}", u32::from(character))),
-            other => out.push(other),
+    fn line(&mut self, depth: usize, parts: &[&[u8]]) {
+        self.out.extend(b"  ".repeat(depth));
+        for part in parts {
+            self.out.extend_from_slice(part);
         }
+        self.out.push(b'\n');
     }
-    out.push('"');
+}
+
+/// A part of a key, in quotes if it needs them.
+pub(super) fn key_text(key: &[u8]) -> Vec<u8> {
+    let bare = !key.is_empty() && key.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
+    if bare {
+        return key.to_owned();
+    }
+    let mut out = Vec::with_capacity(key.len() + 2);
+    push_string(key, &mut out);
     out
 }
 
-fn inline(value: &Value, depth: usize) -> Result<String, String> {
+fn push_string(text: &[u8], out: &mut Vec<u8>) {
+    out.push(b'"');
+    for byte in text {
+        match byte {
+            b'\t' => out.extend(b"\\t"),
+            b'\n' => out.extend(b"\\n"),
+            b'\r' => out.extend(b"\\r"),
+            b'"' => out.extend(b"\\\""),
+            b'\\' => out.extend(b"\\\\"),
+            b'\x08' => out.extend(b"\\b"),
+            b'\x0C' => out.extend(b"\\f"),
+            b'\0'..=b'\x1F' | b'\x7F' => out.extend(format!("\\u{byte:04x}").bytes()),
+            other => out.push(*other),
+        }
+    }
+    out.push(b'"');
+}
+
+fn inline(value: &Value, depth: usize, out: &mut Vec<u8>) -> Result<(), String> {
     if depth > MAX_NESTING {
         return Err("toml: value is nested too deeply".to_owned());
     }
-    Ok(match value {
+    match value {
         Value::Nil => return Err("toml: cannot encode array with nil element".to_owned()),
-        Value::Bool(value) => value.to_string(),
-        Value::Int(value, kind) => crate::format::int_text(*value, *kind),
-        Value::Float(value) => float_text(*value),
-        Value::String(text) => string_text(&text.to_str()),
+        Value::Bool(value) => out.extend(value.to_string().bytes()),
+        Value::Int(value, kind) => out.extend(crate::format::int_text(*value, *kind).bytes()),
+        Value::Float(value) => out.extend(float_text(*value).bytes()),
+        Value::String(text) => push_string(text.as_bytes(), out),
         Value::Bytes(bytes) => {
             let numbers: Vec<String> = bytes.as_bytes().iter().map(ToString::to_string).collect();
-            format!("[{}]", numbers.join(", "))
+            out.extend(format!("[{}]", numbers.join(", ")).bytes());
         }
         Value::List(list) => {
-            let items: Result<Vec<String>, String> = list.items().iter().map(|item| inline(item, depth + 1)).collect();
-            format!("[{}]", items?.join(", "))
-        }
-        Value::Map(map) => {
-            let mut pairs = Vec::new();
-            for (key, value) in map.entries().iter().filter(|(_, value)| !value.is_nil()) {
-                pairs.push(format!("{} = {}", key_text(&key.to_str()), inline(value, depth + 1)?));
+            out.push(b'[');
+            for (index, item) in list.items().iter().enumerate() {
+                if index > 0 {
+                    out.extend(b", ");
+                }
+                inline(item, depth + 1, out)?;
             }
-            format!("{{{}}}", pairs.join(", "))
+            out.push(b']');
         }
+        Value::Map(map) => inline_table(map, depth, out)?,
         Value::Object(object) => match (Time::of(value), object.plain()) {
-            (Some(time), _) => datetime::format(&time, "2006-01-02T15:04:05.999999999Z07:00"),
-            (None, plain) => inline(&plain, depth + 1)?,
+            (Some(time), _) => out.extend(local::text(&time).bytes()),
+            (None, plain) => inline(&plain, depth + 1, out)?,
         },
-    })
+    }
+    Ok(())
+}
+
+/// A comma stands after each entry but the last, even if that one is left out.
+fn inline_table(map: &Map, depth: usize, out: &mut Vec<u8>) -> Result<(), String> {
+    let (plain, tables) = parts(map);
+    let count = plain.len() + tables.len();
+    out.push(b'{');
+    for (index, (key, value)) in plain.iter().chain(&tables).enumerate() {
+        if is_nothing(value) {
+            continue;
+        }
+        out.extend(key_text(key.as_bytes()));
+        out.extend(b" = ");
+        inline(value, depth + 1, out)?;
+        if index + 1 < count {
+            out.extend(b", ");
+        }
+    }
+    out.push(b'}');
+    Ok(())
 }
 
 fn float_text(value: f64) -> String {
     if value.is_nan() {
-        return "nan".to_owned();
+        return if value.is_sign_negative() { "-nan" } else { "nan" }.to_owned();
     }
     if value.is_infinite() {
         return if value > 0.0 { "inf" } else { "-inf" }.to_owned();
