@@ -9,7 +9,7 @@ use kpkg_template::{Context, Entries, Failure, Kind, Object, Signature, Text, Ty
 
 use crate::chart::File;
 use crate::file_name::FileName;
-use crate::glob::Glob;
+use crate::glob::{Glob, Stop};
 
 /// Files by name.
 pub(crate) struct Files(BTreeMap<FileName, File>);
@@ -23,15 +23,15 @@ impl Files {
         self.0.get(name).map_or_else(|| "".into(), |file| file.data().into())
     }
 
-    fn glob(&self, pattern: &str) -> Self {
+    fn glob(&self, pattern: &str) -> Result<Self, Failure> {
         let glob = Glob::parse(pattern);
-        Self(
-            self.0
-                .iter()
-                .filter(|(name, _)| glob.matches(name))
-                .map(|(name, file)| (name.clone(), file.clone()))
-                .collect(),
-        )
+        let mut found = BTreeMap::new();
+        for (name, file) in &self.0 {
+            if glob.matches(name).map_err(refusal)? {
+                found.insert(name.clone(), file.clone());
+            }
+        }
+        Ok(Self(found))
     }
 
     /// The last part of each name, and the contents, as a YAML mapping; nothing if YAML cannot hold them.
@@ -52,6 +52,13 @@ impl Files {
         }
         let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
         Ok(Value::strings(bytes.split(|byte| *byte == b'\n').map(Text::from)))
+    }
+}
+
+fn refusal(stop: Stop) -> Failure {
+    match stop {
+        Stop::OutOfRange { .. } => Failure::new(stop.to_string()),
+        Stop::TooSlow | Stop::TooLarge => Failure::limit(stop.to_string()),
     }
 }
 
@@ -115,7 +122,7 @@ impl Object for Files {
                 Value::String(text)
             }
             "GetBytes" => Value::bytes(self.get(&argument)),
-            "Glob" => Value::object(self.glob(&argument)),
+            "Glob" => Value::object(self.glob(&argument)?),
             "Lines" => self.lines(&argument)?,
             "AsConfig" => {
                 let text = self.as_yaml(|data| Text::from(data).into());
