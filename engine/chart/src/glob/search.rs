@@ -15,7 +15,7 @@ use super::matcher::{Matcher, Tree};
 /// The place where a matcher matches, and the lengths of what it matches there, in rising order. Lengths may exceed the text.
 type Found = Option<(usize, Vec<usize>)>;
 
-/// Steps for one name; Helm itself would take a good part of a second.
+/// Steps for one name, which bound what is remembered; Helm itself would take a good part of a second.
 const MAX_STEPS: usize = 5_000_000;
 
 pub(super) struct Search {
@@ -29,6 +29,10 @@ pub(super) struct Search {
 impl Search {
     pub(super) fn new(ordered: bool) -> Self {
         Self { said: HashMap::new(), steps: 0, ordered }
+    }
+
+    pub(super) fn steps(&self) -> usize {
+        self.steps
     }
 
     fn spend(&mut self, steps: usize) -> Result<(), Stop> {
@@ -215,7 +219,9 @@ impl Search {
     fn find_every(&mut self, matchers: &[Matcher], text: &[u8]) -> Result<Found, Stop> {
         let mut all: Option<Vec<usize>> = None;
         for matcher in matchers {
-            let Some((_, lengths)) = self.find(matcher, text)? else { return Ok(None) };
+            let Some((_, mut lengths)) = self.find(matcher, text)? else { return Ok(None) };
+            // Bytes that are no characters bring them out of order.
+            lengths.sort_unstable();
             let both = match all {
                 None => lengths,
                 Some(mut old) => {
