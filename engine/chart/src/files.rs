@@ -23,11 +23,15 @@ impl Files {
         self.0.get(name).map_or_else(|| "".into(), |file| file.data().into())
     }
 
-    fn glob(&self, pattern: &str) -> Result<Self, Failure> {
+    fn glob(&self, context: &mut Context, pattern: &str) -> Result<Self, Failure> {
+        // Neighbours are joined pair by pair.
+        context.charge((pattern.len() as u64).pow(2)).map_err(Failure::limit)?;
         let glob = Glob::parse(pattern);
         let mut found = BTreeMap::new();
         for (name, file) in &self.0 {
-            if glob.matches(name).map_err(refusal)? {
+            let (is_match, steps) = glob.matches(name).map_err(refusal)?;
+            context.charge(steps).map_err(Failure::limit)?;
+            if is_match {
                 found.insert(name.clone(), file.clone());
             }
         }
@@ -122,7 +126,7 @@ impl Object for Files {
                 Value::String(text)
             }
             "GetBytes" => Value::bytes(self.get(&argument)),
-            "Glob" => Value::object(self.glob(&argument)?),
+            "Glob" => Value::object(self.glob(context, &argument)?),
             "Lines" => self.lines(&argument)?,
             "AsConfig" => {
                 let text = self.as_yaml(|data| Text::from(data).into());

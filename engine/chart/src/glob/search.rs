@@ -31,8 +31,8 @@ impl Search {
         Self { said: HashMap::new(), steps: 0, ordered }
     }
 
-    pub(super) fn steps(&self) -> usize {
-        self.steps
+    pub(super) fn steps(&self) -> u64 {
+        self.steps as u64
     }
 
     fn spend(&mut self, steps: usize) -> Result<(), Stop> {

@@ -1,5 +1,9 @@
 use super::*;
 
+fn is_match(pattern: &str, name: &str) -> Result<bool, Stop> {
+    Glob::parse(pattern).matches(name).map(|(is_match, _)| is_match)
+}
+
 #[test]
 fn patterns() {
     let cases = [
@@ -16,7 +20,7 @@ fn patterns() {
         ("[", "anything/at/all", true),
     ];
     for (pattern, name, want) in cases {
-        assert_eq!(Glob::parse(pattern).matches(name), Ok(want), "{pattern} {name}");
+        assert_eq!(is_match(pattern, name), Ok(want), "{pattern} {name}");
     }
 }
 
@@ -54,7 +58,8 @@ fn finds_as_helm() {
     ];
     for (pattern, want) in cases {
         let glob = Glob::parse(pattern);
-        let found = FILES.into_iter().filter(|name| glob.matches(&format!("f/{name}")) == Ok(true));
+        let found =
+            FILES.into_iter().filter(|name| glob.matches(&format!("f/{name}")).is_ok_and(|(is_match, _)| is_match));
         assert_eq!(found.collect::<Vec<_>>(), want, "{pattern}");
     }
 }
@@ -62,7 +67,7 @@ fn finds_as_helm() {
 #[test]
 fn fails_where_helm_fails() {
     for pattern in ["f/a{,}", "f/a{*,}"] {
-        let stop = Glob::parse(pattern).matches("f/a").expect_err(pattern);
+        let stop = is_match(pattern, "f/a").expect_err(pattern);
         assert_eq!(stop.to_string(), "runtime error: slice bounds out of range [:4] with length 3", "{pattern}");
     }
 }
@@ -70,12 +75,12 @@ fn fails_where_helm_fails() {
 #[test]
 fn hostile_patterns_end() {
     let name = "a".repeat(5000);
-    assert_eq!(Glob::parse(&"*a".repeat(50)).matches(&(name.clone() + "b")), Ok(false));
+    assert_eq!(is_match(&"*a".repeat(50), &(name.clone() + "b")), Ok(false));
     for pattern in ["*a".repeat(50) + "*", "**a*".repeat(70)] {
-        assert_ne!(Glob::parse(&pattern).matches(&format!("{name}/")), Err(Stop::TooLarge), "{pattern}");
+        assert_ne!(is_match(&pattern, &format!("{name}/")), Err(Stop::TooLarge), "{pattern}");
     }
     for pattern in ["{".repeat(100), "*?".repeat(500), "{a,".to_owned() + &"b,".repeat(10_000)] {
-        assert_eq!(Glob::parse(&pattern).matches("a"), Err(Stop::TooLarge), "{pattern}");
+        assert_eq!(is_match(&pattern, "a"), Err(Stop::TooLarge), "{pattern}");
     }
 }
 

@@ -121,7 +121,7 @@ impl Context {
 
     /// Notes that so many steps are about to be taken.
     #[inline]
-    pub(crate) fn charge(&mut self, steps: u64) -> Result<(), &'static str> {
+    pub fn charge(&mut self, steps: u64) -> Result<(), &'static str> {
         self.steps = self.steps.saturating_add(steps);
         if self.steps > self.limits.steps { Err("template runs longer than allowed") } else { Ok(()) }
     }
