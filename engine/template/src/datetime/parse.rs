@@ -29,6 +29,7 @@ struct Fields {
 /// `time.ParseInLocation`
 pub(crate) fn parse(layout: &str, text: &str, local: &TimeZone) -> Result<Zoned, String> {
     let quoted = time_quote;
+    let refused = |problem: &str| format!("parsing time {}: {problem}", quoted(text));
     let mut fields = Fields::default();
     let (mut layout_rest, mut rest) = (layout, text);
     while let Some((piece, tail)) = next_piece(layout_rest) {
@@ -42,12 +43,30 @@ pub(crate) fn parse(layout: &str, text: &str, local: &TimeZone) -> Result<Zoned,
                 quoted(shown)
             )
         })?;
+        // Told before what follows is looked at.
+        if let Some(what) = excess(piece, &fields) {
+            return Err(refused(&format!("{what} out of range")));
+        }
         layout_rest = tail;
     }
     if !rest.is_empty() {
         return Err(format!("parsing time {}: extra text: {}", quoted(text), quoted(rest)));
     }
-    assemble(&fields, local).map_err(|what| format!("parsing time {}: {what} out of range", quoted(text)))
+    assemble(&fields, local).map_err(refused)
+}
+
+/// Which field that a piece has set is too large; days are known to be when all is.
+fn excess(piece: Piece<'_>, fields: &Fields) -> Option<&'static str> {
+    let (is_within, what) = match piece {
+        Piece::NumMonth | Piece::ZeroMonth => ((1..=12).contains(&fields.month.unwrap_or(1)), "month"),
+        Piece::Hour => (fields.hour < 24, "hour"),
+        Piece::Hour12 | Piece::ZeroHour12 => (fields.hour <= 12, "hour"),
+        Piece::Minute | Piece::ZeroMinute => (fields.minute < 60, "minute"),
+        Piece::Second | Piece::ZeroSecond => (fields.second < 60, "second"),
+        Piece::Offset { .. } => return fields.excess,
+        _ => return None,
+    };
+    if is_within { None } else { Some(what) }
 }
 
 fn digits(text: &str, least: usize, most: usize) -> Option<(i64, &str)> {
@@ -179,7 +198,7 @@ fn parse_offset<'a>(text: &'a str, z: bool, colons: bool, parts: u8, fields: &mu
         let (most, what) =
             [(24, "time zone offset hour"), (60, "time zone offset minute"), (60, "time zone offset second")][index];
         if value > most {
-            fields.excess.get_or_insert(what);
+            fields.excess = Some(what);
         }
         seconds += i32::try_from(value).ok()? * unit;
         rest = tail;
@@ -194,22 +213,7 @@ fn assemble(fields: &Fields, local: &TimeZone) -> Result<Zoned, &'static str> {
         Some(false) if fields.hour == 12 => 0,
         _ => fields.hour,
     };
-    if !(0..24).contains(&hour) {
-        return Err("hour");
-    }
-    if fields.minute > 59 {
-        return Err("minute");
-    }
-    if fields.second > 59 {
-        return Err("second");
-    }
-    if let Some(what) = fields.excess {
-        return Err(what);
-    }
     let month = fields.month.unwrap_or(1);
-    if !(1..=12).contains(&month) {
-        return Err("month");
-    }
     let small = |value: i64| i8::try_from(value).unwrap_or(0);
     let year = i16::try_from(fields.year.unwrap_or(0)).unwrap_or(0);
     let time = jiff::civil::Time::new(
@@ -218,18 +222,16 @@ fn assemble(fields: &Fields, local: &TimeZone) -> Result<Zoned, &'static str> {
         small(fields.second),
         i32::try_from(fields.nanosecond).unwrap_or(0),
     );
-    let date = match (fields.year_day, fields.month) {
-        (Some(day), None) => {
-            jiff::civil::Date::new(year, 1, 1).and_then(|date| date.checked_add(jiff::Span::new().days(day - 1)))
-        }
-        _ => jiff::civil::Date::new(year, small(month), small(fields.day.unwrap_or(1))),
+    let date = match fields.year_day {
+        Some(day) => day_of_year(year, day, fields)?,
+        None => jiff::civil::Date::new(year, small(month), small(fields.day.unwrap_or(1)))
+            .map_err(|_| "day out of range")?,
     };
-    let date = date.map_err(|_| "day")?;
-    let civil = date.to_datetime(time.map_err(|_| "second")?);
+    let civil = date.to_datetime(time.map_err(|_| "second out of range")?);
     let zone = match fields.offset {
         Some(0) if fields.utc => TimeZone::UTC,
         Some(seconds) => {
-            let offset = Offset::from_seconds(seconds).map_err(|_| "time zone offset")?;
+            let offset = Offset::from_seconds(seconds).map_err(|_| "time zone offset out of range")?;
             // The local zone, where that is its offset then: it has a name.
             let here = offset.to_timestamp(civil).is_ok_and(|time| local.to_offset(time) == offset);
             if here { local.clone() } else { nameless(offset) }
@@ -237,7 +239,23 @@ fn assemble(fields: &Fields, local: &TimeZone) -> Result<Zoned, &'static str> {
         None if fields.zone_name.is_some() => TimeZone::UTC,
         None => local.clone(),
     };
-    civil.to_zoned(zone).map_err(|_| "year")
+    civil.to_zoned(zone).map_err(|_| "year out of range")
+}
+
+/// The so-manieth day of a year, which month and day must agree with where they are given.
+fn day_of_year(year: i16, day: i64, fields: &Fields) -> Result<jiff::civil::Date, &'static str> {
+    let first = jiff::civil::Date::new(year, 1, 1).map_err(|_| "year out of range")?;
+    if !(1..=i64::from(first.days_in_year())).contains(&day) {
+        return Err("day-of-year out of range");
+    }
+    let date = first.checked_add(jiff::Span::new().days(day - 1)).map_err(|_| "day-of-year out of range")?;
+    if fields.month.is_some_and(|month| month != i64::from(date.month())) {
+        return Err("day-of-year does not match month");
+    }
+    if fields.day.is_some_and(|day| day != i64::from(date.day())) {
+        return Err("day-of-year does not match day");
+    }
+    Ok(date)
 }
 
 /// A zone that is shown as its offset.
