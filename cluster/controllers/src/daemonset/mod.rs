@@ -79,16 +79,18 @@ impl Reconcile for Controller {
     async fn reconcile(&self, key: &Key) -> Result<Next, Error> {
         let Some(set) = self.sets.get(key) else { return Ok(Next::AwaitChange) };
         let selects = claim::matcher(&set.spec.selector);
+        let deleting = owner::is_deleting(&set.metadata);
+        // Before the pods are looked at: one that shows up in between is among them, or counts as not seen yet.
+        let may_manage = !deleting && self.expectations.met(key);
         let (owned, orphans) =
             (self.pods.controlled_by(&set.uid().unwrap_or_default()), self.pods.orphans(&key.namespace));
-        let deleting = owner::is_deleting(&set.metadata);
         let claim = claim::sort(owned, orphans, |pod: &Pod| selects(pod.labels()), deleting);
         let pods = claim::settle(&self.context, &*set, claim).await?;
         let plan = decide::decide(&decide::Observed {
             set: &set,
             pods: &pods,
             nodes: &self.nodes.all(),
-            may_manage: !deleting && self.expectations.met(key),
+            may_manage,
             now: self.context.now(),
         });
         self.act(&set, plan).await

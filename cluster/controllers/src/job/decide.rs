@@ -248,7 +248,8 @@ fn finish(observed: &Observed<'_>, end: &End, tally: &Tally, active: &[&Arc<Pod>
     set(&mut plan.status, kind, true, &end.reason, &end.message, now);
     plan.delete = active.iter().map(|pod| (*pod).clone()).collect();
     let leaving = observed.pods.iter().any(|pod| owner::is_deleting(&pod.metadata) && !pod::is_finished(pod));
-    if !active.is_empty() || leaving || !tally.is_settled() {
+    // A pod that was made and is not seen yet must go first: nobody deletes it later.
+    if !observed.may_manage || !active.is_empty() || leaving || !tally.is_settled() {
         return;
     }
     let kind = if end.good { COMPLETE } else { FAILED };

@@ -166,6 +166,14 @@ fn jobs_end_for_a_reason() {
     }
 }
 
+/// A pod that was made, and that the cache does not show yet, would outlive its job.
+#[test]
+fn no_job_ends_before_its_pods_are_seen() {
+    let job = job(json!({"activeDeadlineSeconds": 60}), json!({}));
+    let observed = Observed { job: &job, pods: &[], tracked: &facts::is_tracked, may_manage: false, now: now() };
+    assert_eq!(conditions(&decide(&observed)), ["FailureTarget DeadlineExceeded"]);
+}
+
 #[test]
 fn restarts_in_place_count_as_failures() {
     let mut running = pod("a", "Running", 0);

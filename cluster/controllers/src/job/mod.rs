@@ -79,6 +79,8 @@ impl Reconcile for Controller {
             return Ok(Next::AwaitChange);
         };
         let selects = claim::matcher(selector);
+        // Before the pods are looked at: one that shows up in between is among them, or counts as not seen yet.
+        let may_manage = self.expectations.met(key);
         let (owned, orphans) =
             (self.pods.controlled_by(&job.uid().unwrap_or_default()), self.pods.orphans(&key.namespace));
         let claim = claim::sort(owned, orphans, |pod: &Pod| selects(pod.labels()), false);
@@ -92,7 +94,7 @@ impl Reconcile for Controller {
                 job: &job,
                 pods: &pods,
                 tracked: &tracked,
-                may_manage: self.expectations.met(key),
+                may_manage,
                 now: self.context.now(),
             })
         };

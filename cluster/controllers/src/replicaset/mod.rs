@@ -61,17 +61,14 @@ impl Reconcile for Controller {
         let Some(set) = self.sets.get(key) else { return Ok(Next::AwaitChange) };
         let selects = claim::matcher(&set.spec.selector);
         let uid = set.uid().unwrap_or_default();
-        let (owned, orphans) = (self.pods.controlled_by(&uid), self.pods.orphans(&key.namespace));
         let deleting = owner::is_deleting(&set.metadata);
+        // Before the pods are looked at: one that shows up in between is among them, or counts as not seen yet.
+        let may_manage = !deleting && self.expectations.met(key);
+        let (owned, orphans) = (self.pods.controlled_by(&uid), self.pods.orphans(&key.namespace));
         let claim = claim::sort(owned, orphans, |pod: &Pod| selects(pod.labels()), deleting);
         let pods = claim::settle(&self.context, &*set, claim).await?;
-        let observed = decide::Observed {
-            neighbours: self.neighbours(&set),
-            pods,
-            may_manage: !deleting && self.expectations.met(key),
-            now: self.context.now(),
-            set,
-        };
+        let observed =
+            decide::Observed { neighbours: self.neighbours(&set), pods, may_manage, now: self.context.now(), set };
         let plan = decide::decide(&observed);
         self.act(&observed, plan).await
     }
